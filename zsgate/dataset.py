@@ -1,0 +1,207 @@
+"""Dataset: integer counts with labels, batches and donors, checked before anyone embeds them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from zsgate.errors import UsageProblem
+
+if TYPE_CHECKING:
+    import anndata
+
+Strings = npt.NDArray[np.str_]
+MIN_DONORS = 6  # fewer cannot speak for new donors
+MAX_UNITS = 50  # more donors than this are left out in groups
+CELL_GROUPS = 20  # units of scope "cells"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Cells to judge a model on.
+
+    Attributes
+    ----------
+    name
+        Short name; it is part of every test's id.
+    counts
+        CSR matrix (n_cells, n_genes), float32 holding non-negative integers, sorted indices, no stored zeros.
+    cell_ids
+        Unique names of the cells, shape (n_cells,).
+    cell_types
+        Label of each cell, shape (n_cells,).
+    symbols
+        Gene symbol of each column, shape (n_genes,); a symbol may repeat, the pair with ``ensembl`` may not.
+    ensembl
+        Ensembl gene id of each column without version, or None where the file has none.
+    batches
+        Technical batch of each cell, or None.
+    donors
+        Donor of each cell, or None.
+    scope
+        ``"donors"``: verdicts speak for new donors. ``"cells"``: for these donors only.
+    card
+        Where it comes from: source, licence, citation, notes; builtins, shown in the report.
+    """
+
+    name: str
+    counts: sp.csr_matrix
+    cell_ids: Strings
+    cell_types: Strings
+    symbols: Strings
+    ensembl: Strings | None = None
+    batches: Strings | None = None
+    donors: Strings | None = None
+    scope: str = "donors"
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return int(self.counts.shape[0])
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything a model or baseline can see: counts, ids, genes, batches, labels, donors."""
+        sha = hashlib.sha256(self.cells_digest.encode())
+        for part in (
+            self.counts.data,
+            self.counts.indices.astype(np.int64),
+            self.counts.indptr.astype(np.int64),
+        ):
+            sha.update(np.ascontiguousarray(part).view(np.uint8).data)
+        for names in (self.symbols, self.ensembl):
+            sha.update("\0".join(() if names is None else names.tolist()).encode())
+        return sha.hexdigest()
+
+    @cached_property
+    def cells_digest(self) -> str:
+        """SHA-256 of the cells and of what metrics see of them: labels, batches, units."""
+        sha = hashlib.sha256(self.units[1].encode())
+        for names in (self.cell_ids, self.cell_types, self.batches, self.units[0]):
+            sha.update(b"-" if names is None else "\0".join(names.tolist()).encode())
+            sha.update(b"\1")
+        return sha.hexdigest()
+
+    @cached_property
+    def units(self) -> tuple[Strings | None, str]:
+        """What a verdict leaves out: (unit of each cell or None, kind ``"donor"`` or ``"cells"``).
+
+        Donors, in at most 50 groups; with ``scope="cells"`` 20 groups of cells, dealt by a hash of the cell's
+        name so that the order of the cells does not matter.
+        """
+        if self.scope == "cells":
+            return _deal(self.cell_ids, CELL_GROUPS), "cells"
+        if self.donors is None:
+            return None, "donor"
+        if len(np.unique(self.donors)) > MAX_UNITS:
+            return _deal(self.donors, MAX_UNITS), "donor"
+        return self.donors, "donor"
+
+    def subset(self, rows: npt.NDArray[np.intp], name: str | None = None) -> Dataset:
+        """Return the cells ``rows`` (positions), in that order, all genes kept."""
+
+        def pick(values: Strings | None) -> Strings | None:
+            return None if values is None else values[rows]
+
+        return Dataset(
+            name=name or self.name,
+            counts=self.counts[rows],
+            cell_ids=self.cell_ids[rows],
+            cell_types=self.cell_types[rows],
+            symbols=self.symbols,
+            ensembl=self.ensembl,
+            batches=pick(self.batches),
+            donors=pick(self.donors),
+            scope=self.scope,
+            card=self.card,
+        )
+
+    def to_anndata(self) -> anndata.AnnData:
+        """Return a fresh AnnData: counts in X, ``obs`` cell_type, batch, donor, ``var`` symbol, ensembl_id.
+
+        Labels are left out on purpose: a zero-shot model must not see them.
+        """
+        import anndata
+        import pandas as pd
+
+        obs = pd.DataFrame(index=pd.Index(self.cell_ids.astype(object)))
+        for column, values in (("batch", self.batches), ("donor", self.donors)):
+            if values is not None:
+                obs[column] = pd.Categorical(values.astype(object))
+        index = self.symbols if self.ensembl is None else self.ensembl
+        var = pd.DataFrame({"symbol": self.symbols.astype(object)}, index=pd.Index(index.astype(object)))
+        if self.ensembl is not None:
+            var["ensembl_id"] = self.ensembl.astype(object)
+        return anndata.AnnData(X=self.counts.copy(), obs=obs, var=var)
+
+
+def _deal(names: Strings, n_groups: int) -> Strings:
+    """Return a group for each distinct name, groups as equal in number of names as can be."""
+    distinct = np.unique(names)
+    order = sorted(distinct.tolist(), key=lambda name: hashlib.sha256(name.encode()).digest())
+    group = {name: f"group {position % n_groups + 1:02d}" for position, name in enumerate(order)}
+    return np.array([group[name] for name in names.tolist()])
+
+
+def _check(dataset: Dataset) -> None:
+    where = f"dataset {dataset.name!r}"
+    n_cells, n_genes = dataset.counts.shape
+    for what, names, expected in (
+        ("cell names", dataset.cell_ids, n_cells),
+        ("cell types", dataset.cell_types, n_cells),
+        ("batches", dataset.batches, n_cells),
+        ("donors", dataset.donors, n_cells),
+        ("gene symbols", dataset.symbols, n_genes),
+        ("Ensembl ids", dataset.ensembl, n_genes),
+    ):
+        if names is not None and len(names) != expected:
+            msg = f"{where}: {len(names)} {what} for a matrix of {n_cells} cells and {n_genes} genes"
+            raise UsageProblem(msg)
+    refuse_duplicates(where, "cell", dataset.cell_ids)
+    genes = dataset.symbols if dataset.ensembl is None else dataset.ensembl
+    refuse_duplicates(where, "gene", genes)
+    check_counts(where, dataset.counts)
+    n_labels = len(np.unique(dataset.cell_types))
+    if n_labels < 2:
+        msg = f"{where}: {n_labels} distinct cell type(s); at least two are needed to tell them apart"
+        raise UsageProblem(msg)
+
+
+def refuse_duplicates(where: str, what: str, names: Strings) -> None:
+    """Raise UsageProblem naming up to ten duplicates among ``names``."""
+    distinct, times = np.unique(names, return_counts=True)
+    repeated: Sequence[str] = distinct[times > 1].tolist()
+    if repeated:
+        shown = ", ".join(repeated[:10]) + (", ..." if len(repeated) > 10 else "")
+        msg = f"{where}: {len(repeated)} duplicate {what} names ({shown}); make them unique"
+        raise UsageProblem(msg)
+
+
+def check_counts(where: str, counts: sp.csr_matrix) -> None:
+    """Raise UsageProblem unless ``counts`` holds finite, non-negative integers."""
+    values = counts.data
+    if not np.isfinite(values).all():
+        msg = f"{where}: the counts hold NaN or infinite values"
+        raise UsageProblem(msg)
+    if values.size and values.min() < 0:
+        msg = f"{where}: the counts hold negative values (smallest {values.min():g}); are they scaled or log-ratios?"
+        raise UsageProblem(msg)
+    fractional = values != np.rint(values)
+    if fractional.any():
+        share = 100 * fractional.mean()
+        msg = (
+            f"{where}: {share:.1f} % of the non-zero counts are not integers (for example "
+            f"{values[fractional][0]:g}); zsgate needs raw counts. Where are they? Say --counts layers/NAME, raw or X"
+        )
+        raise UsageProblem(msg)

@@ -1,0 +1,100 @@
+"""Embedding: the rows a model gave, aligned to a dataset's cells, checked once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from zsgate.store import Store
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One or several draws of an embedding of the same cells.
+
+    Attributes
+    ----------
+    draws
+        Arrays of shape (n_cells, n_dimensions), float32 and C-contiguous, in the dataset's cell order;
+        one for a deterministic source, one per seed otherwise.
+    source
+        Who made it, as the report names it.
+    notes
+        Provenance in builtins: seeds, dtype, epochs.
+    store
+        Where metrics may keep the scores of this embedding; None keeps nothing.
+    """
+
+    draws: tuple[Floats, ...]
+    source: str = "embedding"
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    store: Store | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike | Sequence[npt.ArrayLike], source: str = "embedding") -> Embedding:
+        """Return the embedding of one array (n_cells, n_dimensions) or of a sequence of such draws."""
+        arrays = values if isinstance(values, list | tuple) else [values]
+        return cls(tuple(checked(array, source=source) for array in arrays), source)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the draws' shapes and bytes."""
+        sha = hashlib.sha256()
+        for draw in self.draws:
+            sha.update(repr(draw.shape).encode())
+            sha.update(memoryview(draw).cast("B"))
+        return sha.hexdigest()
+
+
+def checked(values: npt.ArrayLike, *, source: str, n_cells: int | None = None) -> Floats:
+    """Return ``values`` as float32 (n_cells, n_dimensions), or refuse them in one sentence.
+
+    Parameters
+    ----------
+    values
+        Anything NumPy reads as a 2-D array.
+    source
+        Whose output this is, for the message.
+    n_cells
+        Number of rows expected; None accepts any.
+
+    Raises
+    ------
+    ValueError
+        If the array is not 2-D and numeric, has the wrong number of rows, no columns, a NaN or an infinite
+        value (also after the cast to float32), or the same row for every cell.
+    """
+    array = np.asarray(values)
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
+        msg = (
+            f"{source} must give a 2-D array of numbers, one row a cell; it gave {array.dtype} {array.shape}"
+        )
+        raise ValueError(msg)
+    if n_cells is not None and len(array) != n_cells:
+        msg = f"{source} gave {len(array)} rows for {n_cells} cells"
+        raise ValueError(msg)
+    if not array.size:
+        msg = f"{source} gave an empty array of shape {array.shape}"
+        raise ValueError(msg)
+    with np.errstate(over="ignore"):
+        rows = np.ascontiguousarray(array, dtype=np.float32)
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        msg = (
+            f"{source} gave NaN or infinite values for {bad.sum()} of {len(rows)} cells (first: row {first})"
+        )
+        raise ValueError(msg)
+    if len(rows) > 1 and (rows == rows[0]).all():
+        msg = f"{source} gave the same row for all {len(rows)} cells: a constant embedding carries nothing"
+        raise ValueError(msg)
+    return rows

@@ -1,0 +1,92 @@
+"""What a model must offer to be put on trial: one method; what else it may offer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from zsgate.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A model's card, shown in the report.
+
+    Attributes
+    ----------
+    name
+        Short name, part of the report.
+    citation
+        Paper or page that defines the model.
+    code_licence, weights_licence
+        SPDX identifiers or plain words.
+    weights
+        ``{file name: sha256 or None}`` of what was loaded; None marks a hash that no source states.
+    dimensions
+        Width of the embedding.
+    stochastic
+        Whether embedding draws random numbers.
+    independent_cells
+        Whether a cell's embedding ignores the other cells it is embedded with.
+    trains_on_target
+        Whether the dataset itself is trained on.
+    pretraining
+        Names of datasets known to be in the pretraining data; None is unknown.
+    notes
+        Remarks for the report.
+    """
+
+    name: str
+    citation: str = ""
+    code_licence: str = "unknown"
+    weights_licence: str = "unknown"
+    weights: tuple[tuple[str, str | None], ...] = ()
+    dimensions: int | None = None
+    stochastic: bool = False
+    independent_cells: bool = True
+    trains_on_target: bool = False
+    pretraining: tuple[str, ...] | None = None
+    gene_ids: Literal["symbol", "ensembl", "any"] = "any"
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """A model that embeds cells.
+
+    ``random_init(seed)`` is optional: an adapter without it has no untrained twin, and the report says that
+    this claim was not tested.
+    """
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model's card."""
+        ...
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of weights, settings and code that fix the embedding; None keeps nothing between runs."""
+        ...
+
+    def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
+        """Return float32 (n_cells, n_dimensions), rows in the dataset's order."""
+        ...
+
+
+class TwinMaker(Protocol):
+    """An adapter that can also build its own untrained twin."""
+
+    def random_init(self, seed: int) -> Self:
+        """Return the same architecture with the same tokens, untrained."""
+        ...
+
+
+def as_builtins(info: ModelInfo) -> dict[str, Any]:
+    """Return the card as JSON-able builtins."""
+    from dataclasses import asdict
+
+    return asdict(info)

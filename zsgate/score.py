@@ -1,0 +1,91 @@
+"""Score: a value with what it would have been without each donor, and its spread over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one embedding earned by one metric on one set of cells; plain builtins only.
+
+    Attributes
+    ----------
+    metric
+        Name of the metric.
+    value
+        Mean of ``draws``; NaN where the metric is not defined.
+    draws
+        The value under each seed; one entry when nothing was drawn.
+    leave_outs
+        The value (mean over seeds) without each unit, in the order of ``units``; NaN where it cannot be
+        computed without that unit. Empty when the units are unknown.
+    units
+        Names of the units left out: donors, or groups of cells.
+    unit
+        What a unit is: ``"donor"`` or ``"cells"``.
+    cells
+        Digest of the cells, labels, batches and units that were scored; only scores of equal digests are
+        comparable.
+    recipe
+        Identity of the settings (clusterer, resolutions, neighbours) that shaped the value.
+    higher_is_better
+        Orientation of the metric.
+    """
+
+    metric: str
+    value: float
+    draws: tuple[float, ...]
+    leave_outs: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
+    unit: str = "donor"
+    cells: str = ""
+    recipe: str = ""
+    higher_is_better: bool = True
+
+    @classmethod
+    def of_draws(
+        cls, metric: str, draws: Sequence[float], leave_outs: Sequence[np.ndarray], **rest: Any
+    ) -> Self:
+        """Return the score of several draws: the mean value and the mean leave-outs.
+
+        Parameters
+        ----------
+        metric
+            Name of the metric.
+        draws
+            The value of each draw.
+        leave_outs
+            For each draw, an array of shape (n_units,).
+        **rest
+            The remaining fields.
+        """
+        without = np.mean(np.stack(leave_outs), axis=0)
+        return cls(
+            metric=metric,
+            value=float(np.mean(draws)),
+            draws=tuple(float(value) for value in draws),
+            leave_outs=tuple(without.tolist()),
+            **rest,
+        )
+
+    @property
+    def seed_variance(self) -> float:
+        """Variance of the mean over seeds, ``s**2 / S``; 0 for a score that draws nothing."""
+        if len(self.draws) < 2:
+            return 0.0
+        return float(np.var(self.draws, ddof=1) / len(self.draws))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return builtins only, as the store keeps them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the score that :meth:`as_dict` described."""
+        tuples = {"draws", "leave_outs", "units"}
+        return cls(**{name: tuple(value) if name in tuples else value for name, value in fields.items()})
