@@ -195,13 +195,13 @@ def check_counts(where: str, counts: sp.csr_matrix) -> None:
         msg = f"{where}: the counts hold NaN or infinite values"
         raise UsageProblem(msg)
     if values.size and values.min() < 0:
-        msg = f"{where}: the counts hold negative values (smallest {values.min():g}); are they scaled or log-ratios?"
+        msg = f"{where}: the counts hold negative values (smallest {values.min():g}); are they scaled?"
         raise UsageProblem(msg)
     fractional = values != np.rint(values)
     if fractional.any():
         share = 100 * fractional.mean()
         msg = (
             f"{where}: {share:.1f} % of the non-zero counts are not integers (for example "
-            f"{values[fractional][0]:g}); zsgate needs raw counts. Where are they? Say --counts layers/NAME, raw or X"
+            f"{values[fractional][0]:g}); zsgate needs raw counts: say where with --counts layers/NAME, raw or X"
         )
         raise UsageProblem(msg)
