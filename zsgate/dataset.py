@@ -202,6 +202,6 @@ def check_counts(where: str, counts: sp.csr_matrix) -> None:
         share = 100 * fractional.mean()
         msg = (
             f"{where}: {share:.1f} % of the non-zero counts are not integers (for example "
-            f"{values[fractional][0]:g}); zsgate needs raw counts: say where with --counts layers/NAME, raw or X"
+            f"{values[fractional][0]:g}); raw counts are needed: say where with --counts layers/NAME, raw or X"
         )
         raise UsageProblem(msg)

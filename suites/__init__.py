@@ -1,0 +1,1 @@
+"""The claims a candidate is held to, one file each."""

@@ -1,0 +1,1 @@
+"""Where and how a trial runs: device, progress, distribution over workers."""
