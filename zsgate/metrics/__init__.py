@@ -1,0 +1,82 @@
+"""Metrics of embeddings: each maps an embedding and labels to a Score.
+
+>>> from zsgate.metrics import asw
+>>> asw(embedding, labels).value  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zsgate.embedding import Embedding
+from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.metric import Metric
+from zsgate.metrics.parts import agreements, silhouettes
+from zsgate.metrics.recipe import DEFAULT, Recipe
+
+__all__ = ["DEFAULT", "METRICS", "Metric", "Recipe", "ari", "asw", "avg_bio", "batch_score", "nmi"]
+
+
+def _asw(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    return np.array(silhouettes(embedding, cells, recipe)["asw"])
+
+
+def _batch_score(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    return np.array(silhouettes(embedding, cells, recipe)["batch_score"])
+
+
+def _nmi(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    return np.array(agreements(embedding, cells, recipe, seeds)["nmi"])
+
+
+def _ari(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    return np.array(agreements(embedding, cells, recipe, seeds)["ari"])
+
+
+def _avg_bio(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    """Average the three, clustering by clustering; one draw has one ASW for all its clusterings."""
+    of_cells = _asw(embedding, cells, recipe, seeds)
+    return (_nmi(embedding, cells, recipe, seeds) + _ari(embedding, cells, recipe, seeds) + of_cells) / 3
+
+
+asw = Metric(
+    "asw",
+    "Average silhouette width of the cell types (Rousseeuw 1987), scaled from -1..1 to 0..1; higher is "
+    "better, noise has 0.5. It assumes round, equally dense cell types, so it punishes trajectories and "
+    "nested types, and its value depends on the number of dimensions.",
+    _asw,
+)
+nmi = Metric(
+    "nmi",
+    "Normalised mutual information (arithmetic mean) between the cell types and the best of 20 Louvain "
+    "partitions of the 15-nearest-neighbour graph; 0 to 1, higher is better. The labels choose the "
+    "resolution, so it is optimistic, and another clusterer moves it by up to 0.1.",
+    _nmi,
+    clusters=True,
+)
+ari = Metric(
+    "ari",
+    "Adjusted Rand index (Hubert and Arabie 1985) between the cell types and the partition that has the best "
+    "NMI; 0 by chance, 1 for equal partitions, higher is better. Large cell types decide it, and it moves "
+    "more between clusterings than the NMI.",
+    _ari,
+    clusters=True,
+)
+avg_bio = Metric(
+    "avg_bio",
+    "Mean of nmi, ari and asw: how well the embedding keeps cell types apart (Luecken et al. 2022; Kedzierska "
+    "et al. 2025); higher is better. Pure noise has about 0.18.",
+    _avg_bio,
+    clusters=True,
+)
+batch_score = Metric(
+    "batch_score",
+    "Batch integration score: one minus the absolute silhouette of the batches within a cell type, averaged "
+    "over cells and then over cell types (Luecken et al. 2022); 0 to 1, higher is better. Pure noise has "
+    "about 0.98 and it rises with the number of dimensions, and it misses batches that differ in shape or "
+    "lie nested (Rautenstrauch and Ohler 2025), so it counts only with evidence of cell-type signal.",
+    _batch_score,
+    uses_batches=True,
+)
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in (asw, nmi, ari, avg_bio, batch_score)}

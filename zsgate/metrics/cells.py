@@ -1,0 +1,127 @@
+"""Cells: what a metric sees of the cells besides their embedding, as integer codes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.dataset import Dataset
+
+Codes = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Labels, batches and units of the cells that are scored.
+
+    Attributes
+    ----------
+    labels, batches, units
+        Codes 0, 1, ... of each cell, shape (n_cells,); all 0 where batches or units are unknown.
+    names
+        Sorted names of the units; empty where they are unknown.
+    unit
+        ``"donor"`` or ``"cells"``.
+    has_batches
+        Whether batches are known.
+    digest
+        SHA-256 of the cells as far as metrics depend on them.
+    """
+
+    labels: Codes
+    batches: Codes
+    units: Codes
+    names: tuple[str, ...]
+    unit: str
+    has_batches: bool
+    digest: str
+
+    @classmethod
+    def of(
+        cls,
+        labels: Dataset | npt.ArrayLike,
+        batches: npt.ArrayLike | None = None,
+        donors: npt.ArrayLike | None = None,
+    ) -> Cells:
+        """Return the cells of a dataset, or of arrays of shape (n_cells,).
+
+        Raises
+        ------
+        ValueError
+            If a value is missing, lengths differ, there are fewer than 3 cells or 2 labels, no label has two
+            cells, or a dataset comes together with batches or donors.
+        """
+        if isinstance(labels, Dataset):
+            if batches is not None or donors is not None:
+                msg = "batches and donors come from the dataset; pass them with an array of labels only"
+                raise ValueError(msg)
+            units, unit = labels.units
+            return cls._coded(labels.cell_types, labels.batches, units, unit, labels.cells_digest)
+        return cls._coded(labels, batches, donors, "donor", "")
+
+    @classmethod
+    def _coded(
+        cls,
+        labels: npt.ArrayLike,
+        batches: npt.ArrayLike | None,
+        units: npt.ArrayLike | None,
+        unit: str,
+        digest: str,
+    ) -> Cells:
+        types, types_of = _codes("labels", labels)
+        n_cells = len(types_of)
+        if n_cells < 3 or not 2 <= len(types) < n_cells:
+            msg = (
+                f"{n_cells} cells with {len(types)} distinct labels cannot be scored: "
+                "at least 3 cells, 2 labels and one label with 2 cells are needed"
+            )
+            raise ValueError(msg)
+        none = np.zeros(n_cells, dtype=np.intp)
+        lots, lots_of = ((), none) if batches is None else _codes("batches", batches, n_cells)
+        names, units_of = ((), none) if units is None else _codes("donors", units, n_cells)
+        if not digest:
+            sha = hashlib.sha256(unit.encode())
+            for known, codes in ((types, types_of), (lots, lots_of), (names, units_of)):
+                sha.update("\0".join(known).encode() + b"\1" + codes.tobytes())
+            digest = sha.hexdigest()
+        return cls(types_of, lots_of, units_of, names, unit, batches is not None, digest)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return len(self.labels)
+
+    @cached_property
+    def kept(self) -> Floats:
+        """Weight of each unit in each column, shape (n_units, 1 + n_units).
+
+        Column 0 keeps every unit, column 1 + g all but unit g. A product with it gives a sum over everybody
+        and over all leave-outs at once, without the cancellation of subtracting a unit from the total.
+        """
+        if not self.names:
+            return np.ones((1, 1))
+        n_units = len(self.names)
+        return np.hstack([np.ones((n_units, 1)), 1 - np.eye(n_units)])
+
+
+def _codes(what: str, values: npt.ArrayLike, n_cells: int | None = None) -> tuple[tuple[str, ...], Codes]:
+    """Return the sorted distinct names and each cell's position among them."""
+    array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
+    if array.ndim != 1 or (n_cells is not None and len(array) != n_cells):
+        expected = "one per cell" if n_cells is None else f"{n_cells}, one per cell"
+        msg = f"{what} must be 1-D, {expected}; their shape is {array.shape}"
+        raise ValueError(msg)
+    if array.dtype.kind in "Of":
+        import pandas as pd
+
+        missing = pd.isna(array)
+        if missing.any():
+            msg = f"{what} are missing (NaN or None) for {missing.sum()} of {len(array)} cells"
+            raise ValueError(msg)
+    names, codes = np.unique(array.astype(str), return_inverse=True)
+    return tuple(names.tolist()), codes.astype(np.intp)

@@ -1,0 +1,106 @@
+"""Metric: a named function from an embedding and labels to a Score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.dataset import Dataset
+from zsgate.embedding import Embedding
+from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.recipe import DEFAULT, Recipe
+from zsgate.score import Score
+
+Columns = Callable[[Embedding, Cells, Recipe, int], Floats]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of an embedding, called as ``metric(embedding, labels)``.
+
+    Attributes
+    ----------
+    name
+        Short name, also ``__name__``.
+    card
+        Definition, range, orientation and known failures; the report shows it.
+    columns
+        Gives the value of each draw (rows) with everybody and without each unit (columns).
+    uses_batches
+        Whether batches are needed.
+    clusters
+        Whether cells are clustered, so that seeds matter.
+    higher_is_better
+        Orientation.
+    recipe
+        Settings that shape the value.
+    """
+
+    name: str
+    card: str
+    columns: Columns
+    uses_batches: bool = False
+    clusters: bool = False
+    higher_is_better: bool = True
+    recipe: Recipe = DEFAULT
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __call__(
+        self,
+        embedding: Embedding | npt.ArrayLike,
+        labels: Dataset | npt.ArrayLike,
+        *,
+        batches: npt.ArrayLike | None = None,
+        donors: npt.ArrayLike | None = None,
+        seeds: int = 5,
+    ) -> Score:
+        """Return the score of an embedding.
+
+        Parameters
+        ----------
+        embedding
+            An Embedding, or an array of shape (n_cells, n_dimensions).
+        labels
+            A Dataset, which brings its batches and units along, or the label of each cell.
+        batches
+            Batch of each cell, with an array of labels.
+        donors
+            Donor of each cell, with an array of labels; without them there are no leave-outs.
+        seeds
+            Clusterings of an embedding of one draw; several draws are clustered once each.
+
+        Raises
+        ------
+        ValueError
+            If labels, batches or donors have missing values or another length than the embedding, if there
+            are too few cells or labels to score, or if batches are needed and unknown.
+        """
+        given = embedding if isinstance(embedding, Embedding) else Embedding.of(np.asarray(embedding))
+        cells = Cells.of(labels, batches, donors)
+        for draw in given.draws:
+            if len(draw) != cells.n_cells:
+                msg = f"the embedding has {len(draw)} rows for {cells.n_cells} labels"
+                raise ValueError(msg)
+        if self.uses_batches and not cells.has_batches:
+            msg = f"{self.name} needs the batch of each cell and none is known"
+            raise ValueError(msg)
+        if seeds < 1:
+            msg = f"seeds must be at least 1, not {seeds}"
+            raise ValueError(msg)
+        columns = self.columns(given, cells, self.recipe, seeds)
+        return Score.of_draws(
+            self.name,
+            columns[:, 0].tolist(),
+            list(columns[:, 1:] if cells.names else columns[:, :0]),
+            units=cells.names,
+            unit=cells.unit,
+            cells=cells.digest,
+            recipe=str(self.recipe),
+            higher_is_better=self.higher_is_better,
+        )

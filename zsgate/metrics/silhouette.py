@@ -1,0 +1,152 @@
+"""Silhouettes of cell types and of batches, with every exact leave-out, from one distance pass.
+
+The silhouette (Rousseeuw 1987) of a cell is ``(b - a) / max(a, b)``: ``a`` its mean distance to the others of
+its cluster, ``b`` the mean distance to the nearest other cluster; 0 for a cell alone in its cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.metrics.cells import Cells, Codes, Floats
+from zsgate.metrics.distances import Block, Positions, distance_blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one distance pass over one draw gives.
+
+    Attributes
+    ----------
+    asw
+        Average silhouette width of the cell types scaled to 0..1, shape (1 + n_units,): with everybody, then
+        without each unit; NaN where undefined.
+    batch_score
+        The paper's batch integration score, the same shape.
+    neighbours
+        The nearest other cells of each cell, shape (n_cells, n_nearest).
+    """
+
+    asw: Floats
+    batch_score: Floats
+    neighbours: Positions
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Cells sorted by (label, batch, unit), and the groups that are runs of that order.
+
+    ``weights`` has a row for each group: 1 in the columns that keep its unit; ``sizes`` the same times its
+    number of cells.
+    """
+
+    order: Codes
+    starts: Positions
+    labels: Codes
+    batches: Codes
+    weights: Floats
+    sizes: Floats
+
+    @classmethod
+    def of(cls, cells: Cells) -> _Layout:
+        key = np.ravel_multi_index(
+            (cells.labels, cells.batches, cells.units),
+            (cells.labels.max() + 1, cells.batches.max() + 1, cells.units.max() + 1),
+        )
+        order = np.argsort(key, kind="stable")
+        _, starts, counts = np.unique(key[order], return_index=True, return_counts=True)
+        first = order[starts]
+        weights = cells.kept[cells.units[first]]
+        return cls(
+            order, starts, cells.labels[first], cells.batches[first], weights, weights * counts[:, None]
+        )
+
+    def runs(self, codes: Codes, within: slice) -> list[slice]:
+        """Return the runs of equal ``codes`` among the groups ``within``."""
+        edges = np.flatnonzero(np.diff(codes[within])) + 1 + within.start
+        ends = [within.start, *edges.tolist(), within.stop]
+        return [slice(*pair) for pair in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -> Pass:
+    """Return both silhouette scores with their leave-outs, and the nearest neighbours.
+
+    Equal to computing the scores anew on the physically remaining cells. Memory does not grow with
+    n_cells x n_units: each block of rows is reduced to sums over its cells.
+
+    Parameters
+    ----------
+    rows
+        Embedding, shape (n_cells, n_dimensions).
+    cells
+        Labels, batches and units of the rows.
+    n_nearest
+        Neighbours to find for each cell.
+    """
+    layout = _Layout.of(cells)
+    n_columns = cells.kept.shape[1]
+    by_label = layout.runs(layout.labels, slice(0, len(layout.starts)))
+    borders = layout.starts[[run.start for run in by_label]]
+    widths = np.zeros(n_columns)
+    mixing = np.zeros((len(by_label), n_columns))
+    neighbours = np.empty((cells.n_cells, n_nearest), dtype=np.int32)
+    blocks = distance_blocks(rows[layout.order], layout.starts, borders, n_nearest=n_nearest)
+    for block in blocks:
+        here = layout.order[block.start : block.stop]
+        neighbours[here] = layout.order[block.neighbours]
+        label = int(cells.labels[here[0]])
+        kept = cells.kept[cells.units[here]]
+        widths += (kept * _silhouettes(block, layout, by_label, np.full(len(here), label))).sum(axis=0)
+        by_batch = layout.runs(layout.batches, by_label[label])
+        own = np.searchsorted(layout.batches[[run.start for run in by_batch]], cells.batches[here])
+        mixing[label] += (kept * (1 - abs(_silhouettes(block, layout, by_batch, own)))).sum(axis=0)
+    return Pass(_asw(widths, layout, by_label), _batch_score(mixing, layout, by_label), neighbours)
+
+
+def _silhouettes(block: Block, layout: _Layout, clusters: list[slice], own: Codes) -> Floats:
+    """Return the silhouette of each row of the block in each column, shape (n_rows, 1 + n_units).
+
+    ``clusters`` are runs of groups and ``own`` the cluster of each row. Where no other cluster is left the
+    value is 0 and must be masked by the caller.
+    """
+    row = np.arange(len(own))
+    sums = np.stack([block.sums[:, run] @ layout.weights[run] for run in clusters])
+    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in clusters])
+    alone = sizes[own] <= 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = sums[own, row] / (sizes[own] - 1)
+        sums /= sizes[:, None, :]
+        sums[np.broadcast_to(sizes[:, None, :] == 0, sums.shape)] = np.inf
+        sums[own, row] = np.inf
+        between = sums.min(axis=0)
+        silhouettes: Floats = (between - within) / np.maximum(between, within)
+    silhouettes[alone | np.isnan(silhouettes)] = 0
+    return silhouettes
+
+
+def _asw(widths: Floats, layout: _Layout, by_label: list[slice]) -> Floats:
+    """Return the scaled mean silhouette; NaN with fewer than two labels or none with two cells."""
+    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in by_label])
+    n_cells, n_labels = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
+    defined = (n_labels >= 2) & (n_labels < n_cells)
+    mean = np.divide(widths, n_cells, out=np.full_like(widths, np.nan), where=defined)
+    return (mean + 1) / 2
+
+
+def _batch_score(mixing: Floats, layout: _Layout, by_label: list[slice]) -> Floats:
+    """Return the unweighted mean over labels of the mean of 1 - |s|; NaN where no label counts.
+
+    A label counts when it has two batches and more cells than batches.
+    """
+    per_label = np.full_like(mixing, np.nan)
+    for label, groups in enumerate(by_label):
+        sizes = np.stack([layout.sizes[run].sum(axis=0) for run in layout.runs(layout.batches, groups)])
+        n_cells, n_batches = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
+        defined = (n_batches >= 2) & (n_batches < n_cells)
+        np.divide(mixing[label], n_cells, out=per_label[label], where=defined)
+    n_labels = (~np.isnan(per_label)).sum(axis=0)
+    total = np.nansum(per_label, axis=0)
+    return np.divide(total, n_labels, out=np.full_like(total, np.nan), where=n_labels > 0)
