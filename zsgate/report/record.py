@@ -1,0 +1,105 @@
+"""The record of a run: plain builtins, strict enough for JSON, with every key that a page reads."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from collections.abc import Mapping
+from typing import Any
+
+SCHEMA = "zsgate.verdict/1"
+
+Record = dict[str, Any]
+
+# what no page can show: controls (escape sequences of terminals among them), characters that turn the reading
+# direction around, halves of surrogate pairs
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+_LISTS = (
+    "verdicts",
+    "controls",
+    "failures",
+    "not_tested",
+    "datasets",
+    "baselines",
+    "metrics",
+    "timings",
+    "caveats",
+)
+
+_CARD: Record = {
+    "name": "", "citation": "", "code_licence": "unknown", "weights_licence": "unknown", "weights": [],
+    "dimensions": None, "stochastic": None, "independent_cells": None, "trains_on_target": None,
+    "pretraining": None, "notes": [],
+}  # fmt: skip
+
+_ENTRY: dict[str, Record] = {
+    "verdicts": {
+        "nodeid": "", "claim": "", "suite": "", "model": "", "dataset": "", "metric": "", "baseline": "",
+        "ours": None, "theirs": None, "difference": None, "ci": None, "level": 0.9, "outcome": "inconclusive",
+        "passed": False, "policy": "beats", "margin": 0.0, "unit": "donor", "n_units": 0, "seeds": {},
+        "se": None, "variance": {}, "p": None, "detectable": None, "reason": "", "sentence": "",
+    },
+    "controls": {
+        "nodeid": "", "control": "", "dataset": "", "metric": "", "baseline": None, "expected": "", "got": "",
+        "passed": False, "why": "", "sentence": "",
+    },
+    "failures": {
+        "nodeid": "", "what": "gate", "dataset": None, "metric": None, "baseline": None, "message": "",
+    },
+    "not_tested": {"what": "", "dataset": None, "metric": None, "baseline": None, "reason": ""},
+    "datasets": {
+        "name": "", "n_cells": None, "n_genes": None, "n_cell_types": None, "n_batches": None,
+        "n_donors": None, "scope": "donors", "source": "", "licence": "", "citation": "", "notes": [],
+    },
+    "baselines": {"name": "", "dataset": None, "notes": {}},
+    "metrics": {"name": "", "card": ""},
+    "timings": {"what": "", "dataset": None, "seconds": None, "cached": False},
+}  # fmt: skip
+
+
+def complete(record: Mapping[str, Any]) -> Record:
+    """Return a copy of ``record`` in strict builtins, with a default for every key left out.
+
+    NaN and infinities become None, tuples lists, and characters that no page can show U+FFFD; keys that this
+    version does not know are kept.
+
+    Raises
+    ------
+    TypeError
+        If a value is neither a mapping, a sequence, a string, a number nor None; says where.
+    """
+    plain = _strict(record, "record")
+    whole: Record = {
+        "schema": SCHEMA, "gate": "broke", "model": "", "model_card": None, "recipe": {}, "tier": "",
+        "policy": "beats", **{name: [] for name in _LISTS}, "provenance": {}, **plain,
+    }  # fmt: skip
+    whole["recipe"] = {"id": "", "hash": "", "settings": {}, **whole["recipe"]}
+    if whole["model_card"] is not None:
+        whole["model_card"] = {**_CARD, **whole["model_card"]}
+    for name, defaults in _ENTRY.items():
+        whole[name] = [{**defaults, **entry} for entry in whole[name]]
+    return whole
+
+
+def _strict(value: Any, where: str) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _UNSHOWABLE.sub("\ufffd", value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_strict(str(key), where): _strict(entry, f"{where}[{key!r}]") for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(entry, f"{where}[{position}]") for position, entry in enumerate(value)]
+    msg = f"{where} is a {type(value).__name__}; a record holds builtins only"
+    raise TypeError(msg)
+
+
+def distinct(entries: list[Record], key: str) -> list[str]:
+    """Return the values of ``key`` in order of first appearance, without None and empty ones."""
+    return [value for value in dict.fromkeys(entry[key] for entry in entries) if value]

@@ -1,0 +1,94 @@
+"""The sentence why: one sentence that says what a run found, the same on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zsgate.report.record import Record, complete, distinct
+from zsgate.report.words import counted, joined, one_line
+
+_CLAIMS = {
+    "beats": ("beats", "does not beat"),
+    "noninferior": ("is not inferior to", "is not shown to be as good as"),
+    "point": ("scores above", "does not score above"),
+}
+
+
+def headline(record: Mapping[str, Any]) -> str:
+    """Return the one sentence why the gate passed, was lost, stayed inconclusive or broke."""
+    whole = complete(record)
+    model = whole["model"] or "the model"
+    sentence = {"passed": _passed, "broke": _broke}.get(whole["gate"], _failed)(whole, model)
+    return one_line(sentence)
+
+
+def tally(record: Record) -> dict[str, int]:
+    """Return how many tests passed, lost, stayed inconclusive, led without passing, or had no verdict."""
+    counts = dict.fromkeys(("passed", "lost", "inconclusive", "ahead but not passed", "error"), 0)
+    words = {"loses": "lost", "inconclusive": "inconclusive"}
+    for verdict in record["verdicts"]:
+        counts["passed" if verdict["passed"] else words.get(verdict["outcome"], "ahead but not passed")] += 1
+    counts["error"] = sum(failure["what"] != "control" for failure in record["failures"])
+    return counts
+
+
+def _passed(record: Record, model: str) -> str:
+    if not record["verdicts"]:
+        return f"Nothing was judged, so nothing is claimed about {model}."
+    verb = _CLAIMS.get(record["policy"], _CLAIMS["beats"])[0]
+    n = len(record["verdicts"])
+    tests = "both tests" if n == 2 else "the one test" if n == 1 else f"all {n} tests"
+    return (
+        f"{model} {verb} {joined(distinct(record['verdicts'], 'baseline'))}: {tests} passed{_where(record)}."
+    )
+
+
+def _failed(record: Record, model: str) -> str:
+    missed = distinct([verdict for verdict in record["verdicts"] if not verdict["passed"]], "baseline")
+    counts = tally(record)
+    if not missed and counts["error"]:
+        return f"{model} gave no usable output in {counted(counts['error'], 'test')}: {_counts(record)}."
+    if not missed:
+        return f"Nothing was judged, so nothing is claimed about {model}."
+    if not counts["lost"] and not counts["ahead but not passed"] and not counts["error"]:
+        return f"{model} cannot be told apart from {joined(missed)}: {_counts(record)}."
+    verb = _CLAIMS.get(record["policy"], _CLAIMS["beats"])[1]
+    return f"{model} {verb} {joined(missed)}: {_counts(record)}."
+
+
+def _broke(record: Record, model: str) -> str:
+    causes = []
+    wrong = [control for control in record["controls"] if not control["passed"]]
+    if wrong:
+        causes.append(f"{counted(len(wrong), 'control')} failed ({joined(distinct(wrong, 'control'))})")
+    for what, noun in (
+        ("baseline", "baseline error"),
+        ("control", "control error"),
+        ("gate", "internal error"),
+    ):
+        n = sum(failure["what"] == what for failure in record["failures"])
+        if n:
+            causes.append(f"{counted(n, noun)}")
+    reason = record["provenance"].get("exit_reason") or "results are missing"
+    judged = f"; {_counts(record)}" if record["verdicts"] else ""
+    return f"The gate broke, so nothing is claimed about {model}: {joined(causes) or reason}{judged}."
+
+
+def _counts(record: Record) -> str:
+    counts = tally(record)
+    total = sum(counts.values())
+    parts = [f"{counts['passed']} of {counted(total, 'test')} passed"]
+    parts += [
+        f"{counts[word]} {word}" for word in ("lost", "inconclusive", "ahead but not passed") if counts[word]
+    ]
+    if counts["error"]:
+        parts.append(counted(counts["error"], "error"))
+    return ", ".join(parts) + _where(record)
+
+
+def _where(record: Record) -> str:
+    datasets = distinct([*record["verdicts"], *record["failures"]], "dataset")
+    if len(datasets) > 3:
+        return f" on {len(datasets)} datasets"
+    return f" on {joined(datasets)}" if datasets else ""

@@ -1,0 +1,76 @@
+"""Words: how a number, a list and an outcome read on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+STATES = ("beats", "loses", "inconclusive", "error", "not tested")
+MARKS = {"beats": "▲", "loses": "▼", "inconclusive": "◆", "error": "✕", "not tested": "–"}
+GATE_STATES = {"passed": "beats", "lost": "loses", "inconclusive": "inconclusive", "broke": "error"}
+NOTHING = "–"
+
+
+def number(value: float | None) -> str:
+    """Return three decimals, fewer for large values, scientific for what three decimals cannot show."""
+    if value is None:
+        return NOTHING
+    size = abs(value)
+    text = f"{value:.1e}" if 0 < size < 0.0005 or size >= 1e6 else f"{value:.{3 if size < 100 else 1}f}"
+    return text.replace("-", "−")
+
+
+def signed(value: float | None) -> str:
+    """Return ``value`` with its sign, as differences are shown."""
+    return number(value) if value is None or value < 0 else f"+{number(value)}"
+
+
+def interval(ends: Sequence[float | None] | None) -> str:
+    """Return ``[low, high]`` with signs, or a dash where there is no interval."""
+    if not has_ends(ends):
+        return NOTHING
+    assert ends is not None
+    return f"[{signed(ends[0])}, {signed(ends[1])}]"
+
+
+def has_ends(ends: Sequence[float | None] | None) -> bool:
+    """Tell whether an interval has two finite ends."""
+    return ends is not None and len(ends) == 2 and None not in ends
+
+
+def chance(p: float | None) -> str:
+    """Return a p-value as papers print it."""
+    if p is None:
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """Return ``1 donor`` or ``20 donors``, thousands set apart by a comma."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` on one line."""
+    return " ".join(text.split())
+
+
+def units(verdict: Mapping[str, Any]) -> str:
+    """Return what a verdict left out, in words: ``20 donors`` or ``20 groups of cells``."""
+    if verdict["unit"] == "cells":
+        return counted(verdict["n_units"], "group of cells", "groups of cells")
+    return counted(verdict["n_units"], verdict["unit"])
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration as a reader says it."""
+    if value is None:
+        return NOTHING
+    if value < 120:
+        return f"{value:.1f} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
