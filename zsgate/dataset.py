@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -114,17 +114,23 @@ class Dataset:
         def pick(values: Strings | None) -> Strings | None:
             return None if values is None else values[rows]
 
-        return Dataset(
+        return replace(
+            self,
             name=name or self.name,
             counts=self.counts[rows],
             cell_ids=self.cell_ids[rows],
             cell_types=self.cell_types[rows],
-            symbols=self.symbols,
-            ensembl=self.ensembl,
             batches=pick(self.batches),
             donors=pick(self.donors),
-            scope=self.scope,
-            card=self.card,
+        )
+
+    def with_genes(self, columns: npt.NDArray[np.intp]) -> Dataset:
+        """Return the dataset with the genes ``columns`` (positions), all cells kept."""
+        return replace(
+            self,
+            counts=self.counts[:, columns],
+            symbols=self.symbols[columns],
+            ensembl=None if self.ensembl is None else self.ensembl[columns],
         )
 
     def to_anndata(self) -> anndata.AnnData:
@@ -202,6 +208,6 @@ def check_counts(where: str, counts: sp.csr_matrix) -> None:
         share = 100 * fractional.mean()
         msg = (
             f"{where}: {share:.1f} % of the non-zero counts are not integers (for example "
-            f"{values[fractional][0]:g}); raw counts are needed: say where with --counts layers/NAME, raw or X"
+            f"{values[fractional][0]:g}); raw counts are needed: name them by --counts layers/NAME, raw or X"
         )
         raise UsageProblem(msg)

@@ -1,0 +1,258 @@
+"""Verdict: what two scores on the same cells allow to be said about their difference.
+
+The unit is the donor. With d the difference of the scores and d(-g) the same without donor g, the jackknife variance
+V_J = (G-1)/G * sum((d(-g) - mean d(-g))**2) (Efron and Stein 1981) is that of a new sample of donors; seeds add
+V_S = s**2/S of each side that draws. The interval is d +- t(0.95, G-1) * sqrt(V_J + V_S), two-sided 90 %, so that
+``beats`` is a one-sided test at 5 %.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from zsgate.dataset import MIN_DONORS
+from zsgate.score import Score
+
+Outcome = Literal["beats", "loses", "inconclusive"]
+Policy = Literal["beats", "noninferior", "point"]
+POLICIES = ("beats", "noninferior", "point")
+LEVEL = 0.9
+POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variance:
+    """The parts of the variance of a difference.
+
+    Attributes
+    ----------
+    jackknife
+        Leave-one-unit-out variance of the paired difference.
+    seeds
+        Variance of the two means over seeds.
+    """
+
+    jackknife: float
+    seeds: float
+
+    @property
+    def total(self) -> float:
+        """Variance of the difference."""
+        return self.jackknife + self.seeds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether ours beats theirs, and how sure that is; true when the test passes.
+
+    Attributes
+    ----------
+    metric
+        Name of the metric.
+    ours, theirs
+        The two values (mean over seeds).
+    difference
+        ours - theirs, oriented so that positive is better.
+    interval
+        90 % two-sided interval of the difference; None where it cannot be had.
+    outcome
+        ``"beats"``, ``"loses"`` or ``"inconclusive"``.
+    passed
+        Whether the policy lets the test pass.
+    reason
+        Why it is inconclusive, or why it does not pass although it beats.
+    unit, n_units
+        What was left out, and how many of them there are.
+    seeds_ours, seeds_theirs
+        Number of draws on each side; 1 for a side that draws nothing.
+    variance
+        Parts of the variance; None where the interval is None.
+    p
+        One-sided p-value of "ours is not better by more than the margin".
+    detectable
+        Difference that a test with this variance finds with 80 % power.
+    model, baseline, dataset
+        Names for the sentence and the report.
+    """
+
+    metric: str
+    ours: float
+    theirs: float
+    difference: float
+    interval: tuple[float, float] | None
+    outcome: Outcome
+    passed: bool
+    policy: Policy
+    margin: float
+    reason: str = ""
+    unit: str = "donor"
+    n_units: int = 0
+    seeds_ours: int = 1
+    seeds_theirs: int = 1
+    variance: Variance | None = None
+    p: float | None = None
+    detectable: float | None = None
+    level: float = LEVEL
+    model: str = "ours"
+    baseline: str = "theirs"
+    dataset: str = ""
+
+    def __bool__(self) -> bool:
+        """Return whether the test passes."""
+        return self.passed
+
+    def __repr__(self) -> str:
+        """Return the sentence: pytest prints it as the assertion's message."""
+        return self.sentence
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        said = {"beats": "beats", "loses": "loses to", "inconclusive": "is not shown to beat"}[self.outcome]
+        where = f" on {self.dataset}" if self.dataset else ""
+        text = (
+            f"{self.model} ({self.metric} {self.ours:.3f}) {said} {self.baseline} ({self.theirs:.3f}){where}: "
+            f"difference {self.difference:+.3f}"
+        )
+        if self.interval is not None:
+            units = f"{self.n_units} {'groups of cells' if self.unit == 'cells' else 'donors'}"
+            low, high = self.interval
+            text += f", {self.level:.0%} interval [{low:+.3f}, {high:+.3f}] over {units}".replace("%", " %")
+        return f"{text}; {self.reason}" if self.reason else text
+
+    def unless(self, objection: str) -> Verdict:
+        """Return this verdict, not passed for the reason ``objection``; the outcome stands."""
+        reason = f"{self.reason}; {objection}" if self.reason else objection
+        return replace(self, passed=False, reason=reason)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return builtins only, as verdict.json and the xdist wire carry them."""
+        fields = asdict(self)
+        fields["ci"] = fields.pop("interval") and list(self.interval or ())
+        fields["seeds"] = {"ours": fields.pop("seeds_ours"), "theirs": fields.pop("seeds_theirs")}
+        fields["se"] = math.sqrt(self.variance.total) if self.variance else None
+        return {"sentence": self.sentence} | fields
+
+
+def judge(
+    ours: Score,
+    theirs: Score,
+    *,
+    margin: float = 0.0,
+    policy: Policy = "beats",
+    model: str = "ours",
+    baseline: str = "theirs",
+    dataset: str = "",
+) -> Verdict:
+    """Return the verdict on ``ours`` against ``theirs``.
+
+    Parameters
+    ----------
+    ours, theirs
+        Scores of the same metric and recipe on the same cells.
+    margin
+        ``beats`` wants the interval above it; ``noninferior`` wants the interval above its negative.
+    policy
+        ``"beats"`` passes only that outcome, ``"noninferior"`` a lower end above -margin, ``"point"`` a bare
+        difference above the margin.
+    model, baseline, dataset
+        Names for the sentence.
+
+    Raises
+    ------
+    ValueError
+        If the scores are of different metrics, recipes, cells or units.
+    """
+    _refuse_strangers(ours, theirs)
+    sign = 1.0 if ours.higher_is_better else -1.0
+    difference = sign * (ours.value - theirs.value)
+    leave_outs = sign * (np.array(ours.leave_outs) - np.array(theirs.leave_outs))
+    undecided = _undecidable(ours, difference, leave_outs)
+    variance = None
+    if not undecided:
+        variance = Variance(jackknife=_jackknife(leave_outs), seeds=ours.seed_variance + theirs.seed_variance)
+    interval, p, detectable = _inference(difference, variance, len(leave_outs), margin)
+    outcome: Outcome = "inconclusive"
+    if interval is not None:
+        outcome = "beats" if interval[0] > margin else "loses" if interval[1] < 0 else "inconclusive"
+    return Verdict(
+        metric=ours.metric,
+        ours=ours.value,
+        theirs=theirs.value,
+        difference=difference,
+        interval=interval,
+        outcome=outcome,
+        passed=_passes(policy, outcome, difference, interval, margin),
+        policy=policy,
+        margin=margin,
+        reason=undecided,
+        unit=ours.unit,
+        n_units=len(leave_outs),
+        seeds_ours=len(ours.draws),
+        seeds_theirs=len(theirs.draws),
+        variance=variance,
+        p=p,
+        detectable=detectable,
+        model=model,
+        baseline=baseline,
+        dataset=dataset,
+    )
+
+
+def _refuse_strangers(ours: Score, theirs: Score) -> None:
+    for what in ("metric", "recipe", "cells", "units", "unit"):
+        if getattr(ours, what) != getattr(theirs, what):
+            msg = f"scores of different {what} cannot be compared: {getattr(ours, what)} and {getattr(theirs, what)}"
+            raise ValueError(msg)
+
+
+def _undecidable(score: Score, difference: float, leave_outs: np.ndarray) -> str:
+    """Return why no interval can be given, or an empty string."""
+    if not math.isfinite(difference):
+        return f"{score.metric} is not defined on these cells"
+    if not score.units:
+        return "no donors are known, so nothing can be said about new ones (name their column, or scope = 'cells')"
+    if score.unit == "donor" and len(score.units) < MIN_DONORS:
+        return (
+            f"{len(score.units)} donors cannot speak for new ones ({MIN_DONORS} are needed; scope = 'cells' "
+            "speaks for these donors only)"
+        )
+    undefined = [name for name, value in zip(score.units, leave_outs, strict=True) if not math.isfinite(value)]
+    if undefined:
+        return f"{score.metric} cannot be computed without {score.unit} {', '.join(undefined[:5])}"
+    return ""
+
+
+def _jackknife(leave_outs: np.ndarray) -> float:
+    n = len(leave_outs)
+    return float((n - 1) / n * np.sum((leave_outs - leave_outs.mean()) ** 2))
+
+
+def _inference(
+    difference: float, variance: Variance | None, n_units: int, margin: float
+) -> tuple[tuple[float, float] | None, float | None, float | None]:
+    """Return (interval, one-sided p, difference found with 80 % power)."""
+    if variance is None:
+        return None, None, None
+    from scipy.special import stdtr, stdtrit
+
+    freedom, se = n_units - 1, math.sqrt(variance.total)
+    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))
+    interval = (difference - quantile * se, difference + quantile * se)
+    excess = difference - margin
+    p = float(stdtr(freedom, -excess / se)) if se > 0 else float(excess <= 0)
+    return interval, p, (quantile + float(stdtrit(freedom, POWER))) * se
+
+
+def _passes(
+    policy: Policy, outcome: Outcome, difference: float, interval: tuple[float, float] | None, margin: float
+) -> bool:
+    if policy == "point":
+        return difference > margin  # NaN is not
+    if policy == "noninferior":
+        return interval is not None and interval[0] > -margin
+    return outcome == "beats"
