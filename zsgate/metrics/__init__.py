@@ -64,8 +64,8 @@ ari = Metric(
 )
 avg_bio = Metric(
     "avg_bio",
-    "Mean of nmi, ari and asw: how well the embedding keeps cell types apart (Luecken et al. 2022; Kedzierska "
-    "et al. 2025); higher is better. Pure noise has about 0.18.",
+    "Mean of nmi, ari and asw: how well the embedding keeps cell types apart (Luecken et al. 2022; "
+    "Kedzierska et al. 2025); higher is better. Pure noise has about 0.18.",
     _avg_bio,
     clusters=True,
 )

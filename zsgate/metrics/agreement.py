@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.metrics.cells import Cells, Codes, Floats
+from zsgate.metrics.cells import Cells, Floats
 
 
 def contingency(partition: npt.NDArray[np.integer], cells: Cells) -> Floats:
@@ -29,7 +29,9 @@ def nmi_columns(table: Floats) -> Floats:
     information = np.maximum(h_clusters + h_labels - joint, 0)
     information[information <= 8 * np.finfo(float).eps] = 0
     defined = _defined(labels)
-    return np.divide(2 * information, h_clusters + h_labels, out=np.full_like(total, np.nan), where=defined)
+    entropies = h_clusters + h_labels
+    nmi: Floats = np.divide(2 * information, entropies, out=np.full_like(total, np.nan), where=defined)
+    return nmi
 
 
 def ari_columns(table: Floats) -> Floats:
@@ -39,23 +41,20 @@ def ari_columns(table: Floats) -> Floats:
     """
     total = table.sum(axis=(0, 1))
     clusters, labels = table.sum(axis=1), table.sum(axis=0)
-    together, by_cluster, by_label = (
-        _pairs(part) for part in (table.reshape(-1, len(total)), clusters, labels)
-    )
+    together, by_cluster, by_label = (_pairs(part) for part in (table.reshape(-1, len(total)), clusters, labels))
     defined = _defined(labels)
     chance = np.divide(by_cluster * by_label, _pairs(total[None]), out=np.zeros_like(total), where=defined)
     most = (by_cluster + by_label) / 2
     alone = defined & (most == chance)  # nobody shares a cluster or a label: perfect agreement
-    index = np.divide(
-        together - chance, most - chance, out=np.full_like(total, np.nan), where=defined & ~alone
-    )
+    index: Floats = np.divide(together - chance, most - chance, out=np.full_like(total, np.nan), where=defined & ~alone)
     index[alone] = 1
     return index
 
 
 def _defined(labels: Floats) -> npt.NDArray[np.bool_]:
     """Return which columns hold at least two labels."""
-    return (labels > 0).sum(axis=0) >= 2
+    defined: npt.NDArray[np.bool_] = (labels > 0).sum(axis=0) >= 2
+    return defined
 
 
 def _entropy(counts: Floats, total: Floats) -> Floats:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    import torch
-
 Floats = npt.NDArray[np.float64]
-Positions = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.intp]
 BLOCK_BYTES = 64 * 2**20  # of distances held at a time
 BLOCK_ROWS = 512
 FOLD = 16  # columns folded into one when looking for the nearest
@@ -40,17 +38,12 @@ class Block:
 
 
 def distance_blocks(
-    rows: npt.NDArray[Any],
-    groups: Positions,
-    borders: Positions,
-    *,
-    n_nearest: int,
-    device: str = "cpu",
+    rows: npt.NDArray[Any], groups: Positions, borders: Positions, *, n_nearest: int
 ) -> Iterator[Block]:
     """Yield the Euclidean distances of all cells to all cells, block by block, reduced as they come.
 
     Computed in float64 on centred rows: float32 loses 1e-4 of a silhouette on tight clusters, and without
-    centring data far from the origin lose everything. Distances are ``|x|**2 + |y|**2 - 2 x.y``, so those
+    centring data far from the origin lose everything. Squares are ``|x|**2 + |y|**2 - 2 x.y``, so distances
     below 1e-8 of the norms are rounding; a cell is at exactly 0 from itself.
 
     Parameters
@@ -63,52 +56,45 @@ def distance_blocks(
         Rows that no block may cross, ascending from 0.
     n_nearest
         Neighbours to find for each cell, at most n_cells - 1.
-    device
-        Where torch computes.
     """
-    import torch
-
-    centred = torch.as_tensor(rows, dtype=torch.float64, device=device)
-    centred = centred - centred.mean(dim=0)
-    norms = (centred * centred).sum(dim=1)
-    n_cells = len(norms)
+    n_cells = len(rows)
+    centred = rows - rows.mean(axis=0, dtype=np.float64)
+    norms, ones = np.einsum("ij,ij->i", centred, centred), np.ones(n_cells)
+    left = np.column_stack([-2 * centred, norms, ones])
+    right = np.column_stack([centred, ones, norms])  # left @ right.T are the squares, in one product
     height = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * n_cells)))
+    buffer = np.empty((height, n_cells))
     for start, stop in _spans(borders, n_cells, height):
-        diagonal = torch.arange(stop - start, device=device)
-        squares = torch.addmm(norms[None, :], centred[start:stop], centred.T, alpha=-2)
-        squares.add_(norms[start:stop, None])
-        squares[diagonal, diagonal + start] = torch.inf
+        squares = np.matmul(left[start:stop], right.T, out=buffer[: stop - start])
+        itself = np.arange(stop - start), np.arange(start, stop)
+        squares[itself] = np.inf
         neighbours = _nearest(squares, n_nearest)
-        squares[diagonal, diagonal + start] = 0
-        distances = squares.clamp_(min=0).sqrt_().cpu().numpy()
-        yield Block(start, stop, np.add.reduceat(distances, groups, axis=1), neighbours.cpu().numpy())
+        squares[itself] = 0
+        distances = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+        yield Block(start, stop, np.add.reduceat(distances, groups, axis=1), neighbours)
 
 
 def _spans(borders: Positions, n_cells: int, height: int) -> Iterator[tuple[int, int]]:
     """Yield (start, stop) of runs of at most ``height`` rows that cross no border."""
-    ends = [*borders[1:].tolist(), n_cells]
-    for first, end in zip(borders.tolist(), ends, strict=True):
+    for first, end in pairwise([*borders.tolist(), n_cells]):
         for start in range(first, end, height):
             yield start, min(start + height, end)
 
 
-def _nearest(squares: torch.Tensor, n_nearest: int) -> torch.Tensor:
+def _nearest(squares: Floats, n_nearest: int) -> Positions:
     """Return the columns of the ``n_nearest`` smallest entries of each row, exactly.
 
     The k smallest entries lie in the k columns with the smallest minima of the matrix folded ``FOLD`` times,
     so only these need a full look.
     """
-    import torch
-
     n_rows, n_columns = squares.shape
     width = n_columns // FOLD
     if width <= 2 * n_nearest:
-        return torch.topk(squares, n_nearest, largest=False, sorted=False).indices
-    folded = squares[:, : FOLD * width].view(n_rows, FOLD, width).amin(dim=1)
-    best = torch.topk(folded, n_nearest, largest=False, sorted=False).indices
-    steps = torch.arange(FOLD, device=squares.device) * width
-    candidates = (best[:, :, None] + steps).flatten(1)
-    rest = torch.arange(FOLD * width, n_columns, device=squares.device).expand(n_rows, -1)
-    candidates = torch.cat([candidates, rest], dim=1)
-    chosen = torch.topk(squares.gather(1, candidates), n_nearest, largest=False, sorted=False).indices
-    return candidates.gather(1, chosen)
+        return np.argpartition(squares, n_nearest - 1, axis=1)[:, :n_nearest]
+    folded = squares[:, : FOLD * width].reshape(n_rows, FOLD, width).min(axis=1)
+    best = np.argpartition(folded, n_nearest - 1, axis=1)[:, :n_nearest]
+    looked_at = (best[:, :, None] + width * np.arange(FOLD)).reshape(n_rows, -1)
+    rest = np.broadcast_to(np.arange(FOLD * width, n_columns), (n_rows, n_columns - FOLD * width))
+    looked_at = np.hstack([looked_at, rest])
+    near = np.argpartition(np.take_along_axis(squares, looked_at, axis=1), n_nearest - 1, axis=1)
+    return np.take_along_axis(looked_at, near[:, :n_nearest], axis=1)

@@ -7,6 +7,7 @@ its cluster, ``b`` the mean distance to the nearest other cluster; 0 for a cell 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ class Pass:
 
     asw: Floats
     batch_score: Floats
-    neighbours: Positions
+    neighbours: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,13 @@ class _Layout:
         _, starts, counts = np.unique(key[order], return_index=True, return_counts=True)
         first = order[starts]
         weights = cells.kept[cells.units[first]]
-        return cls(
-            order, starts, cells.labels[first], cells.batches[first], weights, weights * counts[:, None]
-        )
+        return cls(order, starts, cells.labels[first], cells.batches[first], weights, weights * counts[:, None])
 
     def runs(self, codes: Codes, within: slice) -> list[slice]:
         """Return the runs of equal ``codes`` among the groups ``within``."""
         edges = np.flatnonzero(np.diff(codes[within])) + 1 + within.start
         ends = [within.start, *edges.tolist(), within.stop]
-        return [slice(*pair) for pair in zip(ends[:-1], ends[1:], strict=True)]
+        return [slice(*pair) for pair in pairwise(ends)]
 
 
 def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -> Pass:
@@ -133,7 +132,8 @@ def _asw(widths: Floats, layout: _Layout, by_label: list[slice]) -> Floats:
     n_cells, n_labels = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
     defined = (n_labels >= 2) & (n_labels < n_cells)
     mean = np.divide(widths, n_cells, out=np.full_like(widths, np.nan), where=defined)
-    return (mean + 1) / 2
+    scaled: Floats = (mean + 1) / 2
+    return scaled
 
 
 def _batch_score(mixing: Floats, layout: _Layout, by_label: list[slice]) -> Floats:
@@ -149,4 +149,5 @@ def _batch_score(mixing: Floats, layout: _Layout, by_label: list[slice]) -> Floa
         np.divide(mixing[label], n_cells, out=per_label[label], where=defined)
     n_labels = (~np.isnan(per_label)).sum(axis=0)
     total = np.nansum(per_label, axis=0)
-    return np.divide(total, n_labels, out=np.full_like(total, np.nan), where=n_labels > 0)
+    mean: Floats = np.divide(total, n_labels, out=np.full_like(total, np.nan), where=n_labels > 0)
+    return mean
