@@ -55,8 +55,8 @@ def _unit(v: Record) -> str:
     return (
         f"{claim} Each of the {units(v)} is left out in turn and both scores are computed anew without it, "
         f"exactly: the cells of a {noun} that is left out leave every other cell's distances too. The "
-        f"G = {v['n_units']} differences give the jackknife variance (G − 1)/G · Σ (difference without one − "
-        f"their mean)²{value}."
+        f"G = {v['n_units']} differences give the jackknife variance (G − 1)/G · Σ (difference without "
+        f"one − their mean)²{value}."
     )
 
 
@@ -73,9 +73,9 @@ def _interval(v: Record) -> str:
     low, high = v["ci"]
     half = (high - low) / 2
     return (
-        f"The square root of both variances is the standard error, {number(v['se'])}. With Student's t for "
-        f"{v['n_units'] - 1} degrees of freedom, {half / v['se']:.3f}, the {100 * v['level']:g} % interval is "
-        f"{signed(v['difference'])} ± {number(half)}, from {signed(low)} to {signed(high)}."
+        f"The standard error, the square root of their sum, is {number(v['se'])}. With Student's t for "
+        f"{v['n_units'] - 1} degrees of freedom, {half / v['se']:.3f}, the {100 * v['level']:g} % interval "
+        f"is {signed(v['difference'])} ± {number(half)}, from {signed(low)} to {signed(high)}."
     )
 
 
@@ -95,8 +95,8 @@ def _outcome(v: Record) -> str:
 def _power(v: Record) -> str:
     return (
         f"With this standard error the test finds a true difference of {number(v['detectable'])} with 80 % "
-        "power, (t.95 + t.80) times the standard error. A true difference much smaller than that would "
-        "probably stay inconclusive."
+        "power: the 95 % and 80 % points of t, added up, times the standard error. A true difference much "
+        "smaller than that would probably stay inconclusive."
     )
 
 

@@ -53,10 +53,7 @@ def summary(record: Mapping[str, Any]) -> str:
         lines += ["### Tests that did not pass, from the worst on", "", *_table(missed), ""]
     lines += _grids(whole)
     if whole["not_tested"]:
-        rows = [
-            _md(f"{n['what']} on {n['dataset'] or 'every dataset'}: {n['reason']}")
-            for n in whole["not_tested"]
-        ]
+        rows = [_md(f"{n['what']} on {n['dataset'] or 'every dataset'}: {n['reason']}") for n in whole["not_tested"]]
         lines += ["### Not tested", "", *(f"- {row}" for row in rows), ""]
     return _within(lines, LIMIT)
 
@@ -132,9 +129,7 @@ def _table(verdicts: list[Record]) -> list[str]:
     ]
     for v in verdicts:
         names = [_md(v[key]) for key in ("dataset", "baseline", "metric")]
-        outcome = f"{MARKS[v['outcome']]} {v['outcome']}" + (
-            ", not passed" if v["outcome"] == "beats" else ""
-        )
+        outcome = f"{MARKS[v['outcome']]} {v['outcome']}" + (", not passed" if v["outcome"] == "beats" else "")
         numbers = [
             number(v["ours"]),
             number(v["theirs"]),

@@ -68,8 +68,7 @@ def _sections(record: Record) -> list[dict[str, Any]]:
             if verdict["dataset"] == dataset
         ]
         claims = [
-            (claim, [v for v in here if v["claim"] == claim])
-            for claim in dict.fromkeys(v["claim"] for v in here)
+            (claim, [v for v in here if v["claim"] == claim]) for claim in dict.fromkeys(v["claim"] for v in here)
         ]
         sections.append(
             {
@@ -89,9 +88,7 @@ def _control_groups(record: Record) -> list[dict[str, Any]]:
     for name in distinct(record["controls"], "control"):
         entries = [control for control in record["controls"] if control["control"] == name]
         entries.sort(key=lambda control: control["passed"])
-        groups.append(
-            {"name": name, "why": next((c["why"] for c in entries if c["why"]), ""), "entries": entries}
-        )
+        groups.append({"name": name, "why": next((c["why"] for c in entries if c["why"]), ""), "entries": entries})
     return sorted(groups, key=lambda group: all(control["passed"] for control in group["entries"]))
 
 
@@ -108,6 +105,4 @@ def _listed(value: Any) -> str:
 
 def _capped(message: str) -> str:
     left = len(message) - _LONGEST_MESSAGE
-    return (
-        message if left <= 0 else f"{message[:_LONGEST_MESSAGE]} … ({left:,} more characters in verdict.json)"
-    )
+    return message if left <= 0 else f"{message[:_LONGEST_MESSAGE]} … ({left:,} more characters in verdict.json)"

@@ -75,9 +75,7 @@ def matrices(record: Record) -> list[Matrix]:
     """Return one matrix for each dataset of ``record`` (from :func:`zsgate.report.record.complete`)."""
     named = anchors(record)
     judged = {
-        _key(verdict): Cell(
-            verdict["metric"], verdict["outcome"], named[position], verdict, verdict["reason"]
-        )
+        _key(verdict): Cell(verdict["metric"], verdict["outcome"], named[position], verdict, verdict["reason"])
         for position, verdict in reversed(list(enumerate(record["verdicts"])))
     }
     # a control that failed says nothing of the pair it was judged on

@@ -71,16 +71,22 @@ def complete(record: Mapping[str, Any]) -> Record:
         If a value is neither a mapping, a sequence, a string, a number nor None; says where.
     """
     plain = _strict(record, "record")
-    whole: Record = {
+    defaults: Record = {
         "schema": SCHEMA, "gate": "broke", "model": "", "model_card": None, "recipe": {}, "tier": "",
-        "policy": "beats", **{name: [] for name in _LISTS}, "provenance": {}, **plain,
+        "policy": "beats", **{name: [] for name in _LISTS}, "provenance": {},
     }  # fmt: skip
-    whole["recipe"] = {"id": "", "hash": "", "settings": {}, **whole["recipe"]}
+    whole = _filled(plain, defaults)
+    whole["recipe"] = _filled(whole["recipe"], {"id": "", "hash": "", "settings": {}})
     if whole["model_card"] is not None:
-        whole["model_card"] = {**_CARD, **whole["model_card"]}
-    for name, defaults in _ENTRY.items():
-        whole[name] = [{**defaults, **entry} for entry in whole[name]]
+        whole["model_card"] = _filled(whole["model_card"], _CARD)
+    for name, entry in _ENTRY.items():
+        whole[name] = [_filled(given, entry) for given in whole[name]]
     return whole
+
+
+def _filled(given: Record, defaults: Record) -> Record:
+    """Return ``given`` over ``defaults``; None gives way to the default."""
+    return {**defaults, **{key: value for key, value in given.items() if value is not None or key not in defaults}}
 
 
 def _strict(value: Any, where: str) -> Any:

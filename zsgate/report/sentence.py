@@ -39,13 +39,12 @@ def _passed(record: Record, model: str) -> str:
     verb = _CLAIMS.get(record["policy"], _CLAIMS["beats"])[0]
     n = len(record["verdicts"])
     tests = "both tests" if n == 2 else "the one test" if n == 1 else f"all {n} tests"
-    return (
-        f"{model} {verb} {joined(distinct(record['verdicts'], 'baseline'))}: {tests} passed{_where(record)}."
-    )
+    return f"{model} {verb} {joined(distinct(record['verdicts'], 'baseline'))}: {tests} passed{_where(record)}."
 
 
 def _failed(record: Record, model: str) -> str:
-    missed = distinct([verdict for verdict in record["verdicts"] if not verdict["passed"]], "baseline")
+    not_passed = {verdict["baseline"] for verdict in record["verdicts"] if not verdict["passed"]}
+    missed = [name for name in distinct(record["verdicts"], "baseline") if name in not_passed]
     counts = tally(record)
     if not missed and counts["error"]:
         return f"{model} gave no usable output in {counted(counts['error'], 'test')}: {_counts(record)}."
@@ -79,9 +78,7 @@ def _counts(record: Record) -> str:
     counts = tally(record)
     total = sum(counts.values())
     parts = [f"{counts['passed']} of {counted(total, 'test')} passed"]
-    parts += [
-        f"{counts[word]} {word}" for word in ("lost", "inconclusive", "ahead but not passed") if counts[word]
-    ]
+    parts += [f"{counts[word]} {word}" for word in ("lost", "inconclusive", "ahead but not passed") if counts[word]]
     if counts["error"]:
         parts.append(counted(counts["error"], "error"))
     return ", ".join(parts) + _where(record)
