@@ -137,6 +137,27 @@ def test_any_text_keeps_the_page_whole(name: str, message: str) -> None:
     assert text.encode().decode() == text
 
 
+def luminance(colour: str) -> float:
+    """Return the relative luminance of ``#rrggbb`` (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_has_contrast(record: dict[str, Any], scheme: int) -> None:
+    """Every colour of text has the contrast of level AA, 4.5 to 1, on both backgrounds in both schemes."""
+    block = re.findall(r":root {(.*?)}", render(record), re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
+    grounds = [luminance(colours.pop(name)) for name in ("paper", "faint")]
+    assert colours.pop("line")
+    assert len(colours) == 7
+    for name, colour in colours.items():
+        for ground in grounds:
+            dark, light = sorted((luminance(colour), ground))
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, name
+
+
 def test_hundred_verdicts_stay_small() -> None:
     """Five datasets, five metrics and four baselines stay below 300 kB."""
     assert len(render(large()).encode()) < 300_000

@@ -17,8 +17,10 @@ def test_fits_the_terminal(any_record: dict[str, Any], width: int) -> None:
     assert max(len(line) for line in table(any_record, width=width).splitlines()) <= width
 
 
-def test_plain_text_unless_asked(record: dict[str, Any]) -> None:
-    """Without colour there is no escape sequence and nothing but ASCII; with colour the words are the same."""
+def test_plain_text_unless_asked(record: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without colour there is no escape sequence and nothing but ASCII, whatever the environment wishes."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "30")
     plain = table(record)
     assert plain.isascii()
     assert "\x1b" not in plain

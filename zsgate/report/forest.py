@@ -54,7 +54,7 @@ def _largest(verdicts: Iterable[Record]) -> float:
 
 
 def _margin(verdict: Record) -> float | None:
-    sign = {"beats": 1.0, "noninferior": -1.0}.get(verdict["policy"], 0.0)
+    sign = -1.0 if verdict["policy"] == "noninferior" else 1.0
     return sign * verdict["margin"] or None
 
 

@@ -75,6 +75,7 @@ def _sections(record: Record) -> list[dict[str, Any]]:
                 "name": dataset,
                 "card": cards.get(dataset),
                 "level": here[0]["level"],
+                "margins": sorted({v["margin"] for v in here if v["margin"]}),
                 "panels": forest.panels(here),
                 "claims": claims,
             }
