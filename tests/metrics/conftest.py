@@ -1,0 +1,51 @@
+"""Real cells with an embedding made by NumPy alone, and the same cells as a Dataset."""
+
+from __future__ import annotations
+
+import importlib.resources
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from zsgate.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class RealCells:
+    """Cells of the human pancreas: 50 principal components of log-normalised counts, and what is known."""
+
+    embedding: NDArray[np.float32]
+    labels: NDArray[np.str_]
+    batches: NDArray[np.str_]
+    donors: NDArray[np.str_]
+    dataset: Dataset
+
+
+@pytest.fixture(scope="session")
+def pancreas() -> RealCells:
+    """Every third cell of hormone2cell's pancreas: 1,092 cells, 9 cell types, 4 studies, 20 donors."""
+    import anndata
+
+    path = importlib.resources.files("hormone2cell") / "pancreas_downsample200CT.h5ad"
+    adata = anndata.read_h5ad(path)[::3]
+    counts = sp.csr_matrix(adata.raw.X, dtype=np.float32)
+    logs = counts.multiply(1e4 / counts.sum(axis=1)).log1p().tocsc()
+    variance = np.asarray(logs.power(2).mean(axis=0)).ravel() - np.asarray(logs.mean(axis=0)).ravel() ** 2
+    dense = logs[:, np.sort(np.argsort(-variance)[:500])].toarray()
+    left, scale, _ = np.linalg.svd(dense - dense.mean(axis=0), full_matrices=False)
+    labels, batches, donors = (
+        adata.obs[column].astype(str).to_numpy(str) for column in ("cell_type", "Dataset", "donor_id")
+    )
+    dataset = Dataset(
+        name="pancreas",
+        counts=counts,
+        cell_ids=adata.obs_names.to_numpy(str),
+        cell_types=labels,
+        symbols=adata.raw.var_names.to_numpy(str),
+        batches=batches,
+        donors=donors,
+    )
+    return RealCells((left[:, :50] * scale[:50]).astype(np.float32), labels, batches, donors, dataset)
