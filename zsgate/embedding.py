@@ -75,9 +75,7 @@ def checked(values: npt.ArrayLike, *, source: str, n_cells: int | None = None) -
     """
     array = np.asarray(values)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
-        msg = (
-            f"{source} must give a 2-D array of numbers, one row a cell; it gave {array.dtype} {array.shape}"
-        )
+        msg = f"{source} must give a 2-D array of numbers, one row a cell; it gave {array.dtype} {array.shape}"
         raise ValueError(msg)
     if n_cells is not None and len(array) != n_cells:
         msg = f"{source} gave {len(array)} rows for {n_cells} cells"
@@ -90,9 +88,7 @@ def checked(values: npt.ArrayLike, *, source: str, n_cells: int | None = None) -
     bad = ~np.isfinite(rows).all(axis=1)
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
-        msg = (
-            f"{source} gave NaN or infinite values for {bad.sum()} of {len(rows)} cells (first: row {first})"
-        )
+        msg = f"{source} gave NaN or infinite values for {bad.sum()} of {len(rows)} cells (first: row {first})"
         raise ValueError(msg)
     if len(rows) > 1 and (rows == rows[0]).all():
         msg = f"{source} gave the same row for all {len(rows)} cells: a constant embedding carries nothing"

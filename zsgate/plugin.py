@@ -1,1 +1,103 @@
-"""The pytest plugin."""
+"""The pytest plugin: options, and nothing else unless the command line names a model.
+
+Every pytest run of the environment imports this module, so it imports pytest and the standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import pytest
+
+SWITCHES = ("gpu",)
+VALUES = (
+    "model",
+    "datasets",
+    "label",
+    "batch",
+    "donor",
+    "counts",
+    "tier",
+    "scope",
+    "policy",
+    "margin",
+    "seeds",
+    "report",
+    "cache",
+)
+HELP = {
+    "gpu": "run the candidate on CUDA; an error without it",
+    "model": "candidate: NAME, pkg.mod:attr, or a path to embeddings; without it zsgate is silent",
+    "datasets": "NAME or FILE.h5ad, several with commas",
+    "label": "obs column of the cell types in FILE.h5ad",
+    "batch": "obs column of the batches in FILE.h5ad",
+    "donor": "obs column of the donors in FILE.h5ad",
+    "counts": "where FILE.h5ad keeps raw counts: X, raw or layers/NAME",
+    "tier": "quick: pancreas_quick",
+    "scope": "what FILE.h5ad speaks for: donors (default) or cells",
+    "policy": "what passes: beats (default), noninferior or point",
+    "margin": "difference that counts as better (default 0)",
+    "seeds": "draws of whatever draws chance (default 5)",
+    "report": "folder of the page (default zsgate-report)",
+    "cache": "folder of what is kept between runs",
+}
+TAKEN = pytest.StashKey[list[str]]()  # short options that somebody else in this run owns
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the long names only: short ones belong to whoever registers them."""
+    group = parser.getgroup("zsgate", "acceptance tests for single-cell models (--zsgate-X is also --X where free)")
+    for name in SWITCHES:
+        group.addoption(f"--zsgate-{name}", action="store_true", help=HELP[name])
+    for name in VALUES:
+        group.addoption(f"--zsgate-{name}", metavar=name.upper(), help=HELP[name])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None]:
+    """Rewrite ``--model`` to ``--zsgate-model`` and so on, where no conftest or plugin owns the short name."""
+    yield  # the repository's conftest files are loaded now and have registered what is theirs
+    typed = [str(arg) for arg in early_config.invocation_params.args]
+    if not any(_named(arg, "model") or _named(arg, "zsgate-model") for arg in typed):
+        return
+    taken = []
+    for name in SWITCHES + VALUES:
+        if not any(_named(arg, name) for arg in args):
+            continue
+        probe = f"--{name}" if name in SWITCHES else f"--{name}=probe"
+        if probe in parser.parse_known_and_unknown_args([probe])[1]:
+            args[:] = _renamed(args, name)
+        else:
+            taken.append(name)
+    early_config.stash[TAKEN] = taken
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the gate if the command line names a model."""
+    model = config.getoption("zsgate_model")
+    typed = [str(arg) for arg in config.invocation_params.args]
+    if model and any(_named(arg, "model") or _named(arg, "zsgate-model") for arg in typed):
+        from zsgate.gate import start
+
+        start(config, {name: config.getoption(f"zsgate_{name}") for name in SWITCHES + VALUES})
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which short options are not ours, so that a gate that does not run is not silent."""
+    return [
+        f"zsgate: --{name} belongs to another plugin or conftest of this run; type --zsgate-{name}"
+        for name in config.stash.get(TAKEN, [])
+    ]
+
+
+def _named(arg: str, name: str) -> bool:
+    return arg == f"--{name}" or arg.startswith(f"--{name}=")
+
+
+def _renamed(args: Sequence[str], name: str) -> list[str]:
+    """Return ``args`` with ``--name`` made ``--zsgate-name``, up to a bare ``--``."""
+    end = args.index("--") if "--" in args else len(args)
+    return [f"--zsgate-{arg[2:]}" if place < end and _named(arg, name) else arg for place, arg in enumerate(args)]

@@ -48,9 +48,7 @@ class Score:
     higher_is_better: bool = True
 
     @classmethod
-    def of_draws(
-        cls, metric: str, draws: Sequence[float], leave_outs: Sequence[np.ndarray], **rest: Any
-    ) -> Self:
+    def of_draws(cls, metric: str, draws: Sequence[float], leave_outs: Sequence[np.ndarray], **rest: Any) -> Self:
         """Return the score of several draws: the mean value and the mean leave-outs.
 
         Parameters

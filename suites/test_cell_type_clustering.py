@@ -1,0 +1,19 @@
+"""Cell types separate better in the candidate's embedding than in a baseline's.
+
+The zero-shot clustering trial of Kedzierska et al., Genome Biology 26:101 (2025).
+"""
+
+import pytest
+
+from zsgate.metrics import ari, asw, avg_bio, nmi
+
+
+@pytest.mark.parametrize("metric", [avg_bio, asw, nmi, ari])
+@pytest.mark.parametrize("baseline", ["hvg", "pca", "scvi", "random_init"], indirect=True)
+def test_separates_cell_types(candidate, baseline, dataset, metric, judge):
+    ours = metric(candidate.embed(dataset), dataset)
+    theirs = metric(baseline.embed(dataset), dataset)
+
+    verdict = judge(ours, theirs)
+
+    assert verdict

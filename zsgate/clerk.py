@@ -1,0 +1,242 @@
+"""Clerk: writes down what the run found, decides the exit code and hands the record to the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zsgate
+from zsgate.execution.guard import Guard
+from zsgate.fixtures import cast
+from zsgate.fixtures.trial import LIBRARIES, Trial
+from zsgate.store import versions
+
+BROKE = 3
+CLUSTERING_CAVEAT = (
+    "Intervals of clustering metrics (nmi, ari, avg_bio) hold the donors' and the seeds' part only. They take the "
+    "partitions as fixed and are too narrow until the clustering's own instability is added."
+)
+QUICK_CAVEAT = (
+    "The quick tier judges on 1,500 cells, with scVI trained on 2,000 genes over 3 seeds until its validation ELBO "
+    "levels off (at least 100 epochs). It shows that a gate works; it does not clear a release."
+)
+
+
+class Clerk:
+    """The hooks of the controller that gather results and write them.
+
+    Parameters
+    ----------
+    trial
+        What is on trial.
+    guard
+        Knows what is missing.
+    config
+        pytest's configuration.
+    """
+
+    def __init__(self, trial: Trial, guard: Guard, config: pytest.Config) -> None:
+        self.trial = trial
+        self.guard = guard
+        self.config = config
+        self.started = time.time()
+        self.verdicts: dict[str, dict[str, Any]] = {}
+        self.controls: list[dict[str, Any]] = []
+        self.failures: list[dict[str, Any]] = []
+        self.timings: list[dict[str, Any]] = []
+        self.record: dict[str, Any] | None = None
+        self.page: Path | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what a test's report carries."""
+        for name, value in report.user_properties:
+            if name == cast.VERDICT and report.when == "call":
+                self.verdicts[report.nodeid] = {
+                    "nodeid": report.nodeid,
+                    **_suite(report.nodeid),
+                    **json.loads(str(value)),
+                }
+            elif name == cast.CONTROL and report.when == "call":
+                self.controls.append({"nodeid": report.nodeid, **json.loads(str(value))})
+            elif name == cast.FAILURE:
+                self.failures.append({"nodeid": report.nodeid, **json.loads(str(value))})
+            elif name == cast.TIMINGS:
+                self.timings += json.loads(str(value))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Decide the exit code and write the page."""
+        if session.config.option.collectonly or not self.guard.planned:
+            return
+        reasons = self._why_broke(session)
+        interrupted = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR)
+        if reasons and not interrupted:
+            session.exitstatus = BROKE
+        elif not self.verdicts and not self.failures and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # the user's own tests are no verdict
+            return
+        self.record = self._record(int(session.exitstatus), reasons)
+        self.page = self._write(session)
+        self.trial.scratch.clear()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the verdicts and where the page is."""
+        if self.record is None:
+            return
+        from zsgate.report.terminal import table
+
+        writer = terminalreporter
+        writer.section("zsgate")
+        writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
+        writer.write_line(f"exit {self.record['provenance']['exit_code']}: {self.record['provenance']['exit_reason']}")
+        if self.page is not None:
+            writer.write_line(f"page: {self.page}")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        """Add a column to pytest-html's table."""
+        cells.insert(2, "<th>Verdict</th>")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        """Add the verdict's sentence to pytest-html's row."""
+        from html import escape
+
+        said = [json.loads(str(v))["sentence"] for n, v in report.user_properties if n in (cast.VERDICT, cast.CONTROL)]
+        cells.insert(2, f"<td>{escape(said[0]) if said else ''}</td>")
+
+    def _why_broke(self, session: pytest.Session) -> list[str]:
+        broken = [
+            f"control {each['control']} failed on {each['dataset']}: {each['sentence']}"
+            for each in self.controls
+            if not each["passed"]
+        ]
+        broken += [f"{each['message']}" for each in self.failures if each["what"] != "candidate"]
+        broken += self.guard.complaints(session)
+        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR and not broken:
+            broken.append("internal error")
+        return list(dict.fromkeys(broken))
+
+    def _record(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
+        from zsgate.metrics import DEFAULT, METRICS
+        from zsgate.models.adapter import as_builtins
+
+        trial, verdicts = self.trial, list(self.verdicts.values())
+        made = {(each["who"], each["dataset"]): each["notes"] for each in self.timings if each.get("who")}
+        return {
+            "schema": "zsgate.verdict/1",
+            "gate": self._gate(exit_code, bool(reasons)),
+            "model": trial.config.model,
+            "model_card": as_builtins(trial.adapter.info),
+            "recipe": {"id": DEFAULT.id, "hash": DEFAULT.hash, "settings": DEFAULT.as_dict()},
+            "tier": trial.config.tier,
+            "policy": trial.config.policy,
+            "verdicts": verdicts,
+            "controls": self.controls,
+            "failures": self.failures,
+            "not_tested": trial.not_tested(),
+            "datasets": [trial.facts(name) for name in trial.cards],
+            "baselines": [
+                {"name": who, "dataset": dataset, "notes": notes}
+                for (who, dataset), notes in made.items()
+                if who != trial.config.model
+            ],
+            "metrics": [{"name": m, "card": METRICS[m].card} for m in dict.fromkeys(v["metric"] for v in verdicts)],
+            "timings": self.timings,
+            "caveats": self._caveats(),
+            "provenance": self._provenance(exit_code, reasons),
+        }
+
+    def _gate(self, exit_code: int, broke: bool) -> str:
+        """Return passed, lost, inconclusive or broke; nothing calls an inconclusive verdict lost."""
+        if broke or exit_code in (pytest.ExitCode.INTERRUPTED, BROKE):
+            return "broke"
+        failed = [verdict for verdict in self.verdicts.values() if not verdict["passed"]]
+        if any(verdict["outcome"] != "inconclusive" for verdict in failed) or self.failures:
+            return "lost"
+        return "inconclusive" if failed else "passed"
+
+    def _caveats(self) -> list[str]:
+        from zsgate.metrics import METRICS
+
+        clustered = any(METRICS[verdict["metric"]].clusters for verdict in self.verdicts.values())
+        quick = self.trial.config.tier == "quick" and not self.trial.config.datasets
+        return [CLUSTERING_CAVEAT] * clustered + [QUICK_CAVEAT] * quick
+
+    def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
+        words = {
+            0: "every verdict passed",
+            1: "at least one verdict or test did not pass",
+            2: "interrupted; what was computed is kept",
+            BROKE: "; ".join(reasons[:3]),
+        }
+        return {
+            "zsgate": zsgate.__version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "device": _device(self.trial.config.gpu),
+            "packages": versions(*LIBRARIES, "anndata", "igraph", "pytest", "tokenizers"),
+            "command": shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
+            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - self.started, 1),
+            "git": _git(self.config.invocation_params.dir),
+            "exit_code": exit_code,
+            "exit_reason": words.get(exit_code, pytest.ExitCode(exit_code).name.lower().replace("_", " ")),
+        }
+
+    def _write(self, session: pytest.Session) -> Path | None:
+        from zsgate.report import github, write
+
+        assert self.record is not None
+        folder = self.config.invocation_params.dir / self.trial.config.report
+        try:
+            page = write(self.record, folder)
+            github.publish(self.record, os.environ, sys.stdout)
+        except OSError as error:
+            session.exitstatus = BROKE
+            self.record["provenance"] |= {"exit_code": BROKE, "exit_reason": f"cannot write the report: {error}"}
+            return None
+        return page
+
+
+def _suite(nodeid: str) -> Mapping[str, str]:
+    """Return the suite's name and its claim, the first line of its docstring."""
+    name = Path(nodeid.partition("::")[0]).stem
+    claim = (import_module(f"zsgate.suites.{name}").__doc__ or "").partition("\n")[0]
+    return {"suite": name, "claim": claim}
+
+
+def _device(gpu: bool) -> str:
+    import torch
+
+    if gpu:
+        return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def _git(folder: Path) -> str | None:
+    """Return the commit the run was started in, or None outside a repository."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,173 @@
+"""The gate: what pytest does differently in a run that names a model."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Generator, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from zsgate import suites
+from zsgate.config import Config
+from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
+from zsgate.execution.guard import Guard
+from zsgate.fixtures import cast
+from zsgate.fixtures.trial import Trial
+from zsgate.store import Store
+
+SUITES = Path(suites.__file__).parent
+CONTROLS = SUITES / "test_controls.py"
+
+
+def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
+    """Check what the user asked for and register the gate.
+
+    Raises
+    ------
+    pytest.UsageError
+        If the arguments or the data cannot be used; pytest exits with 4.
+    """
+    is_worker = hasattr(config, "workerinput")
+    folder = config.invocation_params.dir
+    try:
+        settings = Config.gather(options, os.environ, folder)
+        run = getattr(config, "workerinput", {}).get("zsgate_run") or uuid.uuid4().hex
+        trial = Trial(settings, folder, *_stores(settings, run))
+        names = trial.cards
+        if not is_worker and not config.option.collectonly:
+            trial.preflight()
+    except UsageProblem as problem:
+        msg = f"zsgate: {problem}"
+        raise pytest.UsageError(msg) from None
+    config.stash[cast.TRIAL] = trial
+    config.args[:] = _collected(config)
+    config.pluginmanager.register(cast, "zsgate-cast")
+    config.pluginmanager.register(Gate(trial, tuple(names)), "zsgate-gate")
+    guard = Guard(config, run)
+    config.pluginmanager.register(guard, "zsgate-guard")
+    if not is_worker:
+        from zsgate.clerk import Clerk
+
+        config.pluginmanager.register(Clerk(trial, guard, config), "zsgate-clerk")
+    if config.pluginmanager.hasplugin("xdist"):
+        from zsgate.execution.schedule import Scheduling
+
+        config.pluginmanager.register(Scheduling(tuple(names)), "zsgate-scheduling")
+
+
+def _stores(settings: Config, run: str) -> tuple[Store, Store]:
+    """Return the store that lasts and the one that this run's workers share."""
+    from platformdirs import user_cache_path
+
+    root = settings.cache or user_cache_path("zsgate")
+    return Store(root), Store(root / "runs" / run)
+
+
+def _collected(config: pytest.Config) -> list[str]:
+    """Return the paths to collect: every suite, or what the user names, be it by a suite's bare file name."""
+    if config.args_source is not config.ArgsSource.ARGS:
+        return [str(SUITES)]
+    here = config.invocation_params.dir
+    return [str(SUITES / arg) if _exists(SUITES, arg) and not _exists(here, arg) else arg for arg in config.args]
+
+
+def _exists(folder: Path, arg: str) -> bool:
+    return (folder / arg.partition("::")[0]).exists()
+
+
+class Suite(pytest.Module):
+    """A packaged suite, imported as ``zsgate.suites.*`` whether it lies in a wheel or in a checkout."""
+
+    def _getobj(self) -> ModuleType:
+        return import_module(f"{suites.__name__}.{self.path.stem}")
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:  # type: ignore[override]
+        """Yield the tests that make sense for this candidate and these datasets."""
+        trial = self.config.stash[cast.TRIAL]
+        for item in super().collect():
+            if not trial.objection(**_asked(item)):
+                yield item
+
+
+def _asked(item: pytest.Item | pytest.Collector) -> dict[str, str]:
+    """Return dataset, baseline and metric of a test, by name, as far as it has them."""
+    params: Mapping[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    return {
+        key: getattr(value, "name", value) for key, value in params.items() if key in ("dataset", "baseline", "metric")
+    }
+
+
+class Gate:
+    """The hooks of a run that names a model, on the controller and on every worker.
+
+    Parameters
+    ----------
+    trial
+        What is on trial.
+    datasets
+        Names of the datasets to judge on.
+    """
+
+    def __init__(self, trial: Trial, datasets: tuple[str, ...]) -> None:
+        self.trial = trial
+        self.datasets = datasets
+
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Suite | None:
+        """Collect packaged suites under one module name."""
+        suite: Suite = Suite.from_parent(parent, path=module_path)
+        return suite if module_path.parent == SUITES else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Ask every suite's claim of every dataset."""
+        if Path(metafunc.module.__file__ or "").parent == SUITES and "dataset" in metafunc.fixturenames:
+            metafunc.parametrize("dataset", self.datasets, indirect=True, scope="session")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
+        """Put back the controls of what is selected, whatever ``-k``, a node id or ``--lf`` left out."""
+        first = next((item for item in items if item.getparent(Suite)), None)
+        yield
+        chosen = [item for item in items if item.getparent(Suite)]
+        if first is None or not chosen:
+            return
+        suite = first.getparent(Suite)
+        assert suite is not None
+        asked = [_asked(item) for item in chosen if item.path != CONTROLS]
+        metrics = {(each["dataset"], each["metric"]) for each in asked}
+        datasets = {each["dataset"] for each in asked}
+        there = {item.name for item in chosen}
+        controls: Suite = Suite.from_parent(suite.parent, path=CONTROLS)
+        for item in controls.collect():
+            about = _asked(item)
+            wanted = (
+                (about["dataset"], about["metric"]) in metrics if "metric" in about else about["dataset"] in datasets
+            )
+            if wanted and item.name not in there and isinstance(item, pytest.Item):
+                items.append(item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Leave on the report whose fault a failure is, and what took time."""
+        report = yield
+        if item.getparent(Suite) is None:
+            return report
+        if self.trial.timings:
+            report.user_properties.append((cast.TIMINGS, json.dumps(self.trial.timings)))
+            self.trial.timings.clear()
+        names = [name for name, _ in item.user_properties]
+        judged = cast.VERDICT in names or cast.CONTROL in names
+        if call.excinfo is not None and not (judged and call.excinfo.errisinstance(AssertionError)):
+            kinds = {CandidateFailed: "candidate", BaselineFailed: "baseline"}
+            whose = next((whose for kind, whose in kinds.items() if call.excinfo.errisinstance(kind)), "gate")
+            failure = {"what": whose, "message": str(call.excinfo.value), **_asked(item)}
+            report.user_properties.append((cast.FAILURE, json.dumps(failure)))
+        return report

@@ -1,0 +1,96 @@
+"""A user's own model: a function or class of their package that maps AnnData to rows."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.errors import UsageProblem
+from zsgate.models.adapter import ModelInfo
+
+if TYPE_CHECKING:
+    from zsgate.dataset import Dataset
+
+
+class External:
+    """The adapter of ``pkg.mod:attr``.
+
+    The attribute is a function ``f(adata) -> array``, or a class (made with no argument, or with ``device`` if it
+    takes one) whose instances are called the same way or have ``embed(adata)``. It sees counts, genes, batches and
+    donors, never labels. Optional attributes: ``random_init(seed)`` returning an untrained twin,
+    ``independent_cells = False`` for a model that looks across cells, ``stochastic = True``, ``fingerprint`` (a
+    string that changes with the weights) to keep embeddings between runs, ``info`` (a :class:`ModelInfo`).
+
+    Parameters
+    ----------
+    name
+        ``pkg.mod:attr``.
+    device
+        ``"cpu"`` or ``"cuda"``.
+    folder
+        Put on the import path, as ``python -m`` would.
+    """
+
+    def __init__(self, name: str, *, device: str = "cpu", folder: Path | None = None, subject: Any = None) -> None:
+        self.name = name
+        self.subject = _imported(name, device, folder) if subject is None else subject
+        if hasattr(self.subject, "random_init"):
+            self.random_init = self._random_init
+
+    @property
+    def info(self) -> ModelInfo:
+        """The card the user's object carries, or a bare one."""
+        info = getattr(self.subject, "info", None)
+        if isinstance(info, ModelInfo):
+            return info
+        return ModelInfo(
+            name=getattr(self.subject, "name", None) or self.name.rpartition(":")[2],
+            independent_cells=bool(getattr(self.subject, "independent_cells", True)),
+            stochastic=bool(getattr(self.subject, "stochastic", False)),
+            notes=(f"imported from {self.name}",),
+        )
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What the user's object declares; None keeps nothing between runs."""
+        declared = getattr(self.subject, "fingerprint", None)
+        return f"{self.name}:{declared}" if isinstance(declared, str) else None
+
+    def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
+        """Return what the user's object gives for the dataset's AnnData, unchecked."""
+        call = getattr(self.subject, "embed", self.subject)
+        values: npt.NDArray[np.float32] = call(dataset.to_anndata())
+        return values
+
+    def _random_init(self, seed: int) -> External:
+        return External(self.name, subject=self.subject.random_init(seed))
+
+
+def _imported(name: str, device: str, folder: Path | None) -> Any:
+    here = str(folder or Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        msg = f"--model {name}: cannot import it ({error}); is the package installed, or pytest started in its folder?"
+        raise UsageProblem(msg) from error
+    subject = _made(found, device) if inspect.isclass(found) else found
+    if not callable(subject) and not hasattr(subject, "embed"):
+        msg = f"--model {name}: a {type(subject).__name__} neither can be called nor has embed(adata)"
+        raise UsageProblem(msg)
+    return subject
+
+
+def _made(kind: type, device: str) -> Any:
+    try:
+        parameters = inspect.signature(kind).parameters
+    except ValueError:  # a class of C code says nothing
+        parameters = {}
+    return kind(device=device) if "device" in parameters else kind()
