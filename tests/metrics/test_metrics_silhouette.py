@@ -103,6 +103,15 @@ def test_asw_is_exact_where_float32_distances_are_not(case):
     assert asw(rows, labels).value == pytest.approx(sklearn_asw(rows, labels), abs=TOLERANCE)
 
 
+def test_the_origin_does_not_matter():
+    """One dimension at 2**22 for every cell changes nothing within 1e-9: its square would drown the rest."""
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, 300)
+    rows = (0.01 * rng.normal(size=(300, 6)) + 0.01 * labels[:, None]).astype(np.float32)
+    far = np.column_stack([rows, np.full(300, 2**22, dtype=np.float32)])
+    assert asw(far, labels).value == pytest.approx(sklearn_asw(rows, labels), abs=1e-9)
+
+
 def test_copies_of_a_cell_are_at_distance_nothing():
     """Two points, each copied: the silhouette is 1 in both cell types, also without a donor."""
     rows = np.repeat(np.array([[1000.1, 3.3], [1003.7, 0.2]]), 20, axis=0)

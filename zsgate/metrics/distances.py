@@ -57,15 +57,17 @@ def distance_blocks(
     n_nearest
         Neighbours to find for each cell, at most n_cells - 1.
     """
-    n_cells = len(rows)
-    centred = rows - rows.mean(axis=0, dtype=np.float64)
-    norms, ones = np.einsum("ij,ij->i", centred, centred), np.ones(n_cells)
-    left = np.column_stack([-2 * centred, norms, ones])
-    right = np.column_stack([centred, ones, norms])  # left @ right.T are the squares, in one product
+    n_cells, n_dimensions = rows.shape
+    right = np.ones((n_cells, n_dimensions + 2))  # (y, 1, |y|**2): one product with (-2 x, |x|**2, 1)
+    centred = right[:, :n_dimensions]
+    np.subtract(rows, rows.mean(axis=0, dtype=np.float64), out=centred)
+    norms = np.einsum("ij,ij->i", centred, centred)
+    right[:, -1] = norms
     height = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * n_cells)))
     buffer = np.empty((height, n_cells))
     for start, stop in _spans(borders, n_cells, height):
-        squares = np.matmul(left[start:stop], right.T, out=buffer[: stop - start])
+        left = np.column_stack([-2 * centred[start:stop], norms[start:stop], np.ones(stop - start)])
+        squares = np.matmul(left, right.T, out=buffer[: stop - start])
         itself = np.arange(stop - start), np.arange(start, stop)
         squares[itself] = np.inf
         neighbours = _nearest(squares, n_nearest)

@@ -114,7 +114,6 @@ def _silhouettes(block: Block, layout: _Layout, clusters: list[slice], own: Code
     row = np.arange(len(own))
     sums = np.stack([block.sums[:, run] @ layout.weights[run] for run in clusters])
     sizes = np.stack([layout.sizes[run].sum(axis=0) for run in clusters])
-    alone = sizes[own] <= 1
     with np.errstate(divide="ignore", invalid="ignore"):
         within = sums[own, row] / (sizes[own] - 1)
         sums /= sizes[:, None, :]
@@ -122,7 +121,7 @@ def _silhouettes(block: Block, layout: _Layout, clusters: list[slice], own: Code
         sums[own, row] = np.inf
         between = sums.min(axis=0)
         silhouettes: Floats = (between - within) / np.maximum(between, within)
-    silhouettes[alone | np.isnan(silhouettes)] = 0
+    silhouettes[np.isnan(silhouettes)] = 0  # 0/0: alone in its cluster, or all distances are 0
     return silhouettes
 
 
