@@ -50,7 +50,7 @@ nmi = Metric(
     "nmi",
     "Normalised mutual information (arithmetic mean) between the cell types and the best of 20 Louvain "
     "partitions of the 15-nearest-neighbour graph; 0 to 1, higher is better. The labels choose the "
-    "resolution, so it is optimistic, and another clusterer moves it by up to 0.1.",
+    "resolution, so it is optimistic, and another clusterer can move it by more than 0.1.",
     _nmi,
     clusters=True,
 )
