@@ -23,7 +23,7 @@ MAX_UNITS = 50  # more donors than this are left out in groups
 CELL_GROUPS = 20  # units of scope "cells"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Cells to judge a model on.
 
@@ -64,6 +64,10 @@ class Dataset:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    def __repr__(self) -> str:
+        """Return the name and the shape; pytest prints it beside a failure."""
+        return f"<Dataset {self.name}: {self.n_cells} cells x {self.counts.shape[1]} genes>"
 
     @property
     def n_cells(self) -> int:

@@ -34,7 +34,7 @@ class Embedding:
         Where metrics may keep the scores of this embedding; None keeps nothing.
     """
 
-    draws: tuple[Floats, ...]
+    draws: tuple[Floats, ...] = field(repr=False)
     source: str = "embedding"
     notes: Mapping[str, Any] = field(default_factory=dict)
     store: Store | None = field(default=None, repr=False, compare=False)
@@ -42,7 +42,7 @@ class Embedding:
     @classmethod
     def of(cls, values: npt.ArrayLike | Sequence[npt.ArrayLike], source: str = "embedding") -> Embedding:
         """Return the embedding of one array (n_cells, n_dimensions) or of a sequence of such draws."""
-        arrays = values if isinstance(values, list | tuple) else [values]
+        arrays: Sequence[Any] = values if isinstance(values, list | tuple) else [values]
         return cls(tuple(checked(array, source=source) for array in arrays), source)
 
     @cached_property
@@ -51,7 +51,7 @@ class Embedding:
         sha = hashlib.sha256()
         for draw in self.draws:
             sha.update(repr(draw.shape).encode())
-            sha.update(memoryview(draw).cast("B"))
+            sha.update(draw.data)
         return sha.hexdigest()
 
 

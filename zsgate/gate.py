@@ -87,7 +87,7 @@ class Suite(pytest.Module):
     def _getobj(self) -> ModuleType:
         return import_module(f"{suites.__name__}.{self.path.stem}")
 
-    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:  # type: ignore[override]
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         """Yield the tests that make sense for this candidate and these datasets."""
         trial = self.config.stash[cast.TRIAL]
         for item in super().collect():

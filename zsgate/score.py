@@ -85,5 +85,5 @@ class Score:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """Return the score that :meth:`as_dict` described."""
-        tuples = {"draws", "leave_outs", "units"}
-        return cls(**{name: tuple(value) if name in tuples else value for name, value in fields.items()})
+        tuples = {name: tuple(fields[name]) for name in ("draws", "leave_outs", "units")}
+        return cls(**{**fields, **tuples})

@@ -143,7 +143,8 @@ class CELLama:
                 rows[positions] = pooled
                 advance(len(positions))
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        return rows / np.maximum(norms, 1e-12)  # the floor of torch's normalize
+        rows /= np.maximum(norms, 1e-12)  # the floor of torch's normalize
+        return rows
 
     def _tokenised(self, dataset: Dataset) -> list[npt.NDArray[np.int64]]:
         if dataset.digest not in self._tokens:

@@ -90,7 +90,7 @@ def _imported(name: str, device: str, folder: Path | None) -> Any:
 
 def _made(kind: type, device: str) -> Any:
     try:
-        parameters = inspect.signature(kind).parameters
+        takes_device = "device" in inspect.signature(kind).parameters
     except ValueError:  # a class of C code says nothing
-        parameters = {}
-    return kind(device=device) if "device" in parameters else kind()
+        takes_device = False
+    return kind(device=device) if takes_device else kind()

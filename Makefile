@@ -1,0 +1,42 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Each sets up an environment of its own.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: demo test test-slow check clean
+
+demo: $(VENV)/.quickstart
+	@$(BIN)/python -m pytest --model=cellama --tier=quick --quiet --tb=no --no-summary; code=$$?; \
+	case $$code in \
+	  0) echo "make demo: pytest exited 0: cellama beat every baseline on every metric"; exit 0 ;; \
+	  1) echo "make demo: pytest exited 1: a verdict was reached and cellama did not pass; the page says where"; exit 0 ;; \
+	  *) echo "make demo: pytest exited $$code: no verdict was reached"; exit $$code ;; \
+	esac
+
+test: $(VENV)/.test check
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python tests/types_checked.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch comes first, so that nothing else chooses its version
+$(VENV)/.quickstart: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) --editable '.[html,quickstart,xdist]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.quickstart
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist zsgate-report *.egg-info
