@@ -109,6 +109,8 @@ def _schedule(n_cells: int, quick: bool) -> dict[str, Any]:
         "early_stopping_patience": PATIENCE,
         "early_stopping_warmup_epochs": MIN_EPOCHS - PATIENCE,
         "check_val_every_n_epoch": 1,
+        # scvi-tools warms the KL term up over 400 epochs: a shorter training needs it in full by its earliest end
+        "plan_kwargs": {"n_epochs_kl_warmup": MIN_EPOCHS},
     }
 
 
