@@ -5,7 +5,12 @@ import pytest
 from zsgate.fixtures.controls import TABLE
 from zsgate.metrics import METRICS, nmi
 
-CASES = [(control, base, METRICS[name]) for control in TABLE for base in control.baselines for name in control.metrics]
+CASES = [
+    pytest.param(control, baseline, METRICS[metric], id=f"{control.name}-{baseline}-{metric}")
+    for control in TABLE
+    for baseline in control.baselines
+    for metric in control.metrics
+]
 
 
 @pytest.mark.parametrize(("control", "baseline", "metric"), CASES, indirect=["control", "baseline"])

@@ -29,8 +29,8 @@ CLUSTERING_CAVEAT = (
     "partitions as fixed and are too narrow until the clustering's own instability is added."
 )
 QUICK_CAVEAT = (
-    "The quick tier judges on 1,500 cells, with scVI trained on 2,000 genes over 3 seeds until its validation ELBO "
-    "levels off (at least 100 epochs). It shows that a gate works; it does not clear a release."
+    "The quick tier trains scVI on 2,000 genes over 3 seeds until its validation ELBO levels off (100 epochs or more), "
+    "and its own dataset has 1,500 cells. It shows that a gate works; it does not clear a release."
 )
 
 
@@ -172,8 +172,7 @@ class Clerk:
         from zsgate.metrics import METRICS
 
         clustered = any(METRICS[verdict["metric"]].clusters for verdict in self.verdicts.values())
-        quick = self.trial.config.tier == "quick" and not self.trial.config.datasets
-        return [CLUSTERING_CAVEAT] * clustered + [QUICK_CAVEAT] * quick
+        return [CLUSTERING_CAVEAT] * clustered + [QUICK_CAVEAT] * (self.trial.config.tier == "quick")
 
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
         words = {

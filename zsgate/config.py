@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from zsgate.errors import UsageProblem
 
-TIERS = {"quick": ("pancreas_quick",)}
+TIERS = {"quick": ("pancreas_quick",), "full": ("pancreas_hormone2cell",)}
 POLICIES = ("beats", "noninferior", "point")
 SCOPES = ("donors", "cells")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -103,6 +103,19 @@ def _asked(item: pytest.Item | pytest.Collector) -> dict[str, str]:
     }
 
 
+def _concerns(control: Mapping[str, str], tests: Sequence[Mapping[str, str]]) -> bool:
+    """Return whether a control is about the dataset and metric of a selected test, and against nothing costly.
+
+    HVG and PCA are always at hand; a control against another baseline runs if a selected test has that baseline.
+    """
+    return any(
+        control["dataset"] == test["dataset"]
+        and control.get("metric", test["metric"]) == test["metric"]
+        and control.get("baseline", "pca") in ("hvg", "pca", test["baseline"])
+        for test in tests
+    )
+
+
 class Gate:
     """The hooks of a run that names a model, on the controller and on every worker.
 
@@ -140,16 +153,10 @@ class Gate:
         suite = first.getparent(Suite)
         assert suite is not None
         asked = [_asked(item) for item in chosen if item.path != CONTROLS]
-        metrics = {(each["dataset"], each["metric"]) for each in asked}
-        datasets = {each["dataset"] for each in asked}
         there = {item.name for item in chosen}
         controls: Suite = Suite.from_parent(suite.parent, path=CONTROLS)
         for item in controls.collect():
-            about = _asked(item)
-            wanted = (
-                (about["dataset"], about["metric"]) in metrics if "metric" in about else about["dataset"] in datasets
-            )
-            if wanted and item.name not in there and isinstance(item, pytest.Item):
+            if isinstance(item, pytest.Item) and item.name not in there and _concerns(_asked(item), asked):
                 items.append(item)
 
     @pytest.hookimpl(wrapper=True)

@@ -51,6 +51,9 @@ class Metric:
     def __name__(self) -> str:
         return self.name
 
+    def __repr__(self) -> str:
+        return f"<metric {self.name}>"
+
     def __call__(
         self,
         embedding: Embedding | npt.ArrayLike,

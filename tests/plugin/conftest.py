@@ -1,0 +1,131 @@
+"""A small real dataset, models of known worth, and a pytester that runs the gate on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from zsgate.dataset import Dataset
+
+MODELS = '''
+"""Candidates of known worth; `adata` holds no labels, so the ones that need them read the file."""
+
+import anndata
+import numpy as np
+
+
+def _labels(adata):
+    obs = anndata.read_h5ad("cells.h5ad").obs
+    return np.unique(obs.loc[adata.obs_names, "cell_type"], return_inverse=True)[1]
+
+
+def good(adata):
+    """Give the labels with a little noise that is the cell's own."""
+    labels = _labels(adata)
+    noise = np.array([np.random.default_rng(abs(hash_(cell))).normal(size=12) for cell in adata.obs_names])
+    return 3 * np.eye(12)[labels] + 0.1 * noise
+
+
+def bad(adata):
+    """Give noise that is the cell's own."""
+    return np.array([np.random.default_rng(abs(hash_(cell))).normal(size=12) for cell in adata.obs_names])
+
+
+def hash_(cell):
+    return int.from_bytes(cell.encode()[-8:], "little")
+
+
+def short(adata):
+    return bad(adata)[:-1]
+
+
+def not_a_number(adata):
+    rows = bad(adata)
+    rows[3, 2] = np.nan
+    return rows
+
+
+def constant(adata):
+    return np.ones((adata.n_obs, 4))
+
+
+def reordered(adata):
+    return bad(adata)[np.argsort(adata.obs_names)]
+
+
+def broken(adata):
+    raise RuntimeError("out of memory, as it were")
+
+
+class Trained:
+    """Counts of the most expressed genes; its twin is noise."""
+
+    fingerprint = "v1"
+
+    def __init__(self, weights=None):
+        self.weights = weights
+
+    def embed(self, adata):
+        if self.weights is None:
+            return np.log1p(adata.X[:, :200].toarray())
+        return adata.X[:, :200] @ self.weights
+
+    def random_init(self, seed):
+        return Trained(np.random.default_rng(seed).normal(size=(200, 8)))
+'''
+
+
+@pytest.fixture(scope="session")
+def cells_file(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write 240 real cells of 12 donors as a user's file."""
+    obs = pd.DataFrame(
+        {"cell_type": few_cells.cell_types, "sample": few_cells.batches, "donor": few_cells.donors},
+        index=few_cells.cell_ids.astype(object),
+    ).astype("category")
+    var = pd.DataFrame(index=pd.Index(few_cells.ensembl.astype(object)))
+    seen = np.asarray((few_cells.counts > 0).sum(axis=0)).ravel() >= 10
+    adata = anndata.AnnData(few_cells.counts[:, seen].copy(), obs=obs, var=var[seen])
+    path = tmp_path_factory.mktemp("cells") / "cells.h5ad"
+    adata.write_h5ad(path)
+    return path
+
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, cells_file: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Return an empty repository with the cells, the models and a store of its own."""
+    (pytester.path / "cells.h5ad").symlink_to(cells_file)
+    pytester.makepyfile(models=MODELS)
+    for name in ("ZSGATE_TEST_DATA", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTEST_ADDOPTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ZSGATE_CACHE", str(pytester.path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return pytester
+
+
+COLUMNS = ("--datasets=cells.h5ad", "--label=cell_type", "--batch=sample", "--donor=donor")
+
+
+@pytest.fixture
+def gate(project: pytest.Pytester) -> Run:
+    """Run pytest on a model with the small dataset, in a process of its own."""
+
+    def gate(model: str, *args: str, columns: tuple[str, ...] = COLUMNS) -> pytest.RunResult:
+        return project.runpytest_subprocess(f"--model={model}", *columns, *args)
+
+    return gate
+
+
+@pytest.fixture
+def verdict(project: pytest.Pytester) -> Callable[[], dict[str, Any]]:
+    """Read verdict.json of the last run."""
+    return lambda: json.loads((project.path / "zsgate-report" / "verdict.json").read_text(encoding="utf-8"))

@@ -1,0 +1,122 @@
+"""Exit codes: 0 passed, 1 did not, 3 broke, 4 unusable, 5 nothing selected."""
+
+from __future__ import annotations
+
+import pytest
+
+QUICK = ("-k", "hvg and asw")
+
+
+def test_a_model_that_wins_exits_0(gate, verdict):
+    """An embedding of the labels beats HVG, and the record says passed."""
+    result = gate("models:good", *QUICK)
+
+    assert result.ret == 0, result.stdout.str()
+    assert verdict()["gate"] == "passed"
+    assert [each["outcome"] for each in verdict()["verdicts"]] == ["beats"]
+
+
+def test_a_model_that_loses_exits_1_with_the_sentence(gate, verdict):
+    """Noise loses to HVG, and the assertion message is the verdict in one sentence."""
+    result = gate("models:bad", "-k", "hvg and nmi")
+
+    assert result.ret == 1
+    assert verdict()["gate"] == "lost"
+    assert "nothing" not in verdict()["gate"]
+    result.stdout.fnmatch_lines(["E *assert models:bad (nmi 0.* loses to hvg (0.* on cells: difference -0.*"])
+
+
+def test_an_inconclusive_verdict_is_not_called_lost(gate, verdict):
+    """Five donors cannot speak for new ones: exit 1, gate inconclusive."""
+    result = gate("models:good", *QUICK, columns=("--datasets=cells.h5ad", "--label=cell_type", "--donor=sample"))
+
+    assert result.ret == 1
+    assert verdict()["gate"] == "inconclusive"
+    assert "cannot speak for new ones" in verdict()["verdicts"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("short", "239 rows for 240 cells"),
+        ("not_a_number", "NaN or infinite values for 1 of 240 cells"),
+        ("constant", "the same row for all 240 cells"),
+        ("reordered", "in another order"),
+        ("broken", "RuntimeError: out of memory"),
+    ],
+)
+def test_what_a_candidate_gives_wrong_fails_its_tests(gate, verdict, model, words):
+    """Unusable output is the candidate's failure: exit 1, named in the record, controls still run."""
+    result = gate(f"models:{model}", *QUICK)
+
+    assert result.ret == 1, result.stdout.str()
+    assert verdict()["gate"] == "lost"
+    assert [each["what"] for each in verdict()["failures"]] == ["candidate"]
+    assert words in verdict()["failures"][0]["message"]
+    assert verdict()["controls"]
+
+
+def test_a_baseline_that_fails_exits_3(gate, verdict, project):
+    """A baseline's failure is the gate's, and outranks a loss."""
+    project.makeconftest(
+        """
+        from zsgate.baselines import hvg
+
+        def embed(dataset):
+            raise MemoryError("no room")
+
+        hvg.embed = embed
+        """
+    )
+    result = gate("models:bad", "-k", "(hvg or pca) and nmi")
+
+    assert result.ret == 3
+    assert verdict()["gate"] == "broke"
+    assert "baseline hvg failed on cells: MemoryError: no room" in verdict()["provenance"]["exit_reason"]
+
+
+def test_a_control_that_fails_exits_3(gate, verdict, project):
+    """With a metric that cannot see cell types the oracle does not win, and no verdict counts."""
+    project.makeconftest(
+        """
+        import dataclasses
+        from zsgate import metrics
+
+        def blind(embedding, cells, recipe, seeds):
+            columns = original(embedding, cells, recipe, seeds)
+            return columns * 0 + 0.5
+
+        original = metrics.asw.columns
+        object.__setattr__(metrics.asw, "columns", blind)
+        """
+    )
+    result = gate("models:good", *QUICK)
+
+    assert result.ret == 3
+    assert verdict()["gate"] == "broke"
+    assert "control oracle" in verdict()["provenance"]["exit_reason"]
+
+
+def test_nothing_selected_exits_5(gate, project):
+    """A selection of nothing is no verdict."""
+    result = gate("models:good", "-k", "no_such_thing")
+
+    assert result.ret == 5
+    assert not (project.path / "zsgate-report").exists()
+
+
+def test_the_repository_s_own_tests_are_no_verdict(gate, project):
+    """A passing test of the user's beside no suite cannot look like a passed gate; a failing one stays 1."""
+    project.makepyfile(test_own="def test_passes(): pass")
+    assert gate("models:good", "test_own.py").ret == 5
+
+    project.makepyfile(test_own="def test_fails(): assert False")
+    assert gate("models:good", "test_own.py", "test_cell_type_clustering.py", *QUICK[:1], "asw and hvg or own").ret == 1
+
+
+def test_stopping_early_is_not_missing_results(gate, verdict):
+    """-x after a loss exits 1."""
+    result = gate("models:bad", "-x", "-k", "(hvg or pca) and nmi")
+
+    assert result.ret == 1
+    assert verdict()["gate"] == "lost"
