@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -77,13 +77,3 @@ class Score:
         if len(self.draws) < 2:
             return 0.0
         return float(np.var(self.draws, ddof=1) / len(self.draws))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return builtins only, as the store keeps them."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the score that :meth:`as_dict` described."""
-        tuples = {name: tuple(fields[name]) for name in ("draws", "leave_outs", "units")}
-        return cls(**{**fields, **tuples})

@@ -1,48 +1,23 @@
 """Verdict: what two scores on the same cells allow to be said about their difference.
 
-The unit is the donor. With d the difference of the scores and d(-g) the same without donor g, the jackknife variance
-V_J = (G-1)/G * sum((d(-g) - mean d(-g))**2) (Efron and Stein 1981) is that of a new sample of donors; seeds add
-V_S = s**2/S of each side that draws. The interval is d +- t(0.95, G-1) * sqrt(V_J + V_S), two-sided 90 %, so that
-``beats`` is a one-sided test at 5 %.
+The unit is the donor; ``zsgate.inference`` has the formulae. An interval above the margin beats, one below 0 loses.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from zsgate.dataset import MIN_DONORS
+from zsgate.inference import LEVEL, Inference, Variance, infer
 from zsgate.score import Score
 
 Outcome = Literal["beats", "loses", "inconclusive"]
 Policy = Literal["beats", "noninferior", "point"]
-POLICIES = ("beats", "noninferior", "point")
-LEVEL = 0.9
-POWER = 0.8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variance:
-    """The parts of the variance of a difference.
-
-    Attributes
-    ----------
-    jackknife
-        Leave-one-unit-out variance of the paired difference.
-    seeds
-        Variance of the two means over seeds.
-    """
-
-    jackknife: float
-    seeds: float
-
-    @property
-    def total(self) -> float:
-        """Variance of the difference."""
-        return self.jackknife + self.seeds
+POLICIES: tuple[str, ...] = get_args(Policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +38,10 @@ class Verdict:
         ``"beats"``, ``"loses"`` or ``"inconclusive"``.
     passed
         Whether the policy lets the test pass.
+    policy, margin
+        What lets it pass, and the difference that counts as better.
     reason
-        Why it is inconclusive, or why it does not pass although it beats.
+        Why there is no interval, or why it does not pass although it beats.
     unit, n_units
         What was left out, and how many of them there are.
     seeds_ours, seeds_theirs
@@ -75,6 +52,8 @@ class Verdict:
         One-sided p-value of "ours is not better by more than the margin".
     detectable
         Difference that a test with this variance finds with 80 % power.
+    level
+        Confidence of the interval.
     model, baseline, dataset
         Names for the sentence and the report.
     """
@@ -121,7 +100,11 @@ class Verdict:
         if self.interval is not None:
             units = f"{self.n_units} {'groups of cells' if self.unit == 'cells' else 'donors'}"
             low, high = self.interval
-            text += f", {self.level:.0%} interval [{low:+.3f}, {high:+.3f}] over {units}".replace("%", " %")
+            text += f", {100 * self.level:.0f} % interval [{low:+.3f}, {high:+.3f}] over {units}"
+        if self.margin:
+            text += f", margin {self.margin:g}"
+        if self.policy != "beats":
+            text += f", policy {self.policy}"
         return f"{text}; {self.reason}" if self.reason else text
 
     def unless(self, objection: str) -> Verdict:
@@ -132,7 +115,8 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """Return builtins only, as verdict.json and the xdist wire carry them."""
         fields = asdict(self)
-        fields["ci"] = fields.pop("interval") and list(self.interval or ())
+        interval = fields.pop("interval")
+        fields["ci"] = None if interval is None else list(interval)
         fields["seeds"] = {"ours": fields.pop("seeds_ours"), "theirs": fields.pop("seeds_theirs")}
         fields["se"] = math.sqrt(self.variance.total) if self.variance else None
         return {"sentence": self.sentence} | fields
@@ -165,28 +149,27 @@ def judge(
     Raises
     ------
     ValueError
-        If the scores are of different metrics, recipes, cells or units.
+        If the scores are of different metrics, recipes, cells or units, or the policy is unknown.
     """
+    if policy not in POLICIES:
+        msg = f"unknown policy {policy!r} (known: {', '.join(POLICIES)})"
+        raise ValueError(msg)
     _refuse_strangers(ours, theirs)
     sign = 1.0 if ours.higher_is_better else -1.0
     difference = sign * (ours.value - theirs.value)
     leave_outs = sign * (np.array(ours.leave_outs) - np.array(theirs.leave_outs))
     undecided = _undecidable(ours, difference, leave_outs)
-    variance = None
-    if not undecided:
-        variance = Variance(jackknife=_jackknife(leave_outs), seeds=ours.seed_variance + theirs.seed_variance)
-    interval, p, detectable = _inference(difference, variance, len(leave_outs), margin)
-    outcome: Outcome = "inconclusive"
-    if interval is not None:
-        outcome = "beats" if interval[0] > margin else "loses" if interval[1] < 0 else "inconclusive"
+    seeds = ours.seed_variance + theirs.seed_variance
+    found = Inference() if undecided else infer(difference, leave_outs, seeds=seeds, margin=margin)
+    outcome = _outcome(found.interval, margin)
     return Verdict(
         metric=ours.metric,
         ours=ours.value,
         theirs=theirs.value,
         difference=difference,
-        interval=interval,
+        interval=found.interval,
         outcome=outcome,
-        passed=_passes(policy, outcome, difference, interval, margin),
+        passed=_passes(policy, outcome, difference, found.interval, margin),
         policy=policy,
         margin=margin,
         reason=undecided,
@@ -194,9 +177,9 @@ def judge(
         n_units=len(leave_outs),
         seeds_ours=len(ours.draws),
         seeds_theirs=len(theirs.draws),
-        variance=variance,
-        p=p,
-        detectable=detectable,
+        variance=found.variance,
+        p=found.p,
+        detectable=found.detectable,
         model=model,
         baseline=baseline,
         dataset=dataset,
@@ -216,43 +199,32 @@ def _undecidable(score: Score, difference: float, leave_outs: np.ndarray) -> str
         return f"{score.metric} is not defined on these cells"
     if not score.units:
         return "no donors are known, so nothing can be said about new ones (name their column, or scope = 'cells')"
-    if score.unit == "donor" and len(score.units) < MIN_DONORS:
+    if len(score.units) < MIN_DONORS:
+        if score.unit == "cells":
+            return f"{len(score.units)} groups of cells are too few to know their spread ({MIN_DONORS} are needed)"
         return (
             f"{len(score.units)} donors cannot speak for new ones ({MIN_DONORS} are needed; scope = 'cells' "
             "speaks for these donors only)"
         )
     undefined = [name for name, value in zip(score.units, leave_outs, strict=True) if not math.isfinite(value)]
     if undefined:
-        return f"{score.metric} cannot be computed without {score.unit} {', '.join(undefined[:5])}"
+        shown = ", ".join(undefined[:5]) + (", ..." if len(undefined) > 5 else "")
+        return f"{score.metric} cannot be computed without {score.unit} {shown}"
     return ""
 
 
-def _jackknife(leave_outs: np.ndarray) -> float:
-    n = len(leave_outs)
-    return float((n - 1) / n * np.sum((leave_outs - leave_outs.mean()) ** 2))
-
-
-def _inference(
-    difference: float, variance: Variance | None, n_units: int, margin: float
-) -> tuple[tuple[float, float] | None, float | None, float | None]:
-    """Return (interval, one-sided p, difference found with 80 % power)."""
-    if variance is None:
-        return None, None, None
-    from scipy.special import stdtr, stdtrit
-
-    freedom, se = n_units - 1, math.sqrt(variance.total)
-    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))
-    interval = (difference - quantile * se, difference + quantile * se)
-    excess = difference - margin
-    p = float(stdtr(freedom, -excess / se)) if se > 0 else float(excess <= 0)
-    return interval, p, (quantile + float(stdtrit(freedom, POWER))) * se
+def _outcome(interval: tuple[float, float] | None, margin: float) -> Outcome:
+    if interval is None:
+        return "inconclusive"
+    low, high = interval
+    return "beats" if low > margin else "loses" if high < 0 else "inconclusive"
 
 
 def _passes(
     policy: Policy, outcome: Outcome, difference: float, interval: tuple[float, float] | None, margin: float
 ) -> bool:
     if policy == "point":
-        return difference > margin  # NaN is not
+        return math.isfinite(difference) and difference > margin
     if policy == "noninferior":
         return interval is not None and interval[0] > -margin
     return outcome == "beats"
