@@ -9,9 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +61,7 @@ class Clerk:
         """Note what a test's report carries."""
         for name, value in report.user_properties:
             if name == cast.VERDICT and report.when == "call":
-                self.verdicts[report.nodeid] = {
-                    "nodeid": report.nodeid,
-                    **_suite(report.nodeid),
-                    **json.loads(str(value)),
-                }
+                self.verdicts[report.nodeid] = {"nodeid": report.nodeid, **json.loads(str(value))}
             elif name == cast.CONTROL and report.when == "call":
                 self.controls.append({"nodeid": report.nodeid, **json.loads(str(value))})
             elif name == cast.FAILURE:
@@ -210,19 +204,12 @@ class Clerk:
         return page
 
 
-def _suite(nodeid: str) -> Mapping[str, str]:
-    """Return the suite's name and its claim, the first line of its docstring."""
-    name = Path(nodeid.partition("::")[0]).stem
-    claim = (import_module(f"zsgate.suites.{name}").__doc__ or "").partition("\n")[0]
-    return {"suite": name, "claim": claim}
-
-
 def _device(gpu: bool) -> str:
-    import torch
-
     if gpu:
+        import torch
+
         return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
-    return f"CPU, {torch.get_num_threads()} threads"
+    return f"CPU, {os.cpu_count()} cores"
 
 
 def _git(folder: Path) -> str | None:

@@ -95,6 +95,12 @@ class Suite(pytest.Module):
                 yield item
 
 
+def _suite(parent: pytest.Collector | None, path: Path) -> Suite:
+    """Return the collector of a suite; its node id is its file name, so that what pytest prints can be pasted."""
+    suite: Suite = Suite.from_parent(parent, path=path, nodeid=path.name)
+    return suite
+
+
 def _asked(item: pytest.Item | pytest.Collector) -> dict[str, str]:
     """Return dataset, baseline and metric of a test, by name, as far as it has them."""
     params: Mapping[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
@@ -133,8 +139,7 @@ class Gate:
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Suite | None:
         """Collect packaged suites under one module name."""
-        suite: Suite = Suite.from_parent(parent, path=module_path)
-        return suite if module_path.parent == SUITES else None
+        return _suite(parent, module_path) if module_path.parent == SUITES else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -154,8 +159,7 @@ class Gate:
         assert suite is not None
         asked = [_asked(item) for item in chosen if item.path != CONTROLS]
         there = {item.name for item in chosen}
-        controls: Suite = Suite.from_parent(suite.parent, path=CONTROLS)
-        for item in controls.collect():
+        for item in _suite(suite.parent, CONTROLS).collect():
             if isinstance(item, pytest.Item) and item.name not in there and _concerns(_asked(item), asked):
                 items.append(item)
 

@@ -77,16 +77,22 @@ def pytest_load_initial_conftests(
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start the gate if the command line names a model."""
-    model = config.getoption("zsgate_model")
     typed = [str(arg) for arg in config.invocation_params.args]
-    if model and any(_named(arg, "model") or _named(arg, "zsgate-model") for arg in typed):
+    short = any(_named(arg, "model") for arg in typed) and "model" not in config.stash.get(TAKEN, [])
+    if config.getoption("zsgate_model") and (short or any(_named(arg, "zsgate-model") for arg in typed)):
+        if short and config.stash[TAKEN]:
+            raise pytest.UsageError("; ".join(_taken(config)))  # meant for the gate, or for its owner?
         from zsgate.gate import start
 
         start(config, {name: config.getoption(f"zsgate_{name}") for name in SWITCHES + VALUES})
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say which short options are not ours, so that a gate that does not run is not silent."""
+    """Say which short options are not ours, so that a gate that does not run does so aloud."""
+    return _taken(config)
+
+
+def _taken(config: pytest.Config) -> list[str]:
     return [
         f"zsgate: --{name} belongs to another plugin or conftest of this run; type --zsgate-{name}"
         for name in config.stash.get(TAKEN, [])

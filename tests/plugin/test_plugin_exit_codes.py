@@ -72,7 +72,7 @@ def test_a_baseline_that_fails_exits_3(gate, verdict, project):
 
     assert result.ret == 3
     assert verdict()["gate"] == "broke"
-    assert "baseline hvg failed on cells: MemoryError: no room" in verdict()["provenance"]["exit_reason"]
+    assert "hvg failed on cells: MemoryError: no room" in verdict()["provenance"]["exit_reason"]
 
 
 def test_a_control_that_fails_exits_3(gate, verdict, project):

@@ -1,0 +1,101 @@
+"""What is collected: suites, node ids, controls, and only what makes sense."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def names(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if "::" in line and "[" in line]
+
+
+@pytest.fixture
+def listed(gate):
+    """List what would run."""
+    return lambda model, *args, **kw: names(gate(model, "--collect-only", "-q", *args, **kw))
+
+
+def test_the_matrix_is_dataset_baseline_metric(listed):
+    """Node ids end in [dataset-baseline-metric], and the whole matrix is there."""
+    found = listed("models:Trained", "test_cell_type_clustering.py")
+
+    claims = [line for line in found if "clustering" in line]
+    assert len(claims) == 4 * 4
+    assert "test_cell_type_clustering.py::test_separates_cell_types[cells-hvg-avg_bio]" in claims
+
+
+def test_a_model_without_a_twin_has_no_random_init_tests(listed):
+    """Not collected rather than skipped."""
+    assert not [line for line in listed("models:good") if "random_init" in line]
+    assert [line for line in listed("models:Trained") if "random_init" in line]
+
+
+def test_what_was_not_tested_is_said(gate, verdict):
+    """The record names the claims that were not tested, and why."""
+    gate("models:good", "-k", "hvg and asw", columns=("--datasets=cells.h5ad", "--label=cell_type", "--donor=donor"))
+
+    reasons = {each["what"]: each["reason"] for each in verdict()["not_tested"]}
+    assert set(reasons) == {"random_init", "batch_score"}
+    assert "random_init(seed)" in reasons["random_init"]
+    assert "no two batches" in reasons["batch_score"]
+
+
+def test_no_batch_column_no_batch_score(listed):
+    """Without a batch column the batch suite has nothing to ask."""
+    found = listed("models:good", columns=("--datasets=cells.h5ad", "--label=cell_type", "--donor=donor"))
+
+    assert found
+    assert not [line for line in found if "batch_score" in line]
+
+
+@pytest.mark.parametrize(
+    "selection", [("-k", "hvg and asw"), ("test_cell_type_clustering.py::test_separates_cell_types[cells-hvg-asw]",)]
+)
+def test_controls_run_whatever_the_selection(gate, selection):
+    """A selected metric brings its controls along, however it was selected."""
+    found = names(gate("models:good", "--collect-only", "-q", *selection))
+
+    assert [line for line in found if "clustering" in line] == [
+        "test_cell_type_clustering.py::test_separates_cell_types[cells-hvg-asw]"
+    ]
+    controls = [line.partition("::")[2] for line in found if "test_controls" in line]
+    assert "test_gets_what_it_deserves[cells-oracle-hvg-asw]" in controls
+    assert "test_constant_is_refused[cells]" in controls
+    assert not [line for line in controls if "scvi" in line or "-nmi]" in line]
+
+
+def test_last_failed_keeps_the_controls(gate):
+    """--lf runs the lost verdicts again, with their controls."""
+    gate("models:bad", "-k", "hvg and nmi")
+    result = gate("models:bad", "--lf")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*test_cell_type_clustering.py F*", "*test_controls.py ....*"])
+
+
+def test_the_node_id_of_a_failure_can_be_pasted(gate):
+    """The id that pytest prints selects that test again."""
+    lost = next(line for line in gate("models:bad", "-k", "hvg and nmi").outlines if line.startswith("FAILED"))
+    nodeid = lost.split()[1]
+    result = gate("models:bad", nodeid)
+
+    assert result.ret == 1
+    assert [line.split()[1] for line in result.outlines if line.startswith("FAILED")] == [nodeid]
+
+
+def test_collect_only_writes_nothing(gate, project):
+    """Listing leaves neither a page nor a store behind."""
+    assert gate("models:good", "--collect-only", "-q").ret == 0
+
+    assert not (project.path / "zsgate-report").exists()
+    assert not (project.path / "cache").exists()
+
+
+def test_two_datasets_of_one_name_are_refused(gate, project, cells_file):
+    """A file's dataset name is its stem."""
+    (project.path / "other").mkdir()
+    (project.path / "other" / "cells.h5ad").symlink_to(cells_file)
+    result = gate("models:good", "--datasets=cells.h5ad,other/cells.h5ad")
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*two datasets are named 'cells'*"])

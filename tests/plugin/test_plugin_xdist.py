@@ -1,0 +1,68 @@
+"""Under pytest-xdist: the same verdicts, and no way to lose one silently."""
+
+from __future__ import annotations
+
+import pytest
+
+SELECT = ("-k", "(hvg or pca) and (asw or nmi)")
+# an exception in one of our own hooks on a worker: the cases that end with exit code 0 without a guard
+SABOTAGE = """
+import pytest
+
+class Saboteur:
+    @pytest.hookimpl{options}
+    def {hook}(self):
+        raise RuntimeError("sabotaged")
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(Saboteur())
+"""
+
+
+def test_verdicts_do_not_depend_on_the_number_of_workers(gate, verdict):
+    """-n 2 gives the same verdicts, controls and exit code as one process."""
+    assert gate("models:bad", *SELECT).ret == 1
+    alone = verdict()
+    assert gate("models:bad", *SELECT, "-n", "2").ret == 1
+    together = verdict()
+
+    for key in ("verdicts", "controls"):
+        assert sorted(map(str, alone[key])) == sorted(map(str, together[key]))
+    assert alone["gate"] == together["gate"] == "lost"
+
+
+@pytest.mark.parametrize("hook", ["pytest_runtest_protocol", "pytest_runtest_logreport", "pytest_sessionfinish"])
+def test_a_broken_hook_on_a_worker_exits_3(gate, project, verdict, hook):
+    """An internal error on a worker is never exit 0, and the record says that the gate broke."""
+    project.makeconftest(SABOTAGE.format(hook=hook, options=""))
+    result = gate("models:good", "-n", "2", "-k", "hvg and asw")
+
+    assert result.ret == 3, result.stdout.str()
+    assert verdict()["gate"] == "broke"
+
+
+@pytest.mark.slow
+def test_a_broken_hook_never_exits_0_in_15_runs(gate, project):
+    """The race of pytest-dev/pytest-xdist#1017: without the guard, 5 to 8 of 15 such runs exit 0."""
+    project.makeconftest(SABOTAGE.format(hook="pytest_runtest_protocol", options=""))
+
+    assert [gate("models:good", "-n", "2", "-k", "hvg and asw").ret for _ in range(15)] == [3] * 15
+
+
+def test_a_crashed_worker_exits_3(gate, project):
+    """A worker that dies, as one killed for memory does, leaves no verdict that counts."""
+    project.makepyfile(crash="import os\n\ndef model(adata):\n    os._exit(9)\n")
+    result = gate("crash:model", "-n", "2", "-k", "hvg and asw")
+
+    assert result.ret == 3
+
+
+def test_stopping_early_under_xdist_is_not_missing_results(gate):
+    """-x after a loss ends without calling the rest missing."""
+    assert gate("models:bad", *SELECT, "-n", "2", "-x").ret in (1, 2)
+
+
+def test_without_xdist_the_gate_runs(gate):
+    """-p no:xdist is fine."""
+    assert gate("models:good", "-p", "no:xdist", "-k", "hvg and asw").ret == 0
