@@ -1,0 +1,112 @@
+"""Attention over packed runs: each token attends to its own run, nothing is padded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.util import find_spec
+from pkgutil import resolve_name
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+HALF = (torch.bfloat16, torch.float16)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Where packed runs of tokens begin and end.
+
+    Attributes
+    ----------
+    lengths
+        Tokens of each run.
+    device
+        Where the tokens are.
+    """
+
+    lengths: tuple[int, ...]
+    device: torch.device
+
+    @cached_property
+    def cumulated(self) -> Tensor:
+        """Ends of the runs after a leading 0, int32 (n_runs + 1,)."""
+        ends = torch.tensor((0, *self.lengths)).cumsum(0, dtype=torch.int32)
+        return ends.to(self.device, non_blocking=True)
+
+    @property
+    def starts(self) -> Tensor:
+        """Position of the first token of each run, (n_runs,)."""
+        return self.cumulated[:-1].long()
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest run."""
+        return max(self.lengths)
+
+    @cached_property
+    def firsts(self) -> Runs:
+        """Runs of one token each, as many as there are runs."""
+        return Runs((1,) * len(self.lengths), self.device)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs) -> Tensor:
+    """Return softmax(query keyᵀ / √d) value within each run (Vaswani et al. 2017).
+
+    Parameters
+    ----------
+    query, key, value
+        Shapes (n_queries, n_heads, d), (n_keys, n_heads, d), (n_keys, n_heads, d).
+    queries, keys
+        Runs of both, equally many.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_queries, n_heads, d).
+    """
+    packed = _packed_kernel() if query.is_cuda and query.dtype in HALF else None
+    if packed is not None:
+        return packed(query, key, value, queries, keys)
+    parts = zip(_cut(query, queries), _cut(key, keys), _cut(value, keys), strict=True)
+    runs = [_within(*run) for run in parts]
+    return runs[0] if len(runs) == 1 else torch.cat(runs)
+
+
+def _within(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    heads_first = (part.transpose(0, 1)[None] for part in (query, key, value))
+    mixed: Tensor = functional.scaled_dot_product_attention(*heads_first)  # type: ignore[arg-type]
+    return mixed[0].transpose(0, 1)
+
+
+def _cut(packed: Tensor, runs: Runs) -> tuple[Tensor, ...]:
+    return torch.split_with_sizes(packed, list(runs.lengths))
+
+
+Kernel = Callable[[Tensor, Tensor, Tensor, Runs, Runs], Tensor]
+
+
+@cache
+def _packed_kernel() -> Kernel | None:
+    """Return the best kernel for packed runs on CUDA: flash-attn where installed, else torch's own."""
+    if find_spec("flash_attn") is not None:
+        flash_attn_varlen_func = resolve_name("flash_attn:flash_attn_varlen_func")
+
+        def flash(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs) -> Tensor:
+            ends = (queries.cumulated, keys.cumulated, queries.longest, keys.longest)
+            return cast("Tensor", flash_attn_varlen_func(query, key, value, *ends))
+
+        return flash
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:  # torch < 2.10: the loop over runs does
+        return None
+
+    def varlen(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs) -> Tensor:
+        ends = (queries.cumulated, keys.cumulated, queries.longest, keys.longest)
+        return cast("Tensor", varlen_attn(query, key, value, *ends))
+
+    return varlen
