@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
+from zsgate.dataset import SCOPES
 from zsgate.errors import UsageProblem
+from zsgate.verdict import POLICIES
 
 TIERS = {"quick": ("pancreas_quick",), "full": ("pancreas_hormone2cell",)}
-POLICIES = ("beats", "noninferior", "point")
-SCOPES = ("donors", "cells")
-TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+WORDS = {"str": "text", "tuple[str, ...]": "names", "Path": "a path"}
+NOT_SETTINGS = ("ZSGATE_TEST_DATA",)  # variables that only zsgate's own tests read
+ONLY_SPOKEN = "{}: only the command line names the model, so that plain pytest stays plain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,24 +86,19 @@ class Config:
         command_line
             Options by field name; None and False are "not given".
         environment
-            Variables; only those named ``ZSGATE_<FIELD>`` are read.
+            Variables; those named ``ZSGATE_<FIELD>`` are read, an empty one is "not given".
         folder
             Where pytest was started: the nearest pyproject.toml at or above it counts, and paths in the
-            environment and on the command line are relative to it.
+            environment and on the command line are relative to it, those in pyproject.toml to its own folder.
 
         Raises
         ------
         UsageProblem
-            If a value cannot be read, or a key is unknown.
+            If a value cannot be read, or a key or variable is unknown.
         """
-        settings = _from_pyproject(folder)
-        for name in _names():
-            if name != "model" and (text := environment.get(f"ZSGATE_{name.upper()}")) is not None:
-                settings[name] = _read(name, text, f"ZSGATE_{name.upper()}", folder)
-        for name, value in command_line.items():
-            if value is not None and value is not False:
-                settings[name] = _read(name, value, f"--{name}", folder)
-        return cls(**settings)
+        given = {name: value for name, value in command_line.items() if value is not None and value is not False}
+        spoken = {name: _read(name, value, f"--{name}", folder) for name, value in given.items()}
+        return cls(**{**_from_pyproject(folder), **_from_environment(environment, folder), **spoken})
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
@@ -110,70 +108,112 @@ class Config:
 
 def unknown(what: str, value: str, known: tuple[str, ...]) -> str:
     """Return the sentence for a name that is not known, with the nearest that is."""
-    near = get_close_matches(value, known, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(value, known)
+    hint = f"; did you mean {near!r}?" if near else ""
     return f"unknown {what} {value!r}{hint} (known: {', '.join(known)})"
 
 
-def _names() -> tuple[str, ...]:
-    return tuple(field.name for field in fields(Config))
+def nearest(value: str, known: Sequence[str], cutoff: float = 0.4) -> str | None:
+    """Return the name among ``known`` that looks most like ``value``, in whatever case, or None."""
+    lower = {name.lower(): name for name in known}
+    near = get_close_matches(value.lower(), lower, n=1, cutoff=cutoff)
+    return lower[near[0]] if near else None
 
 
-def _from_pyproject(folder: Path) -> dict[str, Any]:
-    for place in (folder, *folder.parents):
-        path = place / "pyproject.toml"
-        if path.is_file():
-            try:
-                table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("zsgate", {})
-            except tomllib.TOMLDecodeError as error:
-                msg = f"{path}: {error}"
-                raise UsageProblem(msg) from None
-            return _checked_table(table, path)
-    return {}
+def _kinds() -> dict[str, str]:
+    """Return the settings that a file or a variable may hold, with their types."""
+    return {field.name: str(field.type) for field in fields(Config) if field.name != "model"}
 
 
-def _checked_table(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    if "model" in table:
-        msg = f"{path}: [tool.zsgate] model: only the command line names the model, so that plain pytest stays plain"
-        raise UsageProblem(msg)
+def _from_environment(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    variables = {f"ZSGATE_{name.upper()}": name for name in _kinds()}
     settings = {}
-    for key, value in table.items():
-        if key not in _names():
-            raise UsageProblem(f"{path}: [tool.zsgate] " + unknown("key", key, _names()))
-        settings[key] = _read(key, value, f"{path}: [tool.zsgate] {key}", path.parent)
+    for variable, text in environment.items():
+        if not variable.startswith("ZSGATE_") or variable in NOT_SETTINGS or not text:
+            continue
+        if variable == "ZSGATE_MODEL":
+            raise UsageProblem(ONLY_SPOKEN.format(variable))
+        if variable not in variables:
+            raise UsageProblem(unknown("variable", variable, tuple(variables)))
+        settings[variables[variable]] = _read(variables[variable], text, variable, folder)
     return settings
 
 
-def _read(name: str, value: Any, origin: str, folder: Path) -> Any:
-    """Return ``value`` as the field's type; text is parsed, other types must fit."""
-    kind = {field.name: field.type for field in fields(Config)}[name]
+def _from_pyproject(folder: Path) -> dict[str, Any]:
+    path = next((path for place in (folder, *folder.parents) if (path := place / "pyproject.toml").is_file()), None)
+    if path is None:
+        return {}
     try:
-        if kind == "bool":
-            return _switch(value)
-        if kind.startswith("tuple"):
-            items = value.split(",") if isinstance(value, str) else value
-            return tuple(_anchored(item.strip(), folder) for item in items if item.strip())
-        if kind.startswith("Path"):
-            return folder / Path(value).expanduser()
-        if kind.startswith(("int", "float")):
-            return (int if kind.startswith("int") else float)(value)
-        if not isinstance(value, str):
-            raise TypeError
-    except (TypeError, ValueError, AttributeError):
-        msg = f"{origin}: cannot read {value!r} as {kind.split(' |')[0]}"
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # no TOML, no UTF-8
+        msg = f"{path}: {error}"
         raise UsageProblem(msg) from None
+    table = content.get("tool", {}).get("zsgate", {})
+    where = f"{path}: [tool.zsgate]"
+    if not isinstance(table, dict):
+        msg = f"{where} must be a table"
+        raise UsageProblem(msg)
+    if "model" in table:
+        raise UsageProblem(ONLY_SPOKEN.format(f"{where} model"))
+    for key in table:
+        if key not in _kinds():
+            raise UsageProblem(f"{where} " + unknown("key", key, tuple(_kinds())))
+    return {key: _read(key, value, f"{where} {key}", path.parent) for key, value in table.items()}
+
+
+def _read(name: str, value: Any, origin: str, folder: Path) -> Any:
+    """Return ``value`` as the setting's type; text is parsed, other types must fit."""
+    kind = _kinds().get(name, "str").split(" |")[0]
+    if value == "":
+        msg = f"{origin} is empty"
+        raise UsageProblem(msg)
+    try:
+        return _PARSERS[kind](value, folder)
+    except (TypeError, ValueError, AttributeError, RuntimeError):  # the last: a home folder of nobody
+        msg = f"{origin}: cannot read {value!r} as {WORDS.get(kind, kind)}"
+        raise UsageProblem(msg) from None
+
+
+def _text(value: Any, _: Path) -> str:
+    if not isinstance(value, str):
+        raise TypeError
     return value
 
 
-def _switch(value: Any) -> bool:
+def _number(kind: type[int] | type[float]) -> Callable[[Any, Path], float]:
+    def parse(value: Any, _: Path) -> float:
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            raise TypeError
+        return kind(value)
+
+    return parse
+
+
+def _place(value: Any, folder: Path) -> Path:
+    return folder / Path(value).expanduser()
+
+
+def _names(value: Any, folder: Path) -> tuple[str, ...]:
+    """Return names as they are and paths of files made absolute."""
+    items = [item.strip() for item in (value.split(",") if isinstance(value, str) else value)]
+    if not any(items):
+        raise ValueError
+    return tuple(str(_place(item, folder)) if item.endswith(".h5ad") else item for item in items if item)
+
+
+def _switch(value: Any, _: Path) -> bool:
     if isinstance(value, bool):
         return value
-    text = str(value).lower()
-    if text not in TRUE + FALSE:
+    if _text(value, _).lower() not in TRUE + FALSE:
         raise ValueError
-    return text in TRUE
+    return value.lower() in TRUE
 
 
-def _anchored(item: str, folder: Path) -> str:
-    """Return a file's path made absolute from ``folder``, and a bare name as it is."""
-    return str(folder / Path(item).expanduser()) if item.endswith((".h5ad", ".zarr")) or "/" in item else item
+_PARSERS: dict[str, Callable[[Any, Path], Any]] = {
+    "bool": _switch,
+    "float": _number(float),
+    "int": _number(int),
+    "Path": _place,
+    "str": _text,
+    "tuple[str, ...]": _names,
+}

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate.counts import as_counts, check_counts, is_canonical
 from zsgate.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ Strings = npt.NDArray[np.str_]
 MIN_DONORS = 6  # fewer cannot speak for new donors
 MAX_UNITS = 50  # more donors than this are left out in groups
 CELL_GROUPS = 20  # units of scope "cells"
+SCOPES = ("donors", "cells")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Dataset:
     """Cells to judge a model on.
 
@@ -32,15 +34,17 @@ class Dataset:
     name
         Short name; it is part of every test's id.
     counts
-        CSR matrix (n_cells, n_genes), float32 holding non-negative integers, sorted indices, no stored zeros.
+        CSR matrix (n_cells, n_genes), float32 holding non-negative integers, sorted indices, no stored zeros;
+        any other matrix of counts is made one.
     cell_ids
         Unique names of the cells, shape (n_cells,).
     cell_types
         Label of each cell, shape (n_cells,).
     symbols
-        Gene symbol of each column, shape (n_genes,); a symbol may repeat, the pair with ``ensembl`` may not.
+        Gene symbol of each column, shape (n_genes,); symbols may repeat only where ``ensembl`` tells them apart.
     ensembl
-        Ensembl gene id of each column without version, or None where the file has none.
+        Ensembl gene id of each column without version, unique; a gene without one has its symbol here. None
+        where the file has none.
     batches
         Technical batch of each cell, or None.
     donors
@@ -63,6 +67,9 @@ class Dataset:
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Bring the counts into their form and refuse what breaks the contract."""
+        if not is_canonical(self.counts):
+            object.__setattr__(self, "counts", as_counts(self.counts))
         _check(self)
 
     def __repr__(self) -> str:
@@ -77,25 +84,16 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything a model or baseline can see: counts, ids, genes, batches, labels, donors."""
-        sha = hashlib.sha256(self.cells_digest.encode())
-        for part in (
-            self.counts.data,
-            self.counts.indices.astype(np.int64),
-            self.counts.indptr.astype(np.int64),
-        ):
-            sha.update(np.ascontiguousarray(part).view(np.uint8).data)
-        for names in (self.symbols, self.ensembl):
-            sha.update("\0".join(() if names is None else names.tolist()).encode())
-        return sha.hexdigest()
+        counts = self.counts
+        matrix = (counts.data, counts.indices.astype(np.int64), counts.indptr.astype(np.int64))
+        cells = (self.cell_ids, self.cell_types, self.batches, self.donors)
+        return _digest_of(*cells, self.symbols, self.ensembl, *matrix)
 
     @cached_property
     def cells_digest(self) -> str:
         """SHA-256 of the cells and of what metrics see of them: labels, batches, units."""
-        sha = hashlib.sha256(self.units[1].encode())
-        for names in (self.cell_ids, self.cell_types, self.batches, self.units[0]):
-            sha.update(b"-" if names is None else "\0".join(names.tolist()).encode())
-            sha.update(b"\1")
-        return sha.hexdigest()
+        units, unit = self.units
+        return _digest_of(np.array([unit]), self.cell_ids, self.cell_types, self.batches, units)
 
     @cached_property
     def units(self) -> tuple[Strings | None, str]:
@@ -156,6 +154,20 @@ class Dataset:
         return anndata.AnnData(X=self.counts.copy(), obs=obs, var=var)
 
 
+def _digest_of(*columns: npt.NDArray[Any] | None) -> str:
+    """Return the SHA-256 of columns of names or numbers, told apart from each other and from missing ones."""
+    sha = hashlib.sha256()
+    for column in columns:
+        if column is None:
+            sha.update(b"\2")
+        elif column.dtype.kind == "U":
+            sha.update("\0".join(column.tolist()).encode())
+        else:
+            sha.update(np.ascontiguousarray(column).data)
+        sha.update(b"\1")
+    return sha.hexdigest()
+
+
 def _deal(names: Strings, n_groups: int) -> Strings:
     """Return a group for each distinct name, groups as equal in number of names as can be."""
     distinct = np.unique(names)
@@ -166,6 +178,9 @@ def _deal(names: Strings, n_groups: int) -> Strings:
 
 def _check(dataset: Dataset) -> None:
     where = f"dataset {dataset.name!r}"
+    if dataset.scope not in SCOPES:
+        msg = f"{where}: scope must be one of {', '.join(SCOPES)}, not {dataset.scope!r}"
+        raise UsageProblem(msg)
     n_cells, n_genes = dataset.counts.shape
     for what, names, expected in (
         ("cell names", dataset.cell_ids, n_cells),
@@ -175,17 +190,20 @@ def _check(dataset: Dataset) -> None:
         ("gene symbols", dataset.symbols, n_genes),
         ("Ensembl ids", dataset.ensembl, n_genes),
     ):
-        if names is not None and len(names) != expected:
+        if names is None:
+            continue
+        if names.dtype.kind != "U":
+            msg = f"{where}: {what} must be an array of strings, not of {names.dtype}"
+            raise UsageProblem(msg)
+        if len(names) != expected:
             msg = f"{where}: {len(names)} {what} for a matrix of {n_cells} cells and {n_genes} genes"
             raise UsageProblem(msg)
-    refuse_duplicates(where, "cell", dataset.cell_ids)
-    genes = dataset.symbols if dataset.ensembl is None else dataset.ensembl
-    refuse_duplicates(where, "gene", genes)
-    check_counts(where, dataset.counts)
-    n_labels = len(np.unique(dataset.cell_types))
-    if n_labels < 2:
-        msg = f"{where}: {n_labels} distinct cell type(s); at least two are needed to tell them apart"
+    if not n_cells or not n_genes:
+        msg = f"{where}: {n_cells} cells x {n_genes} genes leave nothing to embed"
         raise UsageProblem(msg)
+    refuse_duplicates(where, "cell", dataset.cell_ids)
+    refuse_duplicates(where, "gene", dataset.symbols if dataset.ensembl is None else dataset.ensembl)
+    check_counts(where, dataset.counts)
 
 
 def refuse_duplicates(where: str, what: str, names: Strings) -> None:
@@ -195,23 +213,4 @@ def refuse_duplicates(where: str, what: str, names: Strings) -> None:
     if repeated:
         shown = ", ".join(repeated[:10]) + (", ..." if len(repeated) > 10 else "")
         msg = f"{where}: {len(repeated)} duplicate {what} names ({shown}); make them unique"
-        raise UsageProblem(msg)
-
-
-def check_counts(where: str, counts: sp.csr_matrix) -> None:
-    """Raise UsageProblem unless ``counts`` holds finite, non-negative integers."""
-    values = counts.data
-    if not np.isfinite(values).all():
-        msg = f"{where}: the counts hold NaN or infinite values"
-        raise UsageProblem(msg)
-    if values.size and values.min() < 0:
-        msg = f"{where}: the counts hold negative values (smallest {values.min():g}); are they scaled?"
-        raise UsageProblem(msg)
-    fractional = values != np.rint(values)
-    if fractional.any():
-        share = 100 * fractional.mean()
-        msg = (
-            f"{where}: {share:.1f} % of the non-zero counts are not integers (for example "
-            f"{values[fractional][0]:g}); raw counts are needed: name them by --counts layers/NAME, raw or X"
-        )
         raise UsageProblem(msg)

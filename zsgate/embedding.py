@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 if TYPE_CHECKING:
     from zsgate.store import Store
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Embedding:
     """One or several draws of an embedding of the same cells.
 
@@ -37,13 +38,20 @@ class Embedding:
     draws: tuple[Floats, ...] = field(repr=False)
     source: str = "embedding"
     notes: Mapping[str, Any] = field(default_factory=dict)
-    store: Store | None = field(default=None, repr=False, compare=False)
+    store: Store | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, values: npt.ArrayLike | Sequence[npt.ArrayLike], source: str = "embedding") -> Embedding:
         """Return the embedding of one array (n_cells, n_dimensions) or of a sequence of such draws."""
         arrays: Sequence[Any] = values if isinstance(values, list | tuple) else [values]
         return cls(tuple(checked(array, source=source) for array in arrays), source)
+
+    def __post_init__(self) -> None:
+        """Refuse no draws, and draws of different cells."""
+        lengths = {len(draw) for draw in self.draws}
+        if len(lengths) != 1:
+            msg = f"{self.source} must give draws of the same cells; they have {sorted(lengths) or 'no'} rows"
+            raise ValueError(msg)
 
     @cached_property
     def digest(self) -> str:
@@ -55,13 +63,13 @@ class Embedding:
         return sha.hexdigest()
 
 
-def checked(values: npt.ArrayLike, *, source: str, n_cells: int | None = None) -> Floats:
+def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
     """Return ``values`` as float32 (n_cells, n_dimensions), or refuse them in one sentence.
 
     Parameters
     ----------
     values
-        Anything NumPy reads as a 2-D array.
+        Anything NumPy reads as a 2-D array, or a torch tensor on any device.
     source
         Whose output this is, for the message.
     n_cells
@@ -73,9 +81,10 @@ def checked(values: npt.ArrayLike, *, source: str, n_cells: int | None = None) -
         If the array is not 2-D and numeric, has the wrong number of rows, no columns, a NaN or an infinite
         value (also after the cast to float32), or the same row for every cell.
     """
-    array = np.asarray(values)
+    array = _as_array(values, source)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
-        msg = f"{source} must give a 2-D array of numbers, one row a cell; it gave {array.dtype} {array.shape}"
+        given = type(values).__name__ + (f" {array.dtype} {array.shape}" if array.ndim else "")
+        msg = f"{source} must give a 2-D array of numbers, one row a cell; it gave {given}"
         raise ValueError(msg)
     if n_cells is not None and len(array) != n_cells:
         msg = f"{source} gave {len(array)} rows for {n_cells} cells"
@@ -94,3 +103,17 @@ def checked(values: npt.ArrayLike, *, source: str, n_cells: int | None = None) -
         msg = f"{source} gave the same row for all {len(rows)} cells: a constant embedding carries nothing"
         raise ValueError(msg)
     return rows
+
+
+def _as_array(values: Any, source: str) -> npt.NDArray[Any]:
+    if sp.issparse(values):
+        msg = f"{source} gave a sparse matrix; an embedding is dense: return it with .toarray()"
+        raise ValueError(msg)
+    if hasattr(values, "detach"):  # a tensor: with a gradient, on a GPU or in bfloat16 NumPy cannot read it
+        values = values.detach().cpu()
+        values = (values.float() if values.is_floating_point() else values).numpy()
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        msg = f"{source} must give a 2-D array of numbers, one row a cell; NumPy says: {error}"
+        raise ValueError(msg) from None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from zsgate.dataset import Dataset, Strings, check_counts
+from zsgate.config import nearest
+from zsgate.counts import as_counts, check_counts, fault_of
+from zsgate.dataset import Dataset, Strings
 from zsgate.errors import UsageProblem
+from zsgate.genes import gene_names, strings
 
 if TYPE_CHECKING:
     import anndata
@@ -21,17 +23,6 @@ if TYPE_CHECKING:
 
 MIN_GENES = 10  # of the paper: cells with fewer detected genes are dropped
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
-SYMBOL_COLUMNS = (
-    "feature_name",
-    "gene_symbols",
-    "gene_symbol",
-    "symbol",
-    "gene_name",
-    "gene_names",
-    "hgnc_symbol",
-)
-ENSEMBL_COLUMNS = ("ensembl_id", "ensembl", "gene_ids", "gene_id", "feature_id")
-ENSEMBL = re.compile(r"ENS[A-Z]*G\d{11}(\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +41,6 @@ class Columns:
     batch: str | None = None
     donor: str | None = None
     counts: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    counts: sp.csr_matrix
-    var: pd.DataFrame
-    notes: list[str] = field(default_factory=list)
 
 
 def read_h5ad(
@@ -88,28 +72,27 @@ def read_h5ad(
         If the file cannot be read, a column is missing, the counts are not counts or names repeat.
     """
     adata = _open(path)
-    where = f"{path.name}"
+    where = path.name
     if columns.label is None:
         msg = f"{where}: which column holds the cell types? Say --label NAME; obs has {_listed(adata.obs.columns)}"
         raise UsageProblem(msg)
-    frame = _counts(adata, columns.counts, where)
     obs = {
         role: _column(adata.obs, column, where, role)
         for role, column in (("label", columns.label), ("batch", columns.batch), ("donor", columns.donor))
         if column is not None
     }
-    symbols, ensembl = _genes(frame.var, where)
-    notes = list(frame.notes)
-    keep = _labelled(obs, notes) & _rich_enough(frame.counts, notes)
-    rows = np.flatnonzero(keep)
+    counts, var, notes = _counts(adata, columns.counts, where)
+    symbols, ensembl, remarks = gene_names(var)
+    notes += remarks
+    rows = np.flatnonzero(_labelled(obs, notes) & _rich_enough(counts, notes))
     if not len(rows):
         msg = f"{where}: no cell has both a label and {MIN_GENES} detected genes"
         raise UsageProblem(msg)
     dataset = Dataset(
         name=name,
-        counts=frame.counts[rows],
+        counts=counts[rows],
         cell_ids=adata.obs_names.to_numpy(dtype=str)[rows],
-        cell_types=obs["label"][rows],
+        cell_types=_told_apart(obs["label"][rows], columns.label, where),
         symbols=symbols,
         ensembl=ensembl,
         batches=obs["batch"][rows] if "batch" in obs else None,
@@ -121,45 +104,60 @@ def read_h5ad(
 
 
 def without_rare_genes(dataset: Dataset, min_cells: int = MIN_CELLS) -> Dataset:
-    """Return the dataset with the genes seen in at least ``min_cells`` of its cells."""
+    """Return the dataset with the genes seen in at least ``min_cells`` of its cells.
+
+    Raises
+    ------
+    UsageProblem
+        If there is no such gene.
+    """
     seen = np.bincount(dataset.counts.indices, minlength=dataset.counts.shape[1])
     genes = np.flatnonzero(seen >= min_cells)
+    if not len(genes):
+        msg = f"dataset {dataset.name!r}: no gene is seen in {min_cells} of its {dataset.n_cells} cells"
+        raise UsageProblem(msg)
     return dataset.with_genes(genes)
 
 
 def _open(path: Path) -> anndata.AnnData:
     import anndata
 
+    if path.suffix != ".h5ad":
+        msg = f"{path}: datasets are read from .h5ad files"
+        raise UsageProblem(msg)
     try:
-        return anndata.read_h5ad(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that repeat and old formats; what matters is refused below
+            return anndata.read_h5ad(path)
     except FileNotFoundError:
         msg = f"{path}: no such file"
         raise UsageProblem(msg) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: not a readable .h5ad file ({error})"
+    except Exception as error:  # the boundary to h5py and anndata: a damaged or newer file fails there in any way
+        msg = f"{path}: not a readable .h5ad file ({' '.join(str(error).split())})"
         raise UsageProblem(msg) from error
 
 
-def _counts(adata: anndata.AnnData, place: str | None, where: str) -> _Frame:
-    """Return the raw counts, from where the user says or from the first place that holds integers."""
+def _counts(adata: anndata.AnnData, place: str | None, where: str) -> tuple[sp.csr_matrix, pd.DataFrame, list[str]]:
+    """Return (counts, var, remarks), from where the user says or from the first place that holds counts."""
+    places = _places(adata)
+    listed = ", ".join(places) or "no matrix"
     if place is not None:
-        matrix, var = _at(adata, place, where)
-        counts = _csr(matrix)
+        if place not in places:
+            msg = f"{where}: no counts at {place!r}; the file has {listed}"
+            raise UsageProblem(msg)
+        counts, var = _at(adata, place, where)
         check_counts(f"{where} ({place})", counts)
-        return _Frame(counts, var)
-    tried = []
+        return counts, var, []
+    faults = []
     for candidate in ("layers/counts", "raw", "X"):
-        if candidate not in _places(adata):
-            continue
-        matrix, var = _at(adata, candidate, where)
-        counts = _csr(matrix)
-        try:
-            check_counts(where, counts)
-        except UsageProblem as problem:
-            tried.append(str(problem).split(": ", 1)[1].split(";")[0].replace("the counts", candidate))
-        else:
-            return _Frame(counts, var, [f"counts taken from {candidate}"])
-    msg = f"{where}: no raw counts found in {', '.join(_places(adata))} ({'; '.join(tried)}); say where with --counts"
+        if candidate in places:
+            counts, var = _at(adata, candidate, where)
+            fault = fault_of(counts)
+            if not fault:
+                return counts, var, [f"counts taken from {candidate}"]
+            faults.append(f"{candidate} holds {fault}")
+    found = "; ".join(faults) or "neither layers/counts nor raw nor X is there"
+    msg = f"{where}: no raw counts found: {found}; say with --counts where they are (the file has {listed})"
     raise UsageProblem(msg)
 
 
@@ -168,58 +166,43 @@ def _places(adata: anndata.AnnData) -> list[str]:
     return [f"layers/{name}" for name in adata.layers] + raw + ["X"] * (adata.X is not None)
 
 
-def _at(adata: anndata.AnnData, place: str, where: str) -> tuple[Any, pd.DataFrame]:
-    if place not in _places(adata):
-        msg = f"{where}: no counts at {place!r}; the file has {', '.join(_places(adata))}"
-        raise UsageProblem(msg)
-    if place == "raw":
-        return adata.raw.X, adata.raw.var
-    return (adata.X if place == "X" else adata.layers[place.removeprefix("layers/")]), adata.var
-
-
-def _csr(matrix: Any) -> sp.csr_matrix:
-    counts = sp.csr_matrix(matrix, dtype=np.float32)
-    if counts is matrix:
-        counts = counts.copy()
-    counts.sum_duplicates()
-    counts.eliminate_zeros()
-    return counts
+def _at(adata: anndata.AnnData, place: str, where: str) -> tuple[sp.csr_matrix, pd.DataFrame]:
+    holder = adata.raw if place == "raw" else adata
+    matrix = adata.layers[place.removeprefix("layers/")] if place.startswith("layers/") else holder.X
+    try:
+        return as_counts(matrix), holder.var
+    except (TypeError, ValueError) as error:
+        msg = f"{where}: {place} is no matrix of numbers ({error})"
+        raise UsageProblem(msg) from error
 
 
 def _column(obs: pd.DataFrame, column: str, where: str, role: str) -> Strings:
     """Return a column of ``obs`` as strings, empty where missing."""
     if column not in obs.columns:
-        near = get_close_matches(column, [str(name) for name in obs.columns], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; obs has {_listed(obs.columns)}"
+        near = nearest(column, [str(name) for name in obs.columns], cutoff=0.6)
+        hint = f"; did you mean {near!r}?" if near else f"; obs has {_listed(obs.columns)}"
         msg = f"{where}: no column {column!r} for --{role}{hint}"
         raise UsageProblem(msg)
     values = obs[column]
-    return np.where(values.isna(), "", values.astype(str)).astype(str)
+    if values.dtype.kind == "f" and (values.dropna() % 1 != 0).any():
+        msg = f"{where}: column {column!r} for --{role} holds fractional numbers, not names"
+        raise UsageProblem(msg)
+    return strings(values)
 
 
-def _genes(var: pd.DataFrame, where: str) -> tuple[Strings, Strings | None]:
-    """Return (symbols, Ensembl ids or None), from the index and the columns other tools write."""
-    index = var.index.to_numpy(dtype=str)
-    by_name = {str(column).lower(): column for column in var.columns}
-    ensembl = _ensembl(index)
-    for column in ENSEMBL_COLUMNS:
-        if ensembl is None and column in by_name:
-            ensembl = _ensembl(var[by_name[column]].astype(str).to_numpy(dtype=str))
-    if _ensembl(index) is None:
-        return index, ensembl
-    for column in SYMBOL_COLUMNS:
-        if column in by_name:
-            return var[by_name[column]].astype(str).to_numpy(dtype=str), ensembl
-    return index, ensembl
-
-
-def _ensembl(names: Strings) -> Strings | None:
-    """Return the ids without versions if at least nine in ten names are unique Ensembl gene ids, else None."""
-    matches = [ENSEMBL.fullmatch(name) for name in names.tolist()]
-    if not matches or sum(match is not None for match in matches) < 0.9 * len(matches):
-        return None
-    bare = np.array([name.split(".")[0] if match else name for name, match in zip(names, matches, strict=True)])
-    return bare if len(np.unique(bare)) == len(bare) else None
+def _told_apart(labels: Strings, column: str, where: str) -> Strings:
+    """Return ``labels``, or refuse what cannot be cell types."""
+    n_labels = len(np.unique(labels))
+    if n_labels < 2:
+        msg = f"{where}: column {column!r} for --label has {n_labels} distinct value; at least two are needed"
+        raise UsageProblem(msg)
+    if n_labels > len(labels) / 2:
+        msg = (
+            f"{where}: column {column!r} for --label has {n_labels} distinct values in {len(labels)} cells; "
+            "cell types have several cells each"
+        )
+        raise UsageProblem(msg)
+    return labels
 
 
 def _labelled(obs: Mapping[str, Strings], notes: list[str]) -> np.ndarray:

@@ -1,0 +1,173 @@
+"""Settings: which source wins, what each may hold, and how what cannot be read is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zsgate.config import Config, nearest
+from zsgate.errors import UsageProblem
+
+
+@pytest.fixture
+def repo(tmp_path):
+    """Return a repository with a folder inside it, and a function that writes its [tool.zsgate]."""
+    (tmp_path / "repo" / "inner").mkdir(parents=True)
+
+    def write(text, place="repo"):
+        (tmp_path / place / "pyproject.toml").write_text(text, encoding="utf-8")
+
+    return tmp_path / "repo", write
+
+
+def gather(folder, command_line=(), environment=()):
+    return Config.gather({"model": "m", **dict(command_line)}, dict(environment), folder)
+
+
+def test_defaults_need_a_model_only(tmp_path):
+    """Nothing said: the quick tier, new donors, strict policy, the platform's cache."""
+    assert gather(tmp_path) == Config(model="m")
+    assert Config(model="m").dataset_names == ("pancreas_quick",)
+
+
+def test_the_nearest_source_wins(repo):
+    """Command line over variables over the nearest pyproject.toml over defaults, setting by setting."""
+    folder, write = repo
+    write("[tool.zsgate]\nmargin = 0.01\npolicy = 'point'\nseeds = 3\nlabel = 'a'\n")
+    config = gather(
+        folder / "inner",
+        {"label": "c", "batch": None, "gpu": False},
+        {"ZSGATE_LABEL": "b", "ZSGATE_SEEDS": "7", "OTHER": "x", "ZSGATE_POLICY": ""},
+    )
+    assert (config.label, config.seeds, config.policy, config.margin) == ("c", 7, "point", 0.01)
+    assert (config.batch, config.gpu) == (None, False)
+
+
+def test_only_the_nearest_pyproject_counts(repo):
+    """A project's own pyproject.toml hides those above it, also when it says nothing of zsgate."""
+    folder, write = repo
+    write("[tool.zsgate]\nseeds = 3\n", place=".")
+    assert gather(folder).seeds == 3
+    write("[project]\nname = 'x'\n")
+    assert gather(folder).seeds is None
+
+
+def test_paths_are_relative_to_who_names_them(repo):
+    """To pyproject.toml's folder in it, to where pytest was started elsewhere; catalogue names stay names."""
+    folder, write = repo
+    write("[tool.zsgate]\nreport = 'out'\ndatasets = ['data/a.h5ad', 'pancreas_quick']\n")
+    inner = folder / "inner"
+    config = gather(inner)
+    assert config.report == folder / "out"
+    assert config.datasets == (str(folder / "data" / "a.h5ad"), "pancreas_quick")
+    config = gather(inner, {"datasets": "b.h5ad, pancreas_quick,", "report": "/abs"}, {"ZSGATE_CACHE": "~/c"})
+    assert config.datasets == (str(inner / "b.h5ad"), "pancreas_quick") == config.dataset_names
+    assert (config.report, config.cache) == (Path("/abs"), Path("~/c").expanduser())
+
+
+def test_only_h5ad_files_are_paths(tmp_path):
+    """Anything else is taken for a name, so that the catalogue refuses it by the words the user typed."""
+    assert gather(tmp_path, {"datasets": "data/x.zarr"}).datasets == ("data/x.zarr",)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("yes", True), ("ON", True), ("0", False), ("no", False)])
+def test_a_switch_is_read_from_words(tmp_path, text, value):
+    """A variable that switches takes the words of other tools."""
+    assert gather(tmp_path, (), {"ZSGATE_GPU": text}).gpu is value
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("sedes = 3", "unknown key 'sedes'; did you mean 'seeds'?"),
+        ("Seeds = 3", "unknown key 'Seeds'; did you mean 'seeds'?"),
+        ("model = 'x'", "[tool.zsgate] model: only the command line names the model"),
+        ("seeds = 2.5", "seeds: cannot read 2.5 as int"),
+        ("seeds = true", "seeds: cannot read True as int"),
+        ("seeds = 'many'", "seeds: cannot read 'many' as int"),
+        ("margin = true", "margin: cannot read True as float"),
+        ("label = 3", "label: cannot read 3 as text"),
+        ("gpu = 'perhaps'", "gpu: cannot read 'perhaps' as bool"),
+        ("gpu = 1", "gpu: cannot read 1 as bool"),
+        ("report = 3", "report: cannot read 3 as a path"),
+        ("cache = '~nobody_at_all/x'", "cache: cannot read '~nobody_at_all/x' as a path"),
+        ("datasets = 3", "datasets: cannot read 3 as names"),
+        ("datasets = [3]", "datasets: cannot read [3] as names"),
+        ("datasets = ','", "datasets: cannot read ',' as names"),
+        ("label = ''", "label is empty"),
+        ("seeds = ", "pyproject.toml: Invalid value (at line 2, column 9)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(repo, line, says):
+    """Unknown keys, other types and bad TOML: the sentence names the file, the key and the value."""
+    folder, write = repo
+    write(f"[tool.zsgate]\n{line}\n")
+    with pytest.raises(UsageProblem) as refused:
+        gather(folder)
+    assert str(refused.value).startswith(str(folder / "pyproject.toml"))
+    assert says in str(refused.value)
+
+
+def test_a_file_that_is_no_table_or_no_text_is_refused(repo):
+    """[tool] zsgate must be a table, and the file UTF-8."""
+    folder, write = repo
+    write("[tool]\nzsgate = 3\n")
+    with pytest.raises(UsageProblem, match="must be a table"):
+        gather(folder)
+    (folder / "pyproject.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageProblem, match=r"pyproject\.toml: 'utf-8' codec"):
+        gather(folder)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "says"),
+    [
+        ("ZSGATE_TEIR", "quick", "unknown variable 'ZSGATE_TEIR'; did you mean 'ZSGATE_TIER'?"),
+        ("ZSGATE_TIER", "quik", "unknown tier 'quik'; did you mean 'quick'?"),
+        ("ZSGATE_SEEDS", "3.0", "ZSGATE_SEEDS: cannot read '3.0' as int"),
+        ("ZSGATE_GPU", "maybe", "ZSGATE_GPU: cannot read 'maybe' as bool"),
+        ("ZSGATE_MODEL", "cellama", "ZSGATE_MODEL: only the command line names the model"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_refused(tmp_path, variable, text, says):
+    """A typo in a variable is an error, not a silent default."""
+    with pytest.raises(UsageProblem) as refused:
+        gather(tmp_path, (), {variable: text})
+    assert str(refused.value).startswith(says)
+
+
+def test_variables_of_others_are_left_alone(tmp_path):
+    """An empty variable is not given, and the one of zsgate's own tests is not a setting."""
+    environment = {"ZSGATE_TEST_DATA": "/x", "ZSGATE_SEEDS": "", "ZSGATE_TEIR": "", "zsgate_tier": "x"}
+    assert gather(tmp_path, (), environment) == Config(model="m")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("margin", "-0.1", "margin must be in [0, 1), not -0.1"),
+        ("margin", "1", "margin must be in [0, 1), not 1"),
+        ("margin", "nan", "margin must be in [0, 1), not nan"),
+        ("margin", "small", "--margin: cannot read 'small' as float"),
+        ("seeds", "1", "seeds must be at least 2"),
+        ("seeds", "-3", "seeds must be at least 2"),
+        ("policy", "beat", "unknown policy 'beat'; did you mean 'beats'?"),
+        ("scope", "donor", "unknown scope 'donor'; did you mean 'donors'? (known: donors, cells)"),
+        ("tier", "QUICK", "unknown tier 'QUICK'; did you mean 'quick'?"),
+        ("label", "", "--label is empty"),
+        ("datasets", "", "--datasets is empty"),
+        ("model", "", "--model is empty"),
+    ],
+)
+def test_an_option_that_no_run_can_use_is_refused(tmp_path, option, value, says):
+    """Limits and choices; an empty value, as an unset variable of a CI job leaves it, is no silent default."""
+    with pytest.raises(UsageProblem) as refused:
+        gather(tmp_path, {option: value})
+    assert str(refused.value).startswith(says)
+
+
+def test_the_nearest_name_ignores_case():
+    """A name in another case is the nearest; nothing near is None."""
+    assert nearest("CELL_TYPE", ["cell_type", "batch"]) == "cell_type"
+    assert nearest("xyz", ["cell_type", "batch"]) is None

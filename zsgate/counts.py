@@ -1,0 +1,53 @@
+"""Counts: non-negative integers of cells by genes, in one canonical form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from zsgate.errors import UsageProblem
+
+
+def as_counts(matrix: Any) -> sp.csr_matrix:
+    """Return any matrix as CSR of float32 with sorted indices, duplicate entries added up and no stored zeros.
+
+    Raises
+    ------
+    ValueError
+        If the arrays of a sparse matrix contradict each other.
+    """
+    counts = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
+    counts.check_format(full_check=True)
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    return counts
+
+
+def is_canonical(counts: Any) -> bool:
+    """Return whether ``counts`` has the form that :func:`as_counts` gives."""
+    if not sp.issparse(counts) or counts.format != "csr" or counts.dtype != np.float32:
+        return False
+    return bool(counts.has_canonical_format and counts.data.all())
+
+
+def check_counts(where: str, counts: sp.csr_matrix) -> None:
+    """Raise UsageProblem unless ``counts`` holds finite, non-negative integers."""
+    if fault := fault_of(counts):
+        msg = f"{where}: the counts hold {fault}; raw counts are needed: name them by --counts layers/NAME, raw or X"
+        raise UsageProblem(msg)
+
+
+def fault_of(counts: sp.csr_matrix) -> str:
+    """Return what ``counts`` holds that no count is, or an empty string."""
+    values = counts.data
+    if not np.isfinite(values).all():
+        return "NaN or infinite values"
+    if values.size and values.min() < 0:
+        return f"negative values (smallest {values.min():g})"
+    fractional = values != np.rint(values)
+    if fractional.any():
+        some = f"{fractional.sum()} of {values.size}, for example {values[fractional][0]:g}"
+        return f"numbers that are not integers ({some})"
+    return ""
