@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
 import shlex
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,7 @@ class Clerk:
         self.timings: list[dict[str, Any]] = []
         self.record: dict[str, Any] | None = None
         self.page: Path | None = None
+        self.annotations = io.StringIO()  # kept until pytest no longer captures the standard output
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what a test's report carries."""
@@ -97,6 +98,7 @@ class Clerk:
         writer.write_line(f"exit {self.record['provenance']['exit_code']}: {self.record['provenance']['exit_reason']}")
         if self.page is not None:
             writer.write_line(f"page: {self.page}")
+        writer.write(self.annotations.getvalue())
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -196,7 +198,7 @@ class Clerk:
         folder = self.config.invocation_params.dir / self.trial.config.report
         try:
             page = write(self.record, folder)
-            github.publish(self.record, os.environ, sys.stdout)
+            github.publish(self.record, os.environ, self.annotations)
         except OSError as error:
             session.exitstatus = BROKE
             self.record["provenance"] |= {"exit_code": BROKE, "exit_reason": f"cannot write the report: {error}"}

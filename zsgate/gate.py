@@ -147,21 +147,9 @@ class Gate:
         if Path(metafunc.module.__file__ or "").parent == SUITES and "dataset" in metafunc.fixturenames:
             metafunc.parametrize("dataset", self.datasets, indirect=True, scope="session")
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
-        """Put back the controls of what is selected, whatever ``-k``, a node id or ``--lf`` left out."""
-        first = next((item for item in items if item.getparent(Suite)), None)
-        yield
-        chosen = [item for item in items if item.getparent(Suite)]
-        if first is None or not chosen:
-            return
-        suite = first.getparent(Suite)
-        assert suite is not None
-        asked = [_asked(item) for item in chosen if item.path != CONTROLS]
-        there = {item.name for item in chosen}
-        for item in _suite(suite.parent, CONTROLS).collect():
-            if isinstance(item, pytest.Item) and item.name not in there and _concerns(_asked(item), asked):
-                items.append(item)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Register the controls after everybody who selects tests, so that nobody leaves them out again."""
+        session.config.pluginmanager.register(Controls(), "zsgate-controls")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -182,3 +170,23 @@ class Gate:
             failure = {"what": whose, "message": str(call.excinfo.value), **_asked(item)}
             report.user_properties.append((cast.FAILURE, json.dumps(failure)))
         return report
+
+
+class Controls:
+    """Brings back the controls of what is selected."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
+        """Put back the controls of what is selected, whatever ``-k``, a node id or ``--lf`` left out."""
+        first = next((item for item in items if item.getparent(Suite)), None)
+        yield
+        chosen = [item for item in items if item.getparent(Suite)]
+        if first is None or not chosen:
+            return
+        suite = first.getparent(Suite)
+        assert suite is not None
+        asked = [_asked(item) for item in chosen if item.path != CONTROLS]
+        there = {item.name for item in chosen}
+        for item in _suite(suite.parent, CONTROLS).collect():
+            if isinstance(item, pytest.Item) and item.name not in there and _concerns(_asked(item), asked):
+                items.append(item)

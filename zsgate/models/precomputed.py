@@ -39,7 +39,9 @@ class Precomputed:
     @property
     def info(self) -> ModelInfo:
         """The card: little is known of rows in a file."""
-        return ModelInfo(name=self.path.stem, notes=(f"precomputed embeddings read from {self.path.name}",))
+        note = f"precomputed embeddings read from {self.path.name}"
+        # rows in a file cannot be asked again for fewer cells
+        return ModelInfo(name=self.path.stem, independent_cells=False, notes=(note,))
 
     @property
     def fingerprint(self) -> None:

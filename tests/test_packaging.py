@@ -1,0 +1,54 @@
+"""What a user installs: the wheel made from the source distribution, run from an empty folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the source distribution, and from it the wheel."""
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(out.glob("*.whl"))
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+    """Suites, fixtures, baselines and the report's templates are inside zsgate/."""
+    names = zipfile.ZipFile(wheel).namelist()
+
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"zsgate"}
+    for folder in ("suites", "fixtures", "baselines"):
+        inside = {name.rpartition("/")[2] for name in names if name.startswith(f"zsgate/{folder}/")}
+        assert inside == {path.name for path in (ROOT / folder).glob("*.py")}
+    assert any(name.endswith(".jinja") for name in names)
+    assert "zsgate/py.typed" in names
+
+
+def test_the_wheel_runs_from_an_empty_folder(wheel, tmp_path):
+    """Installed elsewhere, the gate collects its suites from there."""
+    target = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code = (
+        f"import sys; sys.path.insert(0, {str(target)!r}); "
+        "sys.meta_path = [finder for finder in sys.meta_path if 'editable' not in repr(finder)]; "
+        "import zsgate.suites, pytest; assert zsgate.suites.__file__.startswith(sys.path[0]), zsgate.suites.__file__; "
+        "sys.exit(pytest.main(['--model=cellama', '--collect-only', '-q', '-p', 'no:cacheprovider']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=empty, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_cell_type_clustering.py::test_separates_cell_types[pancreas_quick-hvg-asw]" in done.stdout
+    assert not list(empty.iterdir())
