@@ -1,0 +1,64 @@
+"""What the documents show is what runs."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+from zsgate import plugin
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_readme_s_model_runs_with_its_pyproject(project, verdict):
+    """The 20 lines of the README gate a model, its untrained twin included."""
+    (code,) = blocks("README.md", "python")
+    (table,) = blocks("README.md", "toml")
+    (project.path / "my_pkg").mkdir()
+    (project.path / "my_pkg" / "gate.py").write_text(code, encoding="utf-8")
+    assert len(code.splitlines()) <= 20
+    assert tomllib.loads(table)["tool"]["zsgate"]["datasets"] == ["pancreas_quick", "lab.h5ad"]
+    (project.path / "pyproject.toml").write_text(
+        table.replace('"pancreas_quick", "lab.h5ad"', '"cells.h5ad"'), encoding="utf-8"
+    )
+    result = project.runpytest_subprocess("--model=my_pkg.gate:MyModel", "-k", "(hvg or random_init) and asw")
+
+    assert result.ret in (0, 1), result.stdout.str()
+    assert {each["baseline"] for each in verdict()["verdicts"]} == {"hvg", "random_init"}
+
+
+def test_the_contributing_model_is_an_adapter(few_cells):
+    """The example of CONTRIBUTING keeps the adapter's contract."""
+    from zsgate.models.adapter import Adapter
+
+    namespace: dict = {}
+    exec(blocks("CONTRIBUTING.md", "python")[0], namespace)
+    model = namespace["Lengths"]()
+
+    assert isinstance(model, Adapter)
+    rows = model.embed(few_cells)
+    assert rows.shape == (few_cells.n_cells, 2)
+    assert rows.dtype == np.float32
+
+
+def test_every_option_in_the_readme_exists():
+    """Each --option that the README types is registered, pytest's own aside."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    typed = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", text))
+
+    assert typed - {"junitxml", "html", "help", "zsgate-model"} <= {*plugin.SWITCHES, *plugin.VALUES}
+
+
+def test_the_exit_codes_are_explained():
+    """The README has a row for every exit code."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [f"| {code} |" in text for code in range(6)] == [True] * 6
