@@ -20,12 +20,15 @@ class WeightFile:
         Published digest; None where no source states one.
     n_bytes
         Published size; None where no source states one.
+    read_in
+        Where digest and size were read; None where there is no digest.
     """
 
     name: str
     url: str | None = None
     sha256: str | None = None
     n_bytes: int | None = None
+    read_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,8 @@ class Checkpoint:
 HUB = "https://huggingface.co"
 DRIVE = "https://drive.google.com/drive/folders"
 
-# Digests: the LFS pointers and mirrors of wanglab/scGPT-human (whole-human) and of the continual checkpoint.
+SCGPT_HUMAN_READ = "LFS pointers of wanglab/scGPT-human@a24c2377 and of its mirror u-cellm/scGPT-whole-human"
+SCGPT_CONTINUAL_READ = "LFS pointer of a copy of the Drive folder scGPT_CP"
 SCGPT_HUB = f"{HUB}/wanglab/scGPT-human/resolve/a24c237737a40f3720f75abb555489e9fe753be6"
 SCGPT_VOCABULARY = "acca93d114ca62c3f0f50debbd23e8c87f0714f4737764454f6b2b13f2e8580f"
 SCGPT_HUMAN = (
@@ -73,20 +77,29 @@ SCGPT_HUMAN = (
         url=f"{SCGPT_HUB}/best_model.pt",
         sha256="6cb5d451ab5c4b33eb673adbe4fddc61d2389df1b89b7651a9fe2e557572b922",
         n_bytes=205_385_258,
+        read_in=SCGPT_HUMAN_READ,
     ),
     WeightFile(
         name="args.json",
         url=f"{SCGPT_HUB}/args.json",
         sha256="c18e075e018140cb8b2d9029387b9de26607a5ce6a8ccabd6ead70cd76b95d60",
         n_bytes=1_300,
+        read_in=SCGPT_HUMAN_READ,
     ),
-    WeightFile(name="vocab.json", url=f"{SCGPT_HUB}/vocab.json", sha256=SCGPT_VOCABULARY, n_bytes=1_317_639),
+    WeightFile(
+        name="vocab.json",
+        url=f"{SCGPT_HUB}/vocab.json",
+        sha256=SCGPT_VOCABULARY,
+        n_bytes=1_317_639,
+        read_in=SCGPT_HUMAN_READ,
+    ),
 )
 SCGPT_CONTINUAL = (
     WeightFile(
         name="best_model.pt",
         sha256="ad0252a1971e0cd619b7116dbab3177432236c4537225d54280a2aa7e5fe402a",
         n_bytes=207_861_754,
+        read_in=SCGPT_CONTINUAL_READ,
     ),
     WeightFile(name="args.json"),
     WeightFile(name="vocab.json"),
@@ -107,14 +120,20 @@ def _scgpt(name: str, folder: str, files: tuple[WeightFile, ...], *notes: str) -
     )
 
 
-# Digests: the LFS pointers of ctheodoris/Geneformer at this revision.
+GENEFORMER_READ = "LFS pointers of ctheodoris/Geneformer@04c2b2e8, read in explorerwjy/Geneformer@dff467cb"
 GENEFORMER_HUB = f"{HUB}/ctheodoris/Geneformer/resolve/04c2b2e84da7c0f385c3f9ad8f3ec24bab6650e5"
 GENEFORMER_2023 = f"{HUB}/ctheodoris/Geneformer/resolve/5d0082c1e188ab88997efa87891414fdc6e4f6ff"
 GC30M = "geneformer/gene_dictionaries_30m"
 
 
 def _dictionary(name: str, sha256: str, n_bytes: int, folder: str = "geneformer") -> WeightFile:
-    return WeightFile(name=f"{name}.pkl", url=f"{GENEFORMER_HUB}/{folder}/{name}.pkl", sha256=sha256, n_bytes=n_bytes)
+    return WeightFile(
+        name=f"{name}.pkl",
+        url=f"{GENEFORMER_HUB}/{folder}/{name}.pkl",
+        sha256=sha256,
+        n_bytes=n_bytes,
+        read_in=GENEFORMER_READ,
+    )
 
 
 DICTIONARIES_V1 = (
@@ -186,8 +205,14 @@ def _geneformer(
 def _model(folder: str, sha256: str, n_bytes: int, config: str | None = None) -> tuple[WeightFile, ...]:
     base = f"{GENEFORMER_HUB}/{folder}"
     return (
-        WeightFile(name="model.safetensors", url=f"{base}/model.safetensors", sha256=sha256, n_bytes=n_bytes),
-        WeightFile(name="config.json", url=f"{base}/config.json", sha256=config),
+        WeightFile(
+            name="model.safetensors",
+            url=f"{base}/model.safetensors",
+            sha256=sha256,
+            n_bytes=n_bytes,
+            read_in=GENEFORMER_READ,
+        ),
+        WeightFile(name="config.json", url=f"{base}/config.json", sha256=config, read_in=config and GENEFORMER_READ),
     )
 
 

@@ -64,9 +64,13 @@ def paper_genes(dataset: Dataset, known: npt.NDArray[np.bool_], n_genes: int) ->
         chosen = candidates
     else:
         cells = dataset.to_anndata()[:, candidates]
-        with warnings.catch_warnings():  # scanpy's, on names and on its own future
-            warnings.simplefilter("ignore")
-            table = scanpy.pp.highly_variable_genes(cells, n_top_genes=n_genes, flavor="seurat_v3", inplace=False)
+        try:
+            with warnings.catch_warnings():  # scanpy's, on names and on its own future
+                warnings.simplefilter("ignore")
+                table = scanpy.pp.highly_variable_genes(cells, n_top_genes=n_genes, flavor="seurat_v3", inplace=False)
+        except ValueError as error:
+            msg = f"the preset 'paper' cannot select genes on {dataset.n_cells} cells of {dataset.name!r}: {error}"
+            raise UsageProblem(msg) from error
         chosen = candidates[table["highly_variable"].to_numpy()]
     selected = np.zeros(len(known), dtype=bool)
     selected[chosen] = True

@@ -1,0 +1,98 @@
+"""Tiny checkpoints in the official file formats, made on the spot."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from zsgate.dataset import Dataset
+from zsgate.models import geneformer, scgpt
+from zsgate.models.geneformer_network import GeneformerShape
+from zsgate.models.scgpt_network import ScGPTShape
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # drawn.py, shared with the scripts there
+from drawn import drawn_state
+
+SCGPT_SHAPE = ScGPTShape(embsize=32, nheads=2, d_hid=16, nlayers=3, max_seq_len=300)
+ARGS = {"n_layers_cls": 3, "pad_token": "<pad>", "pad_value": -2, "mask_value": -1, "n_bins": 51, "MVC": True}
+
+
+@pytest.fixture(scope="session")
+def handful(few_cells: Dataset) -> Dataset:
+    """Return 40 real cells."""
+    return few_cells.subset(np.arange(0, few_cells.n_cells, 6), name="handful")
+
+
+@pytest.fixture(scope="session")
+def scgpt_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny scGPT whose vocabulary is nine in ten of the cells' genes."""
+    folder = tmp_path_factory.mktemp("scgpt")
+    symbols = np.unique(few_cells.symbols)
+    names = ["<pad>", *symbols[np.arange(len(symbols)) % 10 > 0].tolist(), "<cls>", "<eoc>"]
+    (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(names)}))
+    sizes = {name: getattr(SCGPT_SHAPE, name) for name in SCGPT_SHAPE.__dataclass_fields__}
+    (folder / "args.json").write_text(json.dumps(ARGS | sizes))
+    state = drawn_state(SCGPT_SHAPE.tensors(len(names)), 0)
+    flash = {name.replace("in_proj_", "Wqkv."): tensor for name, tensor in state.items()}
+    torch.save(flash | {"flag_encoder.weight": torch.zeros(2, 32)}, folder / "best_model.pt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_scgpt(scgpt_folder: Path) -> Callable[..., scgpt.ScGPT]:
+    """Return what loads the tiny scGPT."""
+    return lambda **options: scgpt.load("scgpt_human", weights=scgpt_folder, device="cpu", offline=True, **options)
+
+
+def geneformer_files(folder: Path, dataset: Dataset, *, special: bool) -> Path:
+    """Write a tiny Geneformer over the dataset's genes into ``folder``."""
+    assert dataset.ensembl is not None
+    genes = np.unique(dataset.ensembl).tolist()
+    genes = [gene for place, gene in enumerate(genes) if place % 4]
+    names = ["<pad>", "<mask>", *(("<cls>", "<eos>") if special else ()), *genes]
+    shape = GeneformerShape(32, 4, 64, 3, 600, len(names), 2, 1e-12)
+    suffix = "gc104M" if special else "gc30M"
+    medians = np.random.default_rng(0).lognormal(1, 0.5, len(genes)).round(1)
+    for kind, content in (
+        ("token_dictionary", {name: np.int16(place) for place, name in enumerate(names)}),
+        ("gene_median_dictionary", dict(zip(genes, medians, strict=True))),
+        ("ensembl_mapping_dict", {gene: gene for gene in genes}),
+        ("gene_name_id_dict", dict(zip(dataset.symbols.tolist(), dataset.ensembl.tolist(), strict=True))),
+    ):
+        (folder / f"{kind}_{suffix}.pkl").write_bytes(pickle.dumps(content))
+    sizes = {name: getattr(shape, name) for name in shape.__dataclass_fields__}
+    config = {"model_type": "bert", "hidden_act": "relu", "pad_token_id": 0} | sizes
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(drawn_state(shape.tensors(), 0), folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def geneformer_folders(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return folders with tiny Geneformers, without special tokens (V1) and with them (V2)."""
+    return {
+        "geneformer_v1_10m": geneformer_files(tmp_path_factory.mktemp("v1"), few_cells, special=False),
+        "geneformer_v2_104m": geneformer_files(tmp_path_factory.mktemp("v2"), few_cells, special=True),
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_geneformer(
+    geneformer_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., geneformer.Geneformer]:
+    """Return what loads a tiny Geneformer by name."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def load(name: str = "geneformer_v1_10m", **options: object) -> geneformer.Geneformer:
+        folder = geneformer_folders[name]
+        return geneformer.load(name, weights=folder, device="cpu", offline=True, cache=cache, **options)  # type: ignore[arg-type]
+
+    return load

@@ -1,0 +1,348 @@
+"""Model files: found, downloaded, resumed, checked, refused; nothing in them is ever executed."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import json
+import pickle
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from zsgate.errors import UsageProblem
+from zsgate.models import geneformer, scgpt
+from zsgate.models.checkpoints import CHECKPOINTS, WeightFile
+from zsgate.models.dictionaries import kept_as_json, read_dictionary
+from zsgate.models.download import fetch
+from zsgate.models.weights import find_files, read_tensors
+
+CONTENT = bytes(range(256)) * 4000
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Place:
+    """A web server that serves CONTENT, with or without ranges, and may hang up early."""
+
+    def __init__(self) -> None:
+        self.ranges = True
+        self.bytes_before_hanging_up: int | None = None
+        self.asked: list[str | None] = []
+        place = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                place.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/best_model.pt"
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        asked = request.headers.get("Range")
+        self.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges else 0
+        body = CONTENT[start:]
+        request.send_response(206 if start else 200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body[: self.bytes_before_hanging_up])
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """Return a running server."""
+    server = Place()
+    yield server
+    server.server.shutdown()
+    server.thread.join()
+    server.server.server_close()
+
+
+def test_a_download_goes_on_where_it_stopped(place: Place, tmp_path: Path) -> None:
+    """After a broken connection only the missing bytes are asked for, and the result is checked whole."""
+    target = tmp_path / "best_model.pt"
+    place.bytes_before_hanging_up = 300_000
+    with pytest.raises(UsageProblem, match="Run again to go on"):
+        fetch(place.url, target, sha256=DIGEST)
+    assert not target.exists()
+    place.bytes_before_hanging_up = None
+    fetch(place.url, target, sha256=DIGEST)
+    assert target.read_bytes() == CONTENT
+    assert place.asked == [None, "bytes=300000-"]
+
+
+def test_a_server_without_ranges_starts_anew(place: Place, tmp_path: Path) -> None:
+    """A server that ignores the range gives the whole file, which replaces the part."""
+    (tmp_path / "best_model.pt.part").write_bytes(CONTENT[:1000])
+    place.ranges = False
+    fetch(place.url, tmp_path / "best_model.pt", sha256=DIGEST)
+    assert (tmp_path / "best_model.pt").read_bytes() == CONTENT
+
+
+def test_other_bytes_than_published_are_deleted(place: Place, tmp_path: Path) -> None:
+    """A file whose digest is not the published one is refused and not kept."""
+    with pytest.raises(UsageProblem, match="published is 0000"):
+        fetch(place.url, tmp_path / "best_model.pt", sha256="0" * 64)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_no_room_on_the_disk_is_said_before_the_download(place: Place, tmp_path: Path) -> None:
+    """A file larger than the free space is not begun."""
+    with pytest.raises(UsageProblem, match="free"):
+        fetch(place.url, tmp_path / "best_model.pt", sha256=DIGEST, n_bytes=1 << 60)
+    assert place.asked == []
+
+
+def test_an_unreachable_place_is_one_sentence(tmp_path: Path) -> None:
+    """A closed port is a usage problem that names the address and the folder to fill by hand."""
+    with pytest.raises(UsageProblem, match=r"127\.0\.0\.1.*--weights DIR"):
+        fetch("http://127.0.0.1:9/x", tmp_path / "x", sha256=None)
+
+
+def test_an_unpublished_digest_is_recorded_and_may_not_change(place: Place, tmp_path: Path) -> None:
+    """A file no source states a digest for is marked, its first digest kept, and a later change refused."""
+    checkpoint = replace(CHECKPOINTS["scgpt_blood"], files=(WeightFile(name="best_model.pt", url=place.url),))
+    found = find_files(checkpoint, None, tmp_path, offline=False)["best_model.pt"]
+    assert (found.status, found.sha256) == ("unpublished", DIGEST)
+    assert find_files(checkpoint, None, tmp_path, offline=True)["best_model.pt"] == found
+    found.path.write_bytes(CONTENT + b"!")
+    with pytest.raises(UsageProblem, match="has changed since it was first seen"):
+        find_files(checkpoint, None, tmp_path, offline=True)
+
+
+def test_an_altered_file_in_the_cache_is_refused(place: Place, tmp_path: Path) -> None:
+    """A cached file with a published digest must still have it."""
+    file = WeightFile(name="best_model.pt", url=place.url, sha256=DIGEST)
+    checkpoint = replace(CHECKPOINTS["scgpt_human"], files=(file,))
+    path = find_files(checkpoint, None, tmp_path, offline=False)["best_model.pt"].path
+    path.write_bytes(CONTENT[:-1])
+    with pytest.raises(UsageProblem, match="truncated or altered"):
+        find_files(checkpoint, None, tmp_path, offline=True)
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_absent_and_offline_lists_every_file_and_its_place(name: str, tmp_path: Path) -> None:
+    """Without files and network one error names each file, its address, its digest and the folder."""
+    with pytest.raises(UsageProblem) as raised:
+        find_files(CHECKPOINTS[name], None, tmp_path, offline=True)
+    message = str(raised.value)
+    assert str(tmp_path / "weights" / name) in message
+    for file in CHECKPOINTS[name].files:
+        assert file.name in message
+        assert (file.url or CHECKPOINTS[name].page) in message
+        assert (file.sha256 or "no published sha256") in message
+
+
+def test_files_without_a_direct_link_are_asked_of_the_user(tmp_path: Path) -> None:
+    """Checkpoints that are only in a Drive folder are not guessed at: the error names the folder."""
+    with pytest.raises(UsageProblem, match=r"(?s)no direct link.*drive\.google\.com/drive/folders/1kkug5C7"):
+        find_files(CHECKPOINTS["scgpt_blood"], None, tmp_path, offline=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_digest_says_where_it_was_read() -> None:
+    """Every literal sha256 cites its source, is one, and nothing without a source has one."""
+    files = {file for checkpoint in CHECKPOINTS.values() for file in checkpoint.files}
+    assert sum(file.sha256 is not None for file in files) == 17
+    for file in files:
+        assert (file.sha256 is None) is (file.read_in is None)
+        assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
+
+
+def test_official_dictionaries_and_vocabulary_are_the_published_ones(shared_data: Path) -> None:
+    """The real files at hand have the digests the catalogue states."""
+    folder = shared_data / "weights"
+    checked = 0
+    for name, place in (
+        ("scgpt_human", "scgpt_human"),
+        ("geneformer_v1_10m", "geneformer_v1"),
+        ("geneformer_v2_104m", "geneformer_v2"),
+    ):
+        for file in CHECKPOINTS[name].files:
+            path = folder / place / file.name
+            if path.exists():
+                assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
+                checked += 1
+    assert checked == 10
+
+
+@pytest.fixture
+def copied(scgpt_folder: Path, tmp_path: Path) -> Path:
+    """Return a copy of the tiny scGPT that a test may damage."""
+    return Path(shutil.copytree(scgpt_folder, tmp_path / "copy"))
+
+
+def load_scgpt(folder: Path) -> scgpt.ScGPT:
+    """Load the folder as scgpt_human."""
+    return scgpt.load("scgpt_human", weights=folder, device="cpu", offline=True)
+
+
+def change(folder: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Edit the tensors of the folder's model."""
+    state = torch.load(folder / "best_model.pt", weights_only=True)
+    edit(state)
+    torch.save(state, folder / "best_model.pt")
+
+
+def test_known_extras_are_listed_and_left_out(copied: Path) -> None:
+    """Tensors official files carry and the network does not use are named on the card."""
+    model = load_scgpt(copied)
+    assert model.left_out == ("flag_encoder.weight",)
+    assert "tensors left out: flag_encoder.weight" in model.info.notes
+
+
+@pytest.mark.parametrize(
+    ("edit", "complaint"),
+    [
+        (lambda state: state.pop("value_encoder.norm.weight"), "1 missing: value_encoder.norm.weight"),
+        (lambda state: state.update(stranger=torch.zeros(1)), "1 unknown: stranger"),
+        (
+            lambda state: state.update({"decoder.fc.4.weight": torch.zeros(2, 32)}),
+            r"1 misshapen: decoder.fc.4.weight \(2, 32\) for \(1, 32\)",
+        ),
+        (
+            lambda state: [
+                state.update({name.replace("Wqkv", "QKV"): state.pop(name)}) for name in list(state) if "Wqkv" in name
+            ],
+            "6 missing: .*in_proj.*6 unknown: .*QKV",
+        ),
+    ],
+)
+def test_a_state_that_does_not_fit_is_not_half_loaded(
+    copied: Path, edit: Callable[[dict[str, torch.Tensor]], object], complaint: str
+) -> None:
+    """Missing, unknown, misshapen tensors and renamed attention are refused with a list."""
+    change(copied, edit)
+    with pytest.raises(UsageProblem, match=complaint):
+        load_scgpt(copied)
+
+
+@pytest.mark.parametrize("naming", ["self_attn.Wqkv.", "self_attn._impl.Wqkv.", "self_attn.in_proj_"])
+def test_all_names_of_attention_load_the_same(copied: Path, naming: str) -> None:
+    """flash-attention's names, its wrapper's and torch's are the same tensors."""
+    expected = load_scgpt(copied).state
+    change(
+        copied,
+        lambda state: [
+            state.update({name.replace("self_attn.Wqkv.", naming): state.pop(name)})
+            for name in list(state)
+            if "Wqkv" in name
+        ],
+    )
+    found = load_scgpt(copied).state
+    assert expected is not None
+    assert found is not None
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_safetensors_load_as_the_pickle_does(copied: Path) -> None:
+    """The same tensors as safetensors give the same model."""
+    expected = load_scgpt(copied).state
+    state = torch.load(copied / "best_model.pt", weights_only=True)
+    (copied / "best_model.pt").unlink()
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, copied / "best_model.safetensors")
+    found = load_scgpt(copied).state
+    assert expected is not None
+    assert found is not None
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 20_000])
+def test_a_truncated_model_is_refused(copied: Path, keep: int) -> None:
+    """A cut-off file is one sentence, not a traceback of a library."""
+    path = copied / "best_model.pt"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UsageProblem, match="truncated, altered or not a weight file"):
+        load_scgpt(copied)
+
+
+class Trap:
+    """Unpickled, it would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_no_pickle_is_executed(copied: Path, tmp_path: Path) -> None:
+    """A model file and a dictionary that would run code are refused, and the code does not run."""
+    trap = tmp_path / "sprung"
+    torch.save({"a": Trap(trap)}, copied / "best_model.pt")
+    with pytest.raises(UsageProblem, match="cannot be read as model weights"):
+        load_scgpt(copied)
+    path = tmp_path / "token_dictionary.pkl"
+    path.write_bytes(pickle.dumps({"a": Trap(trap)}))
+    with pytest.raises(UsageProblem, match="nothing was executed"):
+        read_dictionary(path)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    ("change_args", "complaint"),
+    [
+        ({"embsize": None}, "embsize is None"),
+        ({"nheads": 5}, "no multiple of nheads"),
+        ({"n_bins": 101}, "n_bins is 101, not 51"),
+        ({"input_emb_style": "category"}, "input_emb_style is 'category'"),
+        ({"nlayers": 2}, "12 unknown"),
+    ],
+)
+def test_a_wrong_args_json_is_refused(copied: Path, change_args: dict[str, object], complaint: str) -> None:
+    """An args.json of something else is refused with the entry at fault."""
+    path = copied / "args.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change_args))
+    with pytest.raises(UsageProblem, match=complaint):
+        load_scgpt(copied)
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"A": "x"}', '{"A": 5}'])
+def test_a_wrong_vocabulary_is_refused(copied: Path, content: str) -> None:
+    """A vocab.json that is not a numbered vocabulary is refused by name."""
+    (copied / "vocab.json").write_text(content)
+    with pytest.raises(UsageProblem, match=re.escape(str(copied / "vocab.json"))):
+        load_scgpt(copied)
+
+
+def test_dictionaries_of_another_version_are_refused(geneformer_folders: dict[str, Path], tmp_path: Path) -> None:
+    """V2 dictionaries beside V1 weights do not load: the number of tokens gives them away."""
+    folder = Path(shutil.copytree(geneformer_folders["geneformer_v1_10m"], tmp_path / "mixed"))
+    for path in geneformer_folders["geneformer_v2_104m"].glob("*.pkl"):
+        shutil.copyfile(path, folder / path.name.replace("gc104M", "gc30M"))
+    with pytest.raises(UsageProblem, match="V1 weights .* go with the gc30M dictionaries"):
+        geneformer.load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)
+
+
+def test_an_untied_head_is_refused(geneformer_folders: dict[str, Path], tmp_path: Path) -> None:
+    """A decoder that differs from the embeddings it is tied to is refused; an equal copy is left out."""
+    folder = Path(shutil.copytree(geneformer_folders["geneformer_v1_10m"], tmp_path / "untied"))
+    state = read_tensors(folder / "model.safetensors")
+    words = state["bert.embeddings.word_embeddings.weight"]
+    save_file(state | {"cls.predictions.decoder.weight": words.clone()}, folder / "model.safetensors")
+    model = geneformer.load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)
+    assert model.left_out == ("cls.predictions.decoder.weight",)
+    save_file(state | {"cls.predictions.decoder.weight": words + 1}, folder / "model.safetensors")
+    with pytest.raises(UsageProblem, match="to which Geneformer ties it"):
+        geneformer.load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)
+
+
+def test_dictionaries_are_kept_as_json(geneformer_folders: dict[str, Path], tmp_path: Path) -> None:
+    """A pickle is converted once, the copy holds the same and is found by the pickle's digest."""
+    path = geneformer_folders["geneformer_v1_10m"] / "gene_median_dictionary_gc30M.pkl"
+    first = kept_as_json(path, tmp_path)
+    (copy,) = (tmp_path / "dictionaries").iterdir()
+    assert copy.suffix == ".json"
+    assert kept_as_json(path, tmp_path) == first == pickle.loads(path.read_bytes())
