@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
+import uuid
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,12 +18,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Arrays = Sequence[npt.NDArray[Any]]
+T = TypeVar("T")
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what reading half a file raises
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,10 @@ class Store:
         def write(path: Path) -> None:
             path.write_text(json.dumps(compute()), encoding="utf-8")
 
-        path = self._made(kind, key, ".json", write)
-        try:
+        def read(path: Path) -> Any:
             return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:  # damaged from outside: compute anew
-            path.unlink()
-            return json.loads(self._made(kind, key, ".json", write).read_text(encoding="utf-8"))
+
+        return self._kept(self._path(kind, key, ".json"), read, write)
 
     def arrays(
         self, kind: str, key: Mapping[str, Any], compute: Callable[[], tuple[Arrays, Mapping[str, Any]]]
@@ -79,16 +78,13 @@ class Store:
 
         def write(path: Path) -> None:
             values, notes = compute()
+            if any(value.dtype.hasobject for value in values):
+                msg = f"{kind}: arrays of objects are not kept"
+                raise TypeError(msg)
             named = {f"a{i}": value for i, value in enumerate(values)}
-            with path.open("wb") as stream:
-                np.savez(stream, allow_pickle=False, notes=np.array(json.dumps(dict(notes))), **named)
+            np.savez(path, notes=np.array(json.dumps(dict(notes))), **named)
 
-        path = self._made(kind, key, ".npz", write)
-        try:
-            return _read(path)
-        except (ValueError, KeyError, OSError, zipfile.BadZipFile):  # damaged from outside: compute anew
-            path.unlink(missing_ok=True)
-            return _read(self._made(kind, key, ".npz", write))
+        return self._kept(self._path(kind, key, ".npz"), _read_arrays, write)
 
     def has(self, kind: str, key: Mapping[str, Any], suffix: str = ".npz") -> bool:
         """Return whether something is kept under ``key``."""
@@ -102,32 +98,37 @@ class Store:
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         return self.folder / kind / f"{digest[:40]}{suffix}"
 
-    def _made(self, kind: str, key: Mapping[str, Any], suffix: str, write: Callable[[Path], None]) -> Path:
-        path = self._path(kind, key, suffix)
-        if path.is_file():
-            return path
+    def _kept(self, path: Path, read: Callable[[Path], T], write: Callable[[Path], None]) -> T:
+        """Return what ``path`` holds; if it is missing or damaged, one process writes it and others wait."""
         from filelock import FileLock
 
+        with suppress(*DAMAGED):
+            return read(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if not path.is_file():
+        lock = path.with_suffix(".lock")
+        with FileLock(lock):
+            try:
+                with suppress(*DAMAGED):
+                    return read(path)
                 _write_atomically(path, write)
-        return path
+                return read(path)
+            finally:  # locks need not stay: whoever gets the next one looks for the file first
+                with suppress(OSError):
+                    lock.unlink()
 
 
 def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
-    os.close(handle)
+    part = path.with_name(f".part-{uuid.uuid4().hex}{path.suffix}")
     try:
-        write(Path(name))
-        Path(name).replace(path)
+        write(part)
+        part.replace(path)
     finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+        part.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> tuple[tuple[npt.NDArray[Any], ...], dict[str, Any]]:
-    with np.load(path, allow_pickle=False) as archive:
+def _read_arrays(path: Path) -> tuple[tuple[npt.NDArray[Any], ...], dict[str, Any]]:
+    # opened here, because np.load leaves a damaged file open
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         arrays = tuple(archive[f"a{i}"] for i in range(len(archive.files) - 1))
         return arrays, json.loads(str(archive["notes"]))
 
