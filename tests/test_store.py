@@ -37,6 +37,7 @@ class Counted:
         self.value, self.error, self.calls = value, error, 0
 
     def __call__(self):
+        """Return the value or fail."""
         self.calls += 1
         if self.error is not None:
             raise self.error

@@ -81,8 +81,7 @@ class Store:
             if any(value.dtype.hasobject for value in values):
                 msg = f"{kind}: arrays of objects are not kept"
                 raise TypeError(msg)
-            named = {f"a{i}": value for i, value in enumerate(values)}
-            np.savez(path, notes=np.array(json.dumps(dict(notes))), **named)
+            np.savez(path, *values, notes=np.array(json.dumps(dict(notes))))
 
         return self._kept(self._path(kind, key, ".npz"), _read_arrays, write)
 
@@ -129,7 +128,7 @@ def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 def _read_arrays(path: Path) -> tuple[tuple[npt.NDArray[Any], ...], dict[str, Any]]:
     # opened here, because np.load leaves a damaged file open
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        arrays = tuple(archive[f"a{i}"] for i in range(len(archive.files) - 1))
+        arrays = tuple(archive[f"arr_{i}"] for i in range(len(archive.files) - 1))
         return arrays, json.loads(str(archive["notes"]))
 
 
