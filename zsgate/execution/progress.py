@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 
 @contextmanager
 def steps(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show ``what`` with a bar of ``total`` steps while the block runs; yield a function that advances it.
-
-    pytest captures the standard streams, so the bar is drawn on the process's original standard error, and only
-    if that is a terminal.
-    """
-    terminal = sys.__stderr__
-    if terminal is None or not terminal.isatty():
+    """Show ``what`` with a bar of ``total`` steps while the block runs; yield a function that advances it."""
+    terminal = _terminal()
+    if terminal is None:
         yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(file=terminal), transient=True) as progress:
+    with terminal, Progress(console=Console(file=terminal), transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda n: progress.advance(task, n)
+
+
+def _terminal() -> TextIO | None:
+    """Return the terminal this process was started from, or None in a log, a pipe or an xdist worker.
+
+    pytest captures standard output and error at the level of the file descriptors, so neither leads to the terminal
+    while a test runs.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ or "CI" in os.environ or os.environ.get("TERM", "dumb") == "dumb":
+        return None
+    try:
+        return open("/dev/tty", "w", encoding="utf-8")  # noqa: PTH123 - closed by the caller
+    except OSError:
+        return None

@@ -133,8 +133,10 @@ class CELLama:
 
     def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
         """Return L2-normalised sentence embeddings, float32 (n_cells, 384), in the dataset's order."""
+        from zsgate.execution.memory import keep_freed_blocks
         from zsgate.execution.progress import steps
 
+        keep_freed_blocks()
         tokens = self._tokenised(dataset)
         encoder = self._encoder()
         rows = np.empty((len(tokens), encoder.config["hidden_size"]), dtype=np.float32)
