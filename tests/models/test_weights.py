@@ -50,6 +50,7 @@ class Place:
         self.url = f"http://127.0.0.1:{self.server.server_port}/best_model.pt"
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        """Serve a request as told to."""
         asked = request.headers.get("Range")
         self.asked.append(asked)
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges else 0
@@ -322,7 +323,7 @@ def test_dictionaries_of_another_version_are_refused(geneformer_folders: dict[st
     folder = Path(shutil.copytree(geneformer_folders["geneformer_v1_10m"], tmp_path / "mixed"))
     for path in geneformer_folders["geneformer_v2_104m"].glob("*.pkl"):
         shutil.copyfile(path, folder / path.name.replace("gc104M", "gc30M"))
-    with pytest.raises(UsageProblem, match="V1 weights .* go with the gc30M dictionaries"):
+    with pytest.raises(UsageProblem, match=r"V1 weights .* go with the gc30M dictionaries"):
         geneformer.load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)
 
 

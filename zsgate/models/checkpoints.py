@@ -68,7 +68,7 @@ HUB = "https://huggingface.co"
 DRIVE = "https://drive.google.com/drive/folders"
 
 SCGPT_HUMAN_READ = "LFS pointers of wanglab/scGPT-human@a24c2377 and of its mirror u-cellm/scGPT-whole-human"
-SCGPT_CONTINUAL_READ = "LFS pointer of a copy of the Drive folder scGPT_CP"
+SCGPT_CONTINUAL_READ = "a third party's record of the Drive folder's best_model.pt"
 SCGPT_HUB = f"{HUB}/wanglab/scGPT-human/resolve/a24c237737a40f3720f75abb555489e9fe753be6"
 SCGPT_VOCABULARY = "acca93d114ca62c3f0f50debbd23e8c87f0714f4737764454f6b2b13f2e8580f"
 SCGPT_HUMAN = (
@@ -123,67 +123,35 @@ def _scgpt(name: str, folder: str, files: tuple[WeightFile, ...], *notes: str) -
 GENEFORMER_READ = "LFS pointers of ctheodoris/Geneformer@04c2b2e8, read in explorerwjy/Geneformer@dff467cb"
 GENEFORMER_HUB = f"{HUB}/ctheodoris/Geneformer/resolve/04c2b2e84da7c0f385c3f9ad8f3ec24bab6650e5"
 GENEFORMER_2023 = f"{HUB}/ctheodoris/Geneformer/resolve/5d0082c1e188ab88997efa87891414fdc6e4f6ff"
-GC30M = "geneformer/gene_dictionaries_30m"
 
 
-def _dictionary(name: str, sha256: str, n_bytes: int, folder: str = "geneformer") -> WeightFile:
-    return WeightFile(
-        name=f"{name}.pkl",
-        url=f"{GENEFORMER_HUB}/{folder}/{name}.pkl",
-        sha256=sha256,
-        n_bytes=n_bytes,
-        read_in=GENEFORMER_READ,
+def _dictionaries(corpus: str, folder: str, published: tuple[tuple[str, str, int], ...]) -> tuple[WeightFile, ...]:
+    return tuple(
+        WeightFile(
+            name=f"{kind}_{corpus}.pkl",
+            url=f"{GENEFORMER_HUB}/{folder}/{kind}_{corpus}.pkl",
+            sha256=sha256,
+            n_bytes=n_bytes,
+            read_in=GENEFORMER_READ,
+        )
+        for kind, sha256, n_bytes in published
     )
 
 
-DICTIONARIES_V1 = (
-    _dictionary(
-        "token_dictionary_gc30M",
-        "ab9dc40973fa5224d77b793e2fd114cacf3d08423ed9c4c49caf0ba9c7f218f1",
-        788_424,
-        GC30M,
-    ),
-    _dictionary(
-        "gene_median_dictionary_gc30M",
-        "b3b589bb5ec75040d05fc44dd6bf0184cf87f3c362cf158d196a6ed3b7fe5f39",
-        940_965,
-        GC30M,
-    ),
-    _dictionary(
-        "gene_name_id_dict_gc30M",
-        "55e67962e79c0039a6c32d43c5c99f38e51964bbcfa32f736150ee1e285c438c",
-        1_117_117,
-        GC30M,
-    ),
-    _dictionary(
-        "ensembl_mapping_dict_gc30M",
-        "eac0fb0b3007267871b6305ac0003ceba19d4f28d85686cb9067ecf142787869",
-        584_125,
-        GC30M,
-    ),
-)
-DICTIONARIES_V2 = (
-    _dictionary(
-        "token_dictionary_gc104M",
-        "67c445f4385127adfc48dcc072320cd65d6822829bf27dd38070e6e787bc597f",
-        425_590,
-    ),
-    _dictionary(
-        "gene_median_dictionary_gc104M",
-        "a51c53f6a771d64508dfaf61529df70e394c53bd20856926117ae5d641a24bf5",
-        1_512_661,
-    ),
-    _dictionary(
-        "gene_name_id_dict_gc104M",
-        "fabfa0c2f49c598c59ae432a32c3499a5908c033756c663b5e0cddf58deea8e1",
-        1_660_882,
-    ),
-    _dictionary(
-        "ensembl_mapping_dict_gc104M",
-        "0819bcbd869cfa14279449b037eb9ed1d09a91310e77bd1a19d927465030e95c",
-        3_957_652,
-    ),
-)
+# fmt: off
+DICTIONARIES_V1 = _dictionaries("gc30M", "geneformer/gene_dictionaries_30m", (
+    ("token_dictionary", "ab9dc40973fa5224d77b793e2fd114cacf3d08423ed9c4c49caf0ba9c7f218f1", 788_424),
+    ("gene_median_dictionary", "b3b589bb5ec75040d05fc44dd6bf0184cf87f3c362cf158d196a6ed3b7fe5f39", 940_965),
+    ("gene_name_id_dict", "55e67962e79c0039a6c32d43c5c99f38e51964bbcfa32f736150ee1e285c438c", 1_117_117),
+    ("ensembl_mapping_dict", "eac0fb0b3007267871b6305ac0003ceba19d4f28d85686cb9067ecf142787869", 584_125),
+))
+DICTIONARIES_V2 = _dictionaries("gc104M", "geneformer", (
+    ("token_dictionary", "67c445f4385127adfc48dcc072320cd65d6822829bf27dd38070e6e787bc597f", 425_590),
+    ("gene_median_dictionary", "a51c53f6a771d64508dfaf61529df70e394c53bd20856926117ae5d641a24bf5", 1_512_661),
+    ("gene_name_id_dict", "fabfa0c2f49c598c59ae432a32c3499a5908c033756c663b5e0cddf58deea8e1", 1_660_882),
+    ("ensembl_mapping_dict", "0819bcbd869cfa14279449b037eb9ed1d09a91310e77bd1a19d927465030e95c", 3_957_652),
+))
+# fmt: on
 
 
 def _geneformer(
