@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Trained = tuple[npt.NDArray[np.float32], int]  # posterior means, epochs
 MIN_EPOCHS = 100
 PATIENCE = 10  # epochs without a better validation ELBO, once MIN_EPOCHS are done
+CHECK = 5  # epochs from one look at the validation ELBO to the next
 MAX_EPOCHS = 400
 
 
@@ -109,9 +110,9 @@ def _schedule(n_cells: int, quick: bool) -> dict[str, Any]:
         "max_epochs": MAX_EPOCHS,
         "early_stopping": True,
         "early_stopping_monitor": "elbo_validation",
-        "early_stopping_patience": PATIENCE,
-        "early_stopping_warmup_epochs": MIN_EPOCHS - PATIENCE,
-        "check_val_every_n_epoch": 1,
+        "early_stopping_patience": PATIENCE // CHECK,
+        "early_stopping_warmup_epochs": (MIN_EPOCHS - PATIENCE) // CHECK,
+        "check_val_every_n_epoch": CHECK,
         # scvi-tools warms the KL term up over 400 epochs: a shorter training needs it in full by its earliest end
         "plan_kwargs": {"n_epochs_kl_warmup": MIN_EPOCHS},
     }

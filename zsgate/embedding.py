@@ -15,6 +15,7 @@ import scipy.sparse as sp
 if TYPE_CHECKING:
     from zsgate.store import Store
 
+SEEDS = 5  # draws of whatever draws chance, unless the user says otherwise
 Floats = npt.NDArray[np.float32]
 
 
@@ -31,6 +32,8 @@ class Embedding:
         Who made it, as the report names it.
     notes
         Provenance in builtins: seeds, dtype, epochs.
+    clusterings
+        How often a metric that clusters does so with a single draw; several draws are clustered once each.
     store
         Where metrics may keep the scores of this embedding; None keeps nothing.
     """
@@ -38,6 +41,7 @@ class Embedding:
     draws: tuple[Floats, ...] = field(repr=False)
     source: str = "embedding"
     notes: Mapping[str, Any] = field(default_factory=dict)
+    clusterings: int = SEEDS
     store: Store | None = field(default=None, repr=False)
 
     @classmethod

@@ -120,3 +120,15 @@ def test_stopping_early_is_not_missing_results(gate, verdict):
 
     assert result.ret == 1
     assert verdict()["gate"] == "lost"
+
+
+def test_noise_mixes_batches_best_and_does_not_pass(gate, verdict):
+    """A dead model beats HVG on the batch score; without cell-type signal that does not count."""
+    result = gate("models:bad", "-k", "hvg and batch_score")
+
+    assert result.ret == 1
+    (judged,) = verdict()["verdicts"]
+    assert judged["outcome"] == "beats"
+    assert not judged["passed"]
+    assert "it does not count without cell-type signal" in judged["reason"]
+    assert verdict()["gate"] == "lost"

@@ -61,7 +61,7 @@ class Metric:
         *,
         batches: npt.ArrayLike | None = None,
         donors: npt.ArrayLike | None = None,
-        seeds: int = 5,
+        seeds: int | None = None,
     ) -> Score:
         """Return the score of an embedding.
 
@@ -76,7 +76,8 @@ class Metric:
         donors
             Donor of each cell, with an array of labels; without them there are no leave-outs.
         seeds
-            Clusterings of an embedding of one draw; several draws are clustered once each.
+            Clusterings of an embedding of one draw; None takes the embedding's own number. Several draws are
+            clustered once each.
 
         Raises
         ------
@@ -93,6 +94,7 @@ class Metric:
         if self.uses_batches and not cells.has_batches:
             msg = f"{self.name} needs the batch of each cell and none is known"
             raise ValueError(msg)
+        seeds = given.clusterings if seeds is None else seeds
         if seeds < 1:
             msg = f"seeds must be at least 1, not {seeds}"
             raise ValueError(msg)
