@@ -23,7 +23,7 @@ def main() -> int:
             shutil.copytree(ROOT / name, Path(folder) / "zsgate" / name)
         shutil.copytree(ROOT / "suites", Path(folder) / "zsgate" / "suites", ignore=shutil.ignore_patterns("test_*"))
         command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")]
-        cache = ["--cache-dir", str(ROOT / ".mypy_cache")]
+        cache = ["--cache-dir", str(ROOT / ".mypy_cache" / "as_installed")]
         return subprocess.run([*command, *cache, "-p", "zsgate"], cwd=folder, check=False).returncode
 
 
