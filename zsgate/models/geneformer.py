@@ -25,7 +25,7 @@ from zsgate.models.geneformer_network import (
 )
 from zsgate.models.geneformer_tokens import GeneformerTokenizer
 from zsgate.models.pretrained import Pretrained, Tokenise, cache_folder, one_of
-from zsgate.models.runner import Batch, Runner, chosen_device, chosen_dtype, windows
+from zsgate.models.runner import Batch, chosen_device, chosen_dtype, windows
 from zsgate.models.tokens import Tokens, masked_genes
 from zsgate.models.weights import FoundFile, find_files, matched, read_tensors
 from zsgate.reconstruction import Reconstruction
@@ -93,7 +93,7 @@ class Geneformer(Pretrained):
         seed
             Seed of the choice of hidden genes, which is keyed by cell.
         """
-        tokenise, run = self._tokeniser(dataset), Runner(self.device)
+        tokenise, run = self._tokeniser(dataset), self._runner()
         for start, stop in windows(dataset.n_cells, WINDOW):
             tokens = tokenise(start, stop)
             hidden = masked_genes(tokens, masked, seed)

@@ -76,6 +76,11 @@ class Pretrained(ABC):
     def settings(self) -> tuple[object, ...]:
         """What else than files, device, dtype, preset and twin fixes the embedding."""
 
+    @property
+    @abstractmethod
+    def network(self) -> object:
+        """The network on its device."""
+
     @abstractmethod
     def coverage(self, dataset: Dataset) -> GeneCoverage:
         """Return how much of ``dataset`` is in the vocabulary."""
@@ -142,7 +147,7 @@ class Pretrained(ABC):
         """
         from zsgate.execution.progress import steps
 
-        tokenise, run = self._tokeniser(dataset), Runner(self.device)
+        tokenise, run = self._tokeniser(dataset), self._runner()
         rows = np.empty((dataset.n_cells, self.dimensions), np.float32)
         with steps(f"{self.checkpoint.name}: embedding", dataset.n_cells) as advance:
             for start, stop in windows(dataset.n_cells):
@@ -150,6 +155,11 @@ class Pretrained(ABC):
                     rows[start + cells] = output
                     advance(len(cells))
         return rows
+
+    def _runner(self) -> Runner:
+        """Return what runs the network, which is built here once and not by each thread."""
+        _ = self.network
+        return Runner(self.device)
 
     def _twin(self, seed: int, init: str) -> Self:
         return replace(self, state=None, twin=(seed, init))

@@ -17,7 +17,7 @@ from zsgate.models.adapter import ModelInfo
 from zsgate.models.checkpoints import CHECKPOINTS
 from zsgate.models.coverage import GeneCoverage, check_coverage, gene_coverage
 from zsgate.models.pretrained import Pretrained, Tokenise, cache_folder, one_of
-from zsgate.models.runner import Batch, Runner, chosen_device, chosen_dtype, windows
+from zsgate.models.runner import Batch, chosen_device, chosen_dtype, windows
 from zsgate.models.scgpt_network import KNOWN_EXTRAS, ScGPTNetwork, ScGPTShape, random_state, with_torch_names
 from zsgate.models.scgpt_presets import PRESETS, paper_genes, read_vocabulary
 from zsgate.models.scgpt_tokens import (
@@ -121,7 +121,7 @@ class ScGPT(Pretrained):
         seed
             Seed of the choice of hidden genes, which is keyed by cell.
         """
-        tokenise, run = self._tokeniser(dataset), Runner(self.device)
+        tokenise, run = self._tokeniser(dataset), self._runner()
         for start, stop in windows(dataset.n_cells, WINDOW):
             tokens = tokenise(start, stop)
             assert tokens.bins is not None

@@ -1,0 +1,104 @@
+"""Make full-size checkpoints with random weights in the official file formats, to run the gate end to end.
+
+    python -m benchmarks.checkpoints FOLDER [--official FOLDER]
+
+writes FOLDER/scgpt_human (51.9 M parameters) and FOLDER/geneformer_v1_10m (10.3 M). ``--official`` names a folder with
+the published ``vocab.json`` and gene dictionaries (in ``scgpt_human/``, ``geneformer_v1/``); without it
+the vocabularies are made of the genes of the packaged pancreas dataset, filled up to the official size.
+These models know nothing: the gate must say that they lose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from zsgate.models import geneformer_network, scgpt_network
+from zsgate.models.geneformer_network import GeneformerShape
+from zsgate.models.scgpt_network import ScGPTShape
+
+SCGPT = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)
+SCGPT_ARGS = {
+    "n_bins": 51, "pad_token": "<pad>", "pad_value": -2, "mask_value": -1, "input_style": "binned",
+    "input_emb_style": "continuous", "n_layers_cls": 3, "dropout": 0.2, "MVC": True,
+}  # fmt: skip
+SCGPT_TOKENS = 60_697
+GENEFORMER = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)
+
+
+def make_scgpt(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained scgpt_human with flash-attention's names, as the published file has them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if official is not None:
+        shutil.copyfile(official / "scgpt_human" / "vocab.json", folder / "vocab.json")
+    else:
+        symbols = np.unique(_pancreas().symbols).tolist()
+        names = [*filled(symbols, SCGPT_TOKENS - 3), "<pad>", "<cls>", "<eoc>"]
+        (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(names)}))
+    sizes = {name: getattr(SCGPT, name) for name in ScGPTShape.__dataclass_fields__}
+    (folder / "args.json").write_text(json.dumps(SCGPT_ARGS | sizes, indent=2))
+    state = scgpt_network.random_state(SCGPT, SCGPT_TOKENS, seed)
+    flash = {name.replace("self_attn.in_proj_", "self_attn.Wqkv."): tensor for name, tensor in state.items()}
+    torch.save(flash | {"flag_encoder.weight": torch.zeros(2, SCGPT.embsize)}, folder / "best_model.pt")
+    return folder
+
+
+def make_geneformer(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained geneformer_v1_10m."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if official is not None:
+        for path in (official / "geneformer_v1").glob("*.pkl"):
+            shutil.copyfile(path, folder / path.name)
+    else:
+        _made_dictionaries(folder)
+    sizes = {name: getattr(GENEFORMER, name) for name in GeneformerShape.__dataclass_fields__}
+    config = {"model_type": "bert", "hidden_act": "relu", "pad_token_id": 0, "architectures": ["BertForMaskedLM"]}
+    (folder / "config.json").write_text(json.dumps(config | sizes, indent=2))
+    save_file(geneformer_network.random_state(GENEFORMER, seed), folder / "model.safetensors")
+    return folder
+
+
+def filled(names: list[str], size: int) -> list[str]:
+    """Return ``names`` followed by names of no gene, ``size`` in all."""
+    return [*names, *(f"NO_GENE_{place}" for place in range(size - len(names)))][:size]
+
+
+def _pancreas():  # type: ignore[no-untyped-def]
+    from zsgate.fixtures.catalogue import load
+
+    return load("pancreas_hormone2cell")
+
+
+def _made_dictionaries(folder: Path) -> None:
+    dataset = _pancreas()
+    expressed = np.argsort(-np.asarray(dataset.counts.sum(axis=0)).ravel(), kind="stable")
+    genes = filled(dataset.ensembl[expressed].tolist(), GENEFORMER.vocab_size - 2)
+    medians = np.random.default_rng(0).lognormal(0.7, 0.5, len(genes))
+    names = dict(zip(dataset.symbols.tolist(), dataset.ensembl.tolist(), strict=True))
+    for kind, content in (
+        ("token_dictionary", {gene: place for place, gene in enumerate(["<pad>", "<mask>", *genes])}),
+        ("gene_median_dictionary", dict(zip(genes, medians.tolist(), strict=True))),
+        ("ensembl_mapping_dict", {gene: gene for gene in genes}),
+        ("gene_name_id_dict", names),
+    ):
+        (folder / f"{kind}_gc30M.pkl").write_bytes(pickle.dumps(content))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--official", type=Path)
+    asked = parser.parse_args()
+    print(make_scgpt(asked.folder / "scgpt_human", asked.official))
+    print(make_geneformer(asked.folder / "geneformer_v1_10m", asked.official))
+
+
+if __name__ == "__main__":
+    main()

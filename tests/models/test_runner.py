@@ -1,0 +1,151 @@
+"""Batches, threads and memory: rows come back to their cells, whatever the batches were."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zsgate.errors import UsageProblem
+from zsgate.models.runner import Batch, Runner, chosen_device, chosen_dtype, one_thread_each
+from zsgate.models.tokens import Tokens, batches, masked_genes
+
+
+def tokens_of(lengths: list[int]) -> Tokens:
+    """Return cells of these lengths, each token its own number."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids = np.arange(offsets[-1], dtype=np.int32)
+    return Tokens(offsets, ids, ids)
+
+
+LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=40)
+
+
+@given(LENGTHS, st.integers(0, 200))
+def test_batches_hold_every_cell_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    """Every cell is in one batch, batches respect the budget unless they are one cell, long cells come first."""
+    sizes = np.array(lengths)
+    found = list(batches(sizes, budget))
+    assert sorted(np.concatenate(found).tolist()) == list(range(len(lengths)))
+    assert all(len(cells) == 1 or sizes[cells].sum() <= budget for cells in found)
+    assert (np.diff(sizes[np.concatenate(found)]) <= 0).all()
+
+
+@given(LENGTHS, st.data())
+def test_take_gathers_runs(lengths: list[int], data: st.DataObject) -> None:
+    """Taking cells gives their runs in that order, equal to slicing each."""
+    tokens = tokens_of(lengths)
+    cells = np.array(data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=10)))
+    taken = tokens.take(cells)
+    expected = [tokens.ids[tokens.offsets[cell] : tokens.offsets[cell + 1]] for cell in cells]
+    np.testing.assert_array_equal(taken.ids, np.concatenate(expected))
+    np.testing.assert_array_equal(taken.lengths, [len(run) for run in expected])
+
+
+class Small(Runner):
+    """A runner whose device has room for ``room`` tokens; it raises what torch raises on a GPU."""
+
+    def __init__(self, budget: int, room: int) -> None:
+        super().__init__(torch.device("meta"), budget)
+        self.room = room
+        self.tried: list[int] = []
+
+    def _run(self, tokens: Tokens, cells: np.ndarray, forward: object) -> tuple[np.ndarray, ...]:
+        self.tried.append(int(tokens.lengths[cells].sum()))
+        if self.tried[-1] > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")  # noqa: EM101
+        return (tokens.offsets[cells],)
+
+
+@given(LENGTHS, st.integers(50, 400))
+def test_running_out_of_memory_halves_the_budget_and_goes_on(lengths: list[int], room: int) -> None:
+    """With too large a budget every cell is still done once, and the budget ends up within the room."""
+    runner, tokens = Small(1000, room), tokens_of(lengths)
+    found = list(runner(tokens, lambda batch: ()))
+    cells = np.concatenate([cells for cells, _ in found])
+    assert sorted(cells.tolist()) == list(range(len(lengths)))
+    np.testing.assert_array_equal(np.concatenate([out[0] for _, out in found]), tokens.offsets[cells])
+    assert max(runner.tried) <= room or runner.budget < 1000
+
+
+def test_one_cell_that_does_not_fit_is_said() -> None:
+    """If a single cell is too large for the device, the message says its size."""
+    with pytest.raises(UsageProblem, match="no room for one cell of 30 tokens"):
+        list(Small(100, 20)(tokens_of([30]), lambda batch: ()))
+
+
+def test_threads_return_rows_to_their_cells() -> None:
+    """On the CPU the outputs of cells run on several threads belong to their cells."""
+    tokens = tokens_of(list(range(1, 60)))
+
+    def sums(batch: Batch) -> list[torch.Tensor]:
+        return [batch.ids.sum()[None]]
+
+    for cells, (total,) in Runner(torch.device("cpu"))(tokens, sums):
+        assert total[0] == tokens.take(cells).ids.sum()
+
+
+def test_threads_are_given_back() -> None:
+    """The number of threads torch uses is what it was, also after an error."""
+    before = torch.get_num_threads()
+    with one_thread_each() as wide:
+        assert (wide, torch.get_num_threads()) == (before, 1)
+    with contextlib.suppress(KeyError), one_thread_each():
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+@given(LENGTHS, st.floats(0.01, 0.99), st.integers(0, 5))
+def test_the_stated_share_of_genes_is_masked(lengths: list[int], share: float, seed: int) -> None:
+    """Each cell has round(share x genes) genes masked, one at least, and special tokens never."""
+    tokens = tokens_of([length + 1 for length in lengths])
+    columns = tokens.columns.copy()
+    columns[tokens.offsets[:-1]] = -1
+    tokens = Tokens(tokens.offsets, tokens.ids, columns)
+    masked = masked_genes(tokens, share, seed)
+    assert not masked[columns < 0].any()
+    expected = np.maximum(1, np.rint(share * np.array(lengths)))
+    np.testing.assert_array_equal(np.add.reduceat(masked, tokens.offsets[:-1], dtype=int), expected)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_said() -> None:
+    """Asking for CUDA where torch sees none is a usage problem, not a fall back to the CPU."""
+    with pytest.raises(UsageProblem, match="sees no CUDA device"):
+        chosen_device("cuda")
+
+
+def test_an_unknown_dtype_is_said() -> None:
+    """A number format nobody knows is refused with those that are."""
+    with pytest.raises(UsageProblem, match="float32, bfloat16, float16"):
+        chosen_dtype("float8", torch.device("cpu"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_cuda_gives_the_rows_of_the_cpu(dtype: str, tiny_scgpt, tiny_geneformer, few_cells) -> None:  # type: ignore[no-untyped-def]
+    """Packed attention on CUDA agrees with the CPU: 1e-4 in fp32, cosine above 0.999 in bf16."""
+    from dataclasses import replace
+
+    for model in (tiny_scgpt(), tiny_geneformer(), tiny_geneformer("geneformer_v2_104m")):
+        device = torch.device("cuda")
+        there = replace(model, device=device, dtype=chosen_dtype(dtype, device)).embed(few_cells)
+        here = model.embed(few_cells)
+        if dtype == "float32":
+            np.testing.assert_allclose(there, here, atol=1e-4)
+        cosine = (there * here).sum(1) / np.linalg.norm(there, axis=1) / np.linalg.norm(here, axis=1)
+        assert cosine.min() > 0.999
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a build without CUDA")
+def test_bfloat16_on_the_cpu_stays_close(tiny_scgpt, few_cells) -> None:  # type: ignore[no-untyped-def]
+    """bf16 rows have a cosine above 0.999 to fp32's."""
+    from dataclasses import replace
+
+    model = tiny_scgpt()
+    half = replace(model, dtype=torch.bfloat16).embed(few_cells)
+    assert (half * model.embed(few_cells)).sum(1).min() > 0.999
