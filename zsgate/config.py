@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,13 @@ from zsgate.verdict import POLICIES
 
 TIERS = {"quick": ("pancreas_quick",), "full": ("pancreas_hormone2cell",)}
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-WORDS = {"str": "text", "tuple[str, ...]": "names", "Path": "a path"}
+MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness")
+WORDS = {
+    "Mapping[str, Mapping[str, Any]]": "tables of models",
+    "str": "text",
+    "tuple[str, ...]": "names",
+    "Path": "a path",
+}
 NOT_SETTINGS = ("ZSGATE_TEST_DATA",)  # variables that only zsgate's own tests read
 ONLY_SPOKEN = "{}: only the command line names the model, so that plain pytest stays plain"
 
@@ -30,6 +36,12 @@ class Config:
         Name of a packaged model, ``pkg.mod:attr``, or a path to embeddings; only the command line names it.
     gpu
         Run the candidate on CUDA, or refuse to run.
+    weights
+        Folder of the candidate's weights; None downloads the official files once.
+    offline
+        Touch no network: what is missing is an error that names it.
+    models
+        Settings of models by name: ``[tool.zsgate.models.scgpt_human]`` with weights, preset, dtype, randomness.
     datasets
         Names of the catalogue and paths of ``.h5ad`` files; empty takes the tier's.
     label, batch, donor, counts
@@ -52,6 +64,9 @@ class Config:
 
     model: str
     gpu: bool = False
+    weights: Path | None = None
+    offline: bool = False
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
     label: str | None = None
     batch: str | None = None
@@ -189,6 +204,17 @@ def _number(kind: type[int] | type[float]) -> Callable[[Any, Path], float]:
     return parse
 
 
+def _tables(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return tables of model settings with their paths made absolute."""
+    for table in value.values():
+        if strangers := set(table) - set(MODEL_SETTINGS):
+            raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
+    return {
+        name: {key: _place(_text(each, folder), folder) if key == "weights" else each for key, each in table.items()}
+        for name, table in value.items()
+    }
+
+
 def _place(value: Any, folder: Path) -> Path:
     return folder / Path(value).expanduser()
 
@@ -210,6 +236,7 @@ def _switch(value: Any, _: Path) -> bool:
 
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
+    "Mapping[str, Mapping[str, Any]]": _tables,
     "bool": _switch,
     "float": _number(float),
     "int": _number(int),

@@ -9,9 +9,10 @@ from collections.abc import Generator, Sequence
 
 import pytest
 
-SWITCHES = ("gpu",)
+SWITCHES = ("gpu", "offline")
 VALUES = (
     "model",
+    "weights",
     "datasets",
     "label",
     "batch",
@@ -28,6 +29,8 @@ VALUES = (
 HELP = {
     "gpu": "run the candidate on CUDA; an error without it",
     "model": "candidate: NAME, pkg.mod:attr, or a path to embeddings; without it zsgate is silent",
+    "offline": "touch no network: what is missing is an error that names it",
+    "weights": "folder of the candidate's weights (default: downloaded once)",
     "datasets": "NAME or FILE.h5ad, several with commas",
     "label": "obs column of the cell types in FILE.h5ad",
     "batch": "obs column of the batches in FILE.h5ad",

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zsgate.config import unknown
 from zsgate.errors import UsageProblem
+from zsgate.models.checkpoints import CHECKPOINTS
 
 if TYPE_CHECKING:
     from zsgate.models.adapter import Adapter
 
 MODELS = {
     "cellama": "zsgate.models.cellama:CELLama",
+    **{name: f"zsgate.models.{checkpoint.family}:load" for name, checkpoint in CHECKPOINTS.items()},
 }
 
 
-def load(name: str, *, device: str = "cpu", folder: Path | None = None) -> Adapter:
+def load(
+    name: str,
+    *,
+    device: str = "cpu",
+    folder: Path | None = None,
+    weights: Path | None = None,
+    offline: bool = False,
+    cache: Path | None = None,
+    **settings: Any,
+) -> Adapter:
     """Return the model that ``name`` means: a packaged one, ``pkg.mod:attr``, or a path to embeddings.
 
     Parameters
@@ -28,15 +40,27 @@ def load(name: str, *, device: str = "cpu", folder: Path | None = None) -> Adapt
         ``"cpu"`` or ``"cuda"``.
     folder
         Where a relative path or the user's own module is looked for; None is the current folder.
+    weights
+        Folder of a packaged model's weights; None takes the cache, filled from the official place.
+    offline
+        Whether nothing may be downloaded.
+    cache
+        Folder of downloads; None is the platform's cache folder.
+    **settings
+        What else a packaged model takes: ``dtype``, ``preset``, ``randomness``.
 
     Raises
     ------
     UsageProblem
-        If nothing of that name is there, or it cannot be loaded.
+        If nothing of that name is there, it cannot be loaded, or it does not take a setting.
     """
     if name in MODELS:
-        adapter: Adapter = resolve_name(MODELS[name])(device=device)
-        return adapter
+        given = {"weights": weights, "offline": offline, "cache": cache}
+        return _packaged(name, device, {key: value for key, value in given.items() if value}, settings)
+    for what, value in {"weights": weights, **settings}.items():
+        if value is not None:
+            msg = f"{what} is for the packaged models ({', '.join(MODELS)}), not for {name!r}"
+            raise UsageProblem(msg)
     here = folder or Path.cwd()
     if (path := here / Path(name.partition("#")[0]).expanduser()).exists():
         from zsgate.models.precomputed import Precomputed
@@ -48,3 +72,16 @@ def load(name: str, *, device: str = "cpu", folder: Path | None = None) -> Adapt
         return External(name, device=device, folder=here)
     msg = unknown("model", name, tuple(MODELS)) + "; or pkg.mod:attr, or a path to embeddings"
     raise UsageProblem(msg)
+
+
+def _packaged(name: str, device: str, given: dict[str, Any], settings: dict[str, Any]) -> Adapter:
+    """Return a packaged model, made with what it takes; places it has no use for are left out, settings refused."""
+    maker = resolve_name(MODELS[name])
+    takes = inspect.signature(maker).parameters
+    for setting in settings:
+        if setting not in takes:
+            raise UsageProblem(f"{name}: " + unknown("setting", setting, tuple(takes)))
+    if "name" in takes:
+        given["name"] = name
+    adapter: Adapter = maker(device=device, **{key: each for key, each in given.items() if key in takes}, **settings)
+    return adapter

@@ -67,7 +67,7 @@ class CELLama:
         ``"cpu"`` or ``"cuda"``.
     dtype
         ``"float32"`` or ``"bfloat16"`` for the matrix products; None takes bfloat16 where the hardware has it.
-    folder
+    weights
         A sentence-transformers folder of all-MiniLM-L6-v2; None takes the installed package's.
     seed
         None loads the trained weights; a number draws untrained ones.
@@ -77,14 +77,14 @@ class CELLama:
         self,
         device: str = "cpu",
         dtype: str | None = None,
-        folder: Path | None = None,
+        weights: Path | None = None,
         seed: int | None = None,
     ) -> None:
         from zsgate.execution.device import fast_dtype
 
         self.device = device
         self.dtype = dtype or fast_dtype(device)
-        self.folder = folder or _package_folder()
+        self.folder = weights or _package_folder()
         self.seed = seed
         self._tokens: dict[str, list[npt.NDArray[np.int64]]] = {}
         if seed is None:  # an untrained twin reads none of the weights
