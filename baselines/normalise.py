@@ -15,12 +15,14 @@ N_TOP_GENES = 2000
 
 
 def log_normalised(dataset: Dataset) -> sp.csr_matrix:
-    """Return log(1 + counts scaled to 10,000 per cell), CSR float32, as ``normalize_total`` and ``log1p``."""
+    """Return log(1 + counts scaled to 10,000 per cell), CSR float32, as ``normalize_total`` and ``log1p``.
+
+    An empty cell stays zero.
+    """
     counts = dataset.counts
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    totals[totals == 0] = 1e4  # an empty cell stays zero
     scaled = counts.copy()
-    scaled.data = np.log1p(scaled.data * np.repeat(1e4 / totals, np.diff(counts.indptr))).astype(np.float32)
+    scaled.data = np.log1p(scaled.data * (1e4 / np.repeat(totals, np.diff(counts.indptr)))).astype(np.float32)
     return scaled
 
 
@@ -35,7 +37,12 @@ def highly_variable(logged: sp.csr_matrix, n_top: int = N_TOP_GENES) -> npt.NDAr
     logged
         Log-normalised expression (n_cells, n_genes).
     n_top
-        Number of genes; all expressed genes if there are fewer.
+        Number of genes, of equally dispersed ones the first; all that vary if there are fewer.
+
+    Raises
+    ------
+    ValueError
+        If no gene can be ranked: none varies, or all vary alike.
     """
     import pandas as pd
 
@@ -47,7 +54,7 @@ def highly_variable(logged: sp.csr_matrix, n_top: int = N_TOP_GENES) -> npt.NDAr
     variance = (square - mean**2) * n / (n - 1)
     mean[mean == 0] = 1e-12
     dispersion = variance / mean
-    dispersion[dispersion == 0] = np.nan
+    dispersion[dispersion <= 0] = np.nan  # a constant gene's variance may round below zero
     frame = pd.DataFrame({"dispersion": np.log(dispersion), "bin": pd.cut(np.log1p(mean), bins=20)})
     grouped = frame.groupby("bin", observed=True)["dispersion"]
     centre, spread = grouped.transform("mean"), grouped.transform("std")
@@ -57,4 +64,7 @@ def highly_variable(logged: sp.csr_matrix, n_top: int = N_TOP_GENES) -> npt.NDAr
     normalised = ((frame["dispersion"] - centre) / spread).to_numpy()
     order = np.argsort(-np.nan_to_num(normalised, nan=-np.inf), kind="stable")
     n_known = int(np.isfinite(normalised).sum())
+    if not n_known:
+        msg = "no gene stands out: none varies between cells, or all vary alike"
+        raise ValueError(msg)
     return np.sort(order[: min(n_top, n_known)])

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate.errors import UsageProblem
 from zsgate.execution.memory import keep_freed_blocks
 
 if TYPE_CHECKING:
@@ -46,7 +48,15 @@ def embed(dataset: Dataset, *, seeds: int, quick: bool) -> tuple[list[npt.NDArra
         Number of trainings.
     quick
         Train on 2,000 genes and stop early.
+
+    Raises
+    ------
+    UsageProblem
+        If scvi-tools is not installed.
     """
+    if find_spec("scvi") is None:
+        msg = "the baseline scvi needs the package scvi-tools: pip install 'zsgate[scvi]'"
+        raise UsageProblem(msg)
     counts = dataset.counts
     if quick:
         counts = counts[:, highly_variable(log_normalised(dataset))]

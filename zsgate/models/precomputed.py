@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from zsgate.dataset import Strings, refuse_duplicates
 from zsgate.errors import UsageProblem
@@ -59,48 +60,59 @@ class Precomputed:
         path = self._file(dataset.name)
         rows, ids = self._read(path)
         where = f"{path.name} for dataset {dataset.name!r}"
+        if rows.ndim != 2 or rows.dtype.kind not in "fiub":
+            msg = f"{where}: a matrix of numbers is needed, one row a cell, not {rows.dtype} {rows.shape}"
+            raise UsageProblem(msg)
         if len(rows) != len(ids):
             msg = f"{where}: {len(rows)} rows but {len(ids)} cell ids"
             raise UsageProblem(msg)
         refuse_duplicates(where, "cell", ids)
+        _refuse_strangers(where, dataset.cell_ids, ids)
         position = {cell: row for row, cell in enumerate(ids.tolist())}
-        _refuse_strangers(where, "lacks", [cell for cell in dataset.cell_ids.tolist() if cell not in position])
-        known = set(dataset.cell_ids.tolist())
-        _refuse_strangers(where, "has extra", [cell for cell in position if cell not in known])
         return rows[[position[cell] for cell in dataset.cell_ids.tolist()]]
 
     def _file(self, dataset: str) -> Path:
         if self.path.is_file():
             return self.path
-        for suffix in _READERS:
-            if (path := self.path / f"{dataset}{suffix}").is_file():
-                return path
-        msg = f"{self.path}: no embeddings of {dataset!r}; expected {dataset} with one of {', '.join(_READERS)}"
+        found = [path for suffix in _READERS if (path := self.path / f"{dataset}{suffix}").is_file()]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            msg = f"{self.path}: which holds the embeddings of {dataset!r}: {', '.join(path.name for path in found)}?"
+        else:
+            msg = f"{self.path}: no embeddings of {dataset!r}; expected {dataset} with one of {', '.join(_READERS)}"
         raise UsageProblem(msg)
 
     def _read(self, path: Path) -> Table:
         if path.suffix not in _READERS:
             msg = f"{path}: embeddings come as {', '.join(_READERS)}"
             raise UsageProblem(msg)
+        if self.key is not None and path.suffix != ".h5ad":
+            msg = f"{path}#{self.key}: only an .h5ad file has keys"
+            raise UsageProblem(msg)
         try:
             return _READERS[path.suffix](path, self.key)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            if isinstance(error, UsageProblem):
-                raise
-            msg = f"{path}: cannot read the embeddings ({error})"
+        except UsageProblem:
+            raise
+        except Exception as error:  # the boundary to four formats: a damaged file fails in each of them in any way
+            msg = f"{path}: cannot read the embeddings ({' '.join(str(error).split())})"
             raise UsageProblem(msg) from error
 
-    def content_digest(self, dataset: str) -> str:
-        """Return the SHA-256 of the file that holds the embeddings of ``dataset``."""
-        with self._file(dataset).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
 
-
-def _refuse_strangers(where: str, what: str, cells: list[str]) -> None:
-    if cells:
-        shown = ", ".join(cells[:10]) + (", ..." if len(cells) > 10 else "")
-        msg = f"{where} {what} {len(cells)} cells: {shown}"
+def _refuse_strangers(where: str, expected: Strings, found: Strings) -> None:
+    faults = [
+        f"{what} {len(cells)} cells: {', '.join(cells[:10].tolist())}{', ...' if len(cells) > 10 else ''}"
+        for what, cells in (("lacks", _absent(expected, found)), ("has extra", _absent(found, expected)))
+        if len(cells)
+    ]
+    if faults:
+        msg = f"{where} {'; '.join(faults)}"
         raise UsageProblem(msg)
+
+
+def _absent(names: Strings, others: Strings) -> Strings:
+    """Return the names that are not among ``others``, in their order."""
+    return names[~np.isin(names, others)]
 
 
 def _npy(path: Path, _: str | None) -> Table:
@@ -108,29 +120,40 @@ def _npy(path: Path, _: str | None) -> Table:
     if not names.is_file():
         msg = f"{path}: {names.name} must lie beside it, one cell id a line, so that rows can be aligned"
         raise UsageProblem(msg)
-    return np.load(path, allow_pickle=False), np.array(names.read_text(encoding="utf-8").splitlines())
+    return np.load(path, allow_pickle=False), np.array(names.read_text(encoding="utf-8-sig").splitlines(), dtype=str)
 
 
 def _npz(path: Path, _: str | None) -> Table:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         if not {"X", "ids"} <= set(archive.files):
             msg = f"{path}: expected the keys X and ids, found {', '.join(archive.files)}"
             raise UsageProblem(msg)
-        return archive["X"], archive["ids"].astype(str)
+        try:
+            return archive["X"], archive["ids"].astype(str)
+        except ValueError:  # NumPy would have to unpickle them
+            msg = f"{path}: X or ids hold objects; save them as numbers and strings, ids=adata.obs_names.to_numpy(str)"
+            raise UsageProblem(msg) from None
 
 
 def _h5ad(path: Path, key: str | None) -> Table:
     import anndata
 
-    adata = anndata.read_h5ad(path, backed="r")
-    keys = list(adata.obsm)
-    if key is None and len(keys) != 1:
-        msg = f"{path}: which of obsm {keys} is the embedding? Say --model {path.name}#KEY"
-        raise UsageProblem(msg)
-    if key is not None and key not in keys:
-        msg = f"{path}: no obsm key {key!r}; it has {keys}"
-        raise UsageProblem(msg)
-    return np.asarray(adata.obsm[key or keys[0]]), adata.obs_names.to_numpy(dtype=str)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that repeat, which are refused, and of old formats
+        adata = anndata.read_h5ad(path, backed="r")
+    try:
+        keys = list(adata.obsm)
+        if key is None and len(keys) != 1:
+            which = f"which of obsm {', '.join(keys)} is the embedding? Say --model {path.name}#KEY"
+            msg = f"{path}: {which if keys else 'nothing in obsm'}"
+            raise UsageProblem(msg)
+        if key is not None and key not in keys:
+            msg = f"{path}: no obsm key {key!r}; it has {', '.join(keys) or 'none'}"
+            raise UsageProblem(msg)
+        rows = adata.obsm[key or keys[0]]
+        return np.asarray(rows.toarray() if sp.issparse(rows) else rows), adata.obs_names.to_numpy(dtype=str)
+    finally:
+        adata.file.close()
 
 
 def _parquet(path: Path, _: str | None) -> Table:
