@@ -201,10 +201,8 @@ def gpu_rows(folders: dict[str, Path], many) -> None:  # type: ignore[no-untyped
         length, d = int(full.lengths[0]), model.dimensions
         rate = 4096 / best(partial(run_all, model, full))
         share = rate * layers * length * (8 * d * d + 4 * d * wide + 4 * length * d) / PEAK
-        where = torch.cuda.get_device_name()
-        print(
-            f"{model.checkpoint.name} on {where}: {rate:,.0f} cells/s at {length} tokens, {share:.0%} of the roofline"
-        )
+        name, where = model.checkpoint.name, torch.cuda.get_device_name()
+        print(f"{name} on {where}: {rate:,.0f} cells/s at {length} tokens, {share:.0%} of the roofline")
 
 
 def run_all(model, tokens) -> None:  # type: ignore[no-untyped-def]

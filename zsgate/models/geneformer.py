@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zsgate.models import dictionaries, geneformer_network, geneformer_tokens
+from zsgate.models import dictionaries, geneformer_network, geneformer_tokens, reconstructed
 from zsgate.models.checkpoints import CHECKPOINTS
 from zsgate.models.coverage import GeneCoverage, check_coverage, gene_coverage
 from zsgate.models.dictionaries import MASK, GeneDictionary, check_dictionary, kept_as_json
@@ -107,7 +107,7 @@ class Geneformer(Pretrained):
                 place = tokens.entries(cells)
                 for head, output in zip(heads.values(), outputs, strict=True):
                     head[place] = output
-            yield _reconstruction(np.arange(start, stop), tokens, hidden, heads)
+            yield reconstructed.ranks(np.arange(start, stop), tokens, hidden, heads)
 
     def random_init(self, seed: int) -> Self:
         """Return the same architecture with the same tokens, drawn as BERT is initialised."""
@@ -144,31 +144,6 @@ class Geneformer(Pretrained):
         assert batch.bins is not None
         shown = batch.ids.masked_fill(batch.bins.bool(), self.genes.tokens[MASK])
         return self.network.predictions(shown, batch.runs, batch.ids)
-
-
-def _reconstruction(
-    cells: npt.NDArray[np.intp],
-    tokens: Tokens,
-    hidden: npt.NDArray[np.bool_],
-    heads: dict[str, npt.NDArray[Any]],
-) -> Reconstruction:
-    """Return the predictions without the special tokens."""
-    genes = tokens.columns >= 0
-    lengths = np.add.reduceat(genes, tokens.offsets[:-1], dtype=np.int64)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    last = np.repeat(np.maximum(lengths - 1, 1), lengths)
-    return Reconstruction(
-        cells=cells,
-        offsets=offsets,
-        genes=tokens.columns[genes],
-        target=((np.repeat(lengths - 1, lengths) - place) / last).astype(np.float32),
-        predictions={name: head[genes] for name, head in heads.items()},
-        scale="rank",
-        masked=hidden[genes],
-        noise_floor=np.zeros(int(offsets[-1]), np.float32),
-        tokens=tokens.ids[genes],
-    )
 
 
 def load(

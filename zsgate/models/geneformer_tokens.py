@@ -52,16 +52,16 @@ class GeneformerTokenizer:
         start: int,
         stop: int,
     ) -> Tokens:
-        from zsgate.models import kernels
+        from zsgate.models import kernels, ranking
 
         medians = self.genes.median_of_token
         indptr = counts.indptr[start : stop + 1].astype(np.int64)
         offsets, ids, _, values = kernels.select(indptr, counts.indices, counts.data, columns)
-        keys = kernels.pack_ranks(ids, values, medians)
+        keys = ranking.pack_ranks(ids, values, medians)
         for first, last in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
             keys[first:last].sort()
         limit = self.max_length - (2 if self.genes.has_special else 0)
-        kept, ranked = kernels.unpack_ranks(offsets, ids, values, keys, medians, limit)
+        kept, ranked = ranking.unpack_ranks(offsets, ids, values, keys, medians, limit)
         tokens = Tokens(kept, ranked, column_of[ranked])
         special = self.genes.tokens
         return tokens.framed(special[CLS], special[EOS]) if self.genes.has_special else tokens

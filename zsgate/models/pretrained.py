@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from zsgate.errors import UsageProblem
-from zsgate.models import attention, kernels, runner, tokens, transformer
+from zsgate.models import attention, binning, kernels, ranking, runner, tokens, transformer
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.checkpoints import Checkpoint
 from zsgate.models.coverage import GeneCoverage
@@ -26,7 +26,7 @@ from zsgate.models.weights import FoundFile
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
 
-SHARED_CODE = (attention, kernels, runner, tokens, transformer)
+SHARED_CODE = (attention, binning, kernels, ranking, runner, tokens, transformer)
 Tokenise = Callable[[int, int], Tokens]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zsgate.models import scgpt_network, scgpt_presets, scgpt_tokens
+from zsgate.models import reconstructed, scgpt_network, scgpt_presets, scgpt_tokens
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.checkpoints import CHECKPOINTS
 from zsgate.models.coverage import GeneCoverage, check_coverage, gene_coverage
@@ -20,13 +20,7 @@ from zsgate.models.pretrained import Pretrained, Tokenise, cache_folder, one_of
 from zsgate.models.runner import Batch, chosen_device, chosen_dtype, windows
 from zsgate.models.scgpt_network import KNOWN_EXTRAS, ScGPTNetwork, ScGPTShape, random_state, with_torch_names
 from zsgate.models.scgpt_presets import PRESETS, paper_genes, read_vocabulary
-from zsgate.models.scgpt_tokens import (
-    MASK_VALUE,
-    SPECIAL,
-    KeyedDraws,
-    OfficialDraws,
-    ScGPTTokenizer,
-)
+from zsgate.models.scgpt_tokens import MASK_VALUE, SPECIAL, KeyedDraws, OfficialDraws, ScGPTTokenizer
 from zsgate.models.tokens import Tokens, masked_genes
 from zsgate.models.weights import find_files, matched, read_tensors
 from zsgate.reconstruction import Reconstruction
@@ -78,12 +72,11 @@ class ScGPT(Pretrained):
     @property
     def info(self) -> ModelInfo:
         """The model's card."""
-        independent = self.preset == "official" and self.randomness == "keyed"
         card = super().info
         return replace(
             card,
             stochastic=True,
-            independent_cells=independent,
+            independent_cells=self.preset == "official" and self.randomness == "keyed",
             notes=(*card.notes, f"{self.randomness} draws, seed {self.seed}"),
         )
 
@@ -132,7 +125,7 @@ class ScGPT(Pretrained):
                 place = tokens.entries(cells)
                 for head, output in zip(heads.values(), outputs, strict=True):
                     head[place] = output
-            yield _reconstruction(np.arange(start, stop), tokens, hidden, heads)
+            yield reconstructed.bins(np.arange(start, stop), tokens, hidden, heads)
 
     def random_init(self, seed: int, init: str | None = None) -> Self:
         """Return the same architecture with the same tokens, untrained.
@@ -189,29 +182,6 @@ class ScGPT(Pretrained):
         return self.network.predictions(batch.ids, batch.bins, batch.runs)
 
 
-def _reconstruction(
-    cells: npt.NDArray[np.intp],
-    tokens: Tokens,
-    hidden: npt.NDArray[np.bool_],
-    heads: dict[str, npt.NDArray[np.float32]],
-) -> Reconstruction:
-    """Return the predictions without the class tokens."""
-    assert tokens.bins is not None
-    assert tokens.ties is not None
-    genes = tokens.columns >= 0
-    spread = np.maximum(tokens.ties[genes].astype(np.float32), 1)
-    return Reconstruction(
-        cells=cells,
-        offsets=tokens.offsets - np.arange(len(tokens.offsets)),
-        genes=tokens.columns[genes],
-        target=tokens.bins[genes].astype(np.float32),
-        predictions={name: head[genes] for name, head in heads.items()},
-        scale="bin",
-        masked=hidden[genes],
-        noise_floor=((spread**2 - 1) / 12).astype(np.float32),  # the variance of a uniform draw among ``spread`` bins
-    )
-
-
 def load(
     name: str = "scgpt_human",
     *,
@@ -249,8 +219,8 @@ def load(
     UsageProblem
         If a file is absent, truncated, altered or not that of an scGPT checkpoint.
     """
-    published, where = CHECKPOINTS[name], chosen_device(device)
-    files = find_files(published, weights, cache_folder(cache), offline=offline)
+    where = chosen_device(device)
+    files = find_files(CHECKPOINTS[name], weights, cache_folder(cache), offline=offline)
     shape = ScGPTShape.read(files["args.json"].path)
     vocabulary = read_vocabulary(files["vocab.json"].path)
     model = files["best_model.pt"].path
@@ -261,7 +231,7 @@ def load(
         extras=KNOWN_EXTRAS,
     )
     return ScGPT(
-        checkpoint=published,
+        checkpoint=CHECKPOINTS[name],
         state=state,
         files=files,
         left_out=left_out,

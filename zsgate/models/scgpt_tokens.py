@@ -51,10 +51,10 @@ class KeyedDraws:
         self, offsets: Offsets, ids: Ids, counts: Counts, below: Bytes, ties: Bytes, limit: int
     ) -> tuple[Offsets, Entries, Bytes]:
         """Return (offsets, entries kept, bins of all entries)."""
-        from zsgate.models import kernels
+        from zsgate.models import binning, kernels
 
         words = kernels.hash_entries(offsets, ids, counts, self.seed)
-        bins = kernels.draw_bins(words, below, ties)
+        bins = binning.draw_bins(words, below, ties)
         return *kernels.sample(offsets, kernels.mixed_each(words), limit), bins
 
 
@@ -120,15 +120,15 @@ class ScGPTTokenizer:
 
     def __call__(self, counts: sp.csr_matrix, columns: Ids, draws: Draws, n_threads: int = 1) -> Tokens:
         """Return the tokens of all cells; chance is drawn in the order of the cells."""
-        from zsgate.models import kernels
+        from zsgate.models import binning, kernels
 
         def tokenise(start: int, stop: int) -> Tokens:
             indptr = counts.indptr[start : stop + 1].astype(np.int64)
             offsets, ids, genes, values = kernels.select(indptr, counts.indices, counts.data, columns)
-            below, ties = kernels.digitise(offsets, values, QUANTILES)
+            below, ties = binning.digitise(offsets, values, QUANTILES)
             kept_offsets, kept, bins = draws(offsets, ids, values, below, ties, self.max_length - 1)
             first = self.vocabulary["<cls>"]
-            return Tokens(*kernels.assemble(kept_offsets, kept, ids, genes, bins, ties, first, self.cls_value))
+            return Tokens(*binning.assemble(kept_offsets, kept, ids, genes, bins, ties, first, self.cls_value))
 
         one_after_the_other = isinstance(draws, OfficialDraws)
         return in_chunks(tokenise, counts.shape[0], 1 if one_after_the_other else n_threads)
