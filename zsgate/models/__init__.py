@@ -66,6 +66,9 @@ def load(
         from zsgate.models.precomputed import Precomputed
 
         return Precomputed(path, key=name.partition("#")[2] or None)
+    if "/" in name or path.suffix in (".npy", ".npz", ".h5ad", ".parquet"):
+        msg = f"--model {name}: no such file or folder"
+        raise UsageProblem(msg)
     if ":" in name:
         from zsgate.models.external import External
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.config import unknown
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 N_GENES = 30
 MAX_TOKENS = 256
+DTYPES = ("float32", "bfloat16")
 WEIGHTS = (
     ("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
     ("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
@@ -41,7 +43,19 @@ def sentences(dataset: Dataset, n_genes: int = N_GENES) -> list[str]:
         Counts and symbols; only genes with a count are named.
     n_genes
         Number of genes named.
+
+    Raises
+    ------
+    UsageProblem
+        If the genes have Ensembl ids only, which no language model can read.
     """
+    from zsgate.genes import are_ensembl
+
+    if are_ensembl(dataset.symbols):
+        msg = (
+            f"cellama reads gene symbols and dataset {dataset.name!r} has Ensembl ids only; add var column feature_name"
+        )
+        raise UsageProblem(msg)
     alphabetical = np.argsort(np.argsort(dataset.symbols, kind="stable"), kind="stable")
     counts = dataset.counts
     lines = []
@@ -84,6 +98,8 @@ class CELLama:
 
         self.device = device
         self.dtype = dtype or fast_dtype(device)
+        if self.dtype not in DTYPES:
+            raise UsageProblem("cellama: " + unknown("dtype", self.dtype, DTYPES))
         self.folder = weights or _package_folder()
         self.seed = seed
         self._tokens: dict[str, list[npt.NDArray[np.int64]]] = {}

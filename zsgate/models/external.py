@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -35,10 +36,18 @@ class External:
         ``"cpu"`` or ``"cuda"``.
     folder
         Put on the import path, as ``python -m`` would.
+    subject
+        The user's object, where it is there already; None imports it.
+
+    Raises
+    ------
+    UsageProblem
+        If the name cannot be imported, the class cannot be made, or the object cannot embed.
     """
 
     def __init__(self, name: str, *, device: str = "cpu", folder: Path | None = None, subject: Any = None) -> None:
         self.name = name
+        self.device = device
         self.subject = _imported(name, device, folder) if subject is None else subject
         if hasattr(self.subject, "random_init"):
             self.random_init = self._random_init
@@ -60,16 +69,22 @@ class External:
     def fingerprint(self) -> str | None:
         """What the user's object declares; None keeps nothing between runs."""
         declared = getattr(self.subject, "fingerprint", None)
-        return f"{self.name}:{declared}" if isinstance(declared, str) else None
+        return f"{self.name}:{self.device}:{declared}" if isinstance(declared, str) else None
 
     def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
-        """Return what the user's object gives for the dataset's AnnData, unchecked."""
+        """Return what the user's object gives for the dataset's AnnData, unchecked.
+
+        A data frame indexed by the cells' names is put in the dataset's order.
+        """
         call = getattr(self.subject, "embed", self.subject)
-        values: npt.NDArray[np.float32] = call(dataset.to_anndata())
-        return values
+        values = call(dataset.to_anndata())
+        if hasattr(values, "loc") and set(values.index) == set(dataset.cell_ids.tolist()):
+            values = values.loc[dataset.cell_ids.tolist()]
+        rows: npt.NDArray[np.float32] = values
+        return rows
 
     def _random_init(self, seed: int) -> External:
-        return External(self.name, subject=self.subject.random_init(seed))
+        return External(self.name, device=self.device, subject=self.subject.random_init(seed))
 
 
 def _imported(name: str, device: str, folder: Path | None) -> Any:
@@ -78,12 +93,17 @@ def _imported(name: str, device: str, folder: Path | None) -> Any:
         sys.path.insert(0, here)
     try:
         found = resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        msg = f"--model {name}: cannot import it ({error}); is the package installed, or pytest started in its folder?"
+    except Exception as error:  # the boundary to code that is not ours: a module may fail in any way
+        hint = "is the package installed, or pytest started in its folder?"
+        msg = f"--model {name}: cannot import it ({_told(error)}); {hint}"
         raise UsageProblem(msg) from error
-    subject = _made(found, device) if inspect.isclass(found) else found
+    try:
+        subject = _made(found, device) if inspect.isclass(found) else found
+    except Exception as error:  # and so may a class
+        msg = f"--model {name}: cannot make one ({_told(error)}); it is called with device or nothing"
+        raise UsageProblem(msg) from error
     if not callable(subject) and not hasattr(subject, "embed"):
-        msg = f"--model {name}: a {type(subject).__name__} neither can be called nor has embed(adata)"
+        msg = f"--model {name}: an object of type {type(subject).__name__} neither can be called nor has embed(adata)"
         raise UsageProblem(msg)
     return subject
 
@@ -94,3 +114,10 @@ def _made(kind: type, device: str) -> Any:
     except ValueError:  # a class of C code says nothing
         takes_device = False
     return kind(device=device) if takes_device else kind()
+
+
+def _told(error: Exception) -> str:
+    """Return an error in one line, with the place it comes from."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = "" if place.filename.startswith("<frozen") else f", {Path(place.filename).name}:{place.lineno}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
