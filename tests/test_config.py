@@ -66,6 +66,14 @@ def test_paths_are_relative_to_who_names_them(repo):
     assert (config.report, config.cache) == (Path("/abs"), Path("~/c").expanduser())
 
 
+def test_models_have_tables_of_their_own(repo):
+    """[tool.zsgate.models.NAME] holds settings of one model; its weights lie relative to the file."""
+    folder, write = repo
+    write("[tool.zsgate.models.scgpt_human]\nweights = 'w'\npreset = 'paper'\n")
+    assert gather(folder / "inner").models == {"scgpt_human": {"weights": folder / "w", "preset": "paper"}}
+    assert gather(folder, {"weights": "mine"}).weights == folder / "mine"
+
+
 def test_only_h5ad_files_are_paths(tmp_path):
     """Anything else is taken for a name, so that the catalogue refuses it by the words the user typed."""
     assert gather(tmp_path, {"datasets": "data/x.zarr"}).datasets == ("data/x.zarr",)
@@ -96,6 +104,10 @@ def test_a_switch_is_read_from_words(tmp_path, text, value):
         ("datasets = [3]", "datasets: cannot read [3] as names"),
         ("datasets = ','", "datasets: cannot read ',' as names"),
         ("label = ''", "label is empty"),
+        ("models.cellama.dtyp = 'float32'", "unknown model setting 'dtyp'; did you mean 'dtype'?"),
+        ("models.cellama.weights = 3", "as tables of models"),
+        ("models.cellama = 3", "as tables of models"),
+        ("models = 3", "as tables of models"),
         ("seeds = ", "pyproject.toml: Invalid value (at line 2, column 9)"),
     ],
 )

@@ -184,6 +184,9 @@ def _read(name: str, value: Any, origin: str, folder: Path) -> Any:
         raise UsageProblem(msg)
     try:
         return _PARSERS[kind](value, folder)
+    except UsageProblem as problem:
+        msg = f"{origin}: {problem}"
+        raise UsageProblem(msg) from None
     except (TypeError, ValueError, AttributeError, RuntimeError):  # the last: a home folder of nobody
         msg = f"{origin}: cannot read {value!r} as {WORDS.get(kind, kind)}"
         raise UsageProblem(msg) from None
