@@ -103,7 +103,7 @@ def test_a_real_sentence_has_thirty_genes(cells):
 
 def test_order_and_batches_do_not_matter(cellama, cells, rows):
     """Some cells in another order have their rows within 1e-6, and a cell alone the row it has among all."""
-    order = np.random.default_rng(0).permutation(cells.n_cells)[:24]
+    order = np.random.default_rng(0).permutation(cells.n_cells)[:16]
     np.testing.assert_allclose(cellama.embed(cells.subset(order)), rows[order], atol=1e-6)
     np.testing.assert_allclose(cellama.embed(cells.subset(np.array([7]))), rows[7:8], atol=1e-6)
 
@@ -120,8 +120,8 @@ class TestContract(AdapterContract):
 
     @pytest.fixture
     def cells(self, few_cells):
-        """Return 12 real cells, one of each donor."""
-        return few_cells.subset(np.arange(0, 240, 20))
+        """Return 6 real cells of as many donors."""
+        return few_cells.subset(np.arange(0, 240, 40))
 
     def test_what_cannot_be_embedded_is_refused(self, adapter, cells):
         """8. A sentence takes any name, so only Ensembl ids, which mean nothing to a language model, are refused."""
@@ -131,7 +131,7 @@ class TestContract(AdapterContract):
 
 def test_twins_share_the_tokens_and_nothing_else(cellama, cells, rows):
     """Twins of two seeds differ from each other and from the model, have its shape, and tokenise nothing again."""
-    few, trained = cells.subset(np.arange(8)), rows[:8]
+    few, trained = cells.subset(np.arange(4)), rows[:4]
     twins = [cellama.random_init(seed) for seed in (0, 1)]
     assert all(twin._tokens is cellama._tokens for twin in twins)
     one, other = (twin.embed(few) for twin in twins)

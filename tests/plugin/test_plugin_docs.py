@@ -49,6 +49,19 @@ def test_the_contributing_model_is_an_adapter(few_cells):
     assert rows.dtype == np.float32
 
 
+def test_the_contributing_model_passes_the_contract(pytester):
+    """Both examples of CONTRIBUTING together: the adapter passes the ten tests that come with the package."""
+    adapter, contract = blocks("CONTRIBUTING.md", "python")
+    (pytester.path / "my_pkg").mkdir()
+    (pytester.path / "my_pkg" / "gate.py").write_text(adapter, encoding="utf-8")
+    pytester.makepyfile(test_contract=contract)
+    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest")
+
+    outcomes = result.parseoutcomes()
+    assert result.ret == 0, result.stdout.str()
+    assert outcomes["passed"] + outcomes.get("skipped", 0) == 10
+
+
 def test_every_option_in_the_readme_exists():
     """Each --option that the README types is registered, pytest's own aside."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -36,6 +36,8 @@ class ModelInfo:
         Whether the dataset itself is trained on.
     pretraining
         Names of datasets known to be in the pretraining data; None is unknown.
+    gene_ids
+        What the model knows genes by.
     notes
         Remarks for the report.
     """
@@ -58,8 +60,11 @@ class ModelInfo:
 class Adapter(Protocol):
     """A model that embeds cells.
 
-    ``random_init(seed)`` is optional: an adapter without it has no untrained twin, and the report says that
-    this claim was not tested.
+    Optional: ``random_init(seed)``, without which there is no untrained twin and the report says that this claim was
+    not tested; ``coverage(dataset)``, how much of the dataset's genes the model knows
+    (:class:`zsgate.models.coverage.GeneCoverage`); ``reconstruct(dataset)``, predicted expression in windows of cells
+    (:class:`zsgate.reconstruction.Reconstruction`); ``with_seed(seed)``, the same model with other draws.
+    ``zsgate.testing.AdapterContract`` has ten tests that every adapter should pass.
     """
 
     @property

@@ -54,7 +54,9 @@ def find_files(checkpoint: Checkpoint, folder: Path | None, cache: Path, *, offl
                 fetch(file.url, home / file.name, sha256=file.sha256, n_bytes=file.n_bytes)
         absent = [file for file in absent if file.url is None]
     if absent:
-        raise UsageProblem(_absent(checkpoint, absent, home, offline=offline))
+        unlinked = "" if folder is not None else ", and no direct link to these files is published"
+        why = ", and the network is off limits (--offline)" if offline and folder is None else unlinked
+        raise UsageProblem(_absent(checkpoint, absent, home, why))
     return {file.name: _checked(file, home, strict=folder is None) for file in checkpoint.files}
 
 
@@ -101,16 +103,15 @@ def _recorded(path: Path, digest: str) -> str:
     return "unpublished"
 
 
-def _absent(checkpoint: Checkpoint, files: Sequence[WeightFile], home: Path, *, offline: bool) -> str:
+def _absent(checkpoint: Checkpoint, files: Sequence[WeightFile], home: Path, why: str) -> str:
     def line(file: WeightFile) -> str:
         size = "" if file.n_bytes is None else f", {file.n_bytes:,} bytes"
         digest = "no published sha256" if file.sha256 is None else f"sha256 {file.sha256}"
         return f"  {file.name} from {file.url or checkpoint.page} ({digest}{size})"
 
-    why = "the network is off limits (--offline)" if offline else "no direct link to these files is published"
     lines = "\n".join(line(file) for file in files)
     return (
-        f"{checkpoint.name}: {len(files)} file(s) are not in {home}, and {why}. Put there:\n{lines}\n"
+        f"{checkpoint.name}: {len(files)} file(s) are not in {home}{why}. Put there:\n{lines}\n"
         "or name a folder that has them with --weights DIR"
     )
 
