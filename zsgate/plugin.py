@@ -82,7 +82,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the gate if the command line names a model."""
     typed = [str(arg) for arg in config.invocation_params.args]
     short = any(_named(arg, "model") for arg in typed) and "model" not in config.stash.get(TAKEN, [])
-    if config.getoption("zsgate_model") and (short or any(_named(arg, "zsgate-model") for arg in typed)):
+    if (
+        config.getoption("zsgate_model")
+        and not config.option.help
+        and (short or any(_named(arg, "zsgate-model") for arg in typed))
+    ):
         if short and config.stash[TAKEN]:
             raise pytest.UsageError("; ".join(_taken(config)))  # meant for the gate, or for its owner?
         from zsgate.gate import start

@@ -87,6 +87,14 @@ def test_every_option_has_help():
     assert set(plugin.HELP) == {*plugin.SWITCHES, *plugin.VALUES}
 
 
+def test_help_loads_nothing(project):
+    """`--help` beside a model explains the options, whatever the model is."""
+    result = project.runpytest_subprocess("--model=no_such_model", "--help")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*--zsgate-model=MODEL*candidate: NAME*"])
+
+
 def test_no_zsgate_switches_it_off(project):
     """-p no:zsgate is the way out."""
     project.makepyfile("def test_own(): pass")
