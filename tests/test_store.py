@@ -136,6 +136,21 @@ def test_a_failure_leaves_nothing_behind(store, error):
     assert store.json("score", KEY, lambda: 1) == 1
 
 
+def test_a_write_that_fails_midway_leaves_nothing_behind(store):
+    """An array that cannot be read to its end, after others were written, takes the part of a file with it."""
+
+    class Fading:
+        dtype = np.dtype(float)
+
+        def __array__(self, dtype=None, copy=None):
+            assert list(store.folder.rglob(".part-*")), "the file was begun"
+            raise OSError(5, "gone")
+
+    with pytest.raises(OSError, match="gone"):
+        store.arrays("embedding", KEY, lambda: ([np.ones(9), Fading()], {}))
+    assert files(store) == []
+
+
 def test_what_is_no_json_is_refused(store):
     """Neither a value nor a key that JSON cannot hold is kept by its looks."""
     with pytest.raises(TypeError, match="not JSON serializable"):
