@@ -82,11 +82,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the gate if the command line names a model."""
     typed = [str(arg) for arg in config.invocation_params.args]
     short = any(_named(arg, "model") for arg in typed) and "model" not in config.stash.get(TAKEN, [])
-    if (
-        config.getoption("zsgate_model")
-        and not config.option.help
-        and (short or any(_named(arg, "zsgate-model") for arg in typed))
-    ):
+    asked = short or any(_named(arg, "zsgate-model") for arg in typed)
+    if asked and config.getoption("zsgate_model") == "":  # of a variable that is not set: no gate must not be silent
+        msg = "zsgate: --model is empty; name a model"
+        raise pytest.UsageError(msg)
+    if asked and config.getoption("zsgate_model") and not config.option.help:
         if short and config.stash[TAKEN]:
             raise pytest.UsageError("; ".join(_taken(config)))  # meant for the gate, or for its owner?
         from zsgate.gate import start

@@ -87,6 +87,15 @@ def test_every_option_has_help():
     assert set(plugin.HELP) == {*plugin.SWITCHES, *plugin.VALUES}
 
 
+def test_an_empty_model_is_refused(project):
+    """`--model=$UNSET` in a CI job must not look like a gate that passed."""
+    project.makepyfile("def test_own(): pass")
+    result = project.runpytest_subprocess("--model=")
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--model is empty*"])
+
+
 def test_help_loads_nothing(project):
     """`--help` beside a model explains the options, whatever the model is."""
     result = project.runpytest_subprocess("--model=no_such_model", "--help")
