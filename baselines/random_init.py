@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
-    from zsgate.models.adapter import Adapter
+    from zsgate.models.adapter import TwinMaker
 
 
-def embed(dataset: Dataset, *, candidate: Adapter, seeds: int) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+def embed(
+    dataset: Dataset, *, candidate: TwinMaker, seeds: int
+) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
     """Return (one float32 (n_cells, n_dimensions) a seed, notes).
 
     Parameters
@@ -24,5 +26,5 @@ def embed(dataset: Dataset, *, candidate: Adapter, seeds: int) -> tuple[list[npt
     seeds
         Number of twins.
     """
-    draws = [candidate.random_init(seed).embed(dataset) for seed in range(seeds)]  # type: ignore[attr-defined]
+    draws = [candidate.random_init(seed).embed(dataset) for seed in range(seeds)]
     return draws, {"seeds": list(range(seeds))}

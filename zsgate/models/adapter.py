@@ -82,7 +82,7 @@ class Adapter(Protocol):
         ...
 
 
-class TwinMaker(Protocol):
+class TwinMaker(Adapter, Protocol):
     """An adapter that can also build its own untrained twin."""
 
     def random_init(self, seed: int) -> Self:
