@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from zsgate.config import Config, nearest
+from zsgate.config import Config
 from zsgate.errors import UsageProblem
+from zsgate.names import nearest
 
 
 @pytest.fixture

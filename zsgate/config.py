@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
 from zsgate.dataset import SCOPES
 from zsgate.errors import UsageProblem
+from zsgate.names import unknown
+from zsgate.settings import read
 from zsgate.verdict import POLICIES
 
 TIERS = {"quick": ("pancreas_quick",), "full": ("pancreas_hormone2cell",)}
-TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness")
-WORDS = {
-    "Mapping[str, Mapping[str, Any]]": "tables of models",
-    "str": "text",
-    "tuple[str, ...]": "names",
-    "Path": "a path",
-}
 NOT_SETTINGS = ("ZSGATE_TEST_DATA",)  # variables that only zsgate's own tests read
 ONLY_SPOKEN = "{}: only the command line names the model, so that plain pytest stays plain"
 
@@ -112,27 +105,14 @@ class Config:
             If a value cannot be read, or a key or variable is unknown.
         """
         given = {name: value for name, value in command_line.items() if value is not None and value is not False}
-        spoken = {name: _read(name, value, f"--{name}", folder) for name, value in given.items()}
+        kinds = {"model": "str", **_kinds()}
+        spoken = {name: read(kinds[name], value, f"--{name}", folder) for name, value in given.items()}
         return cls(**{**_from_pyproject(folder), **_from_environment(environment, folder), **spoken})
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
         """What to judge on: the datasets named, or the tier's."""
         return self.datasets or TIERS[self.tier]
-
-
-def unknown(what: str, value: str, known: tuple[str, ...]) -> str:
-    """Return the sentence for a name that is not known, with the nearest that is."""
-    near = nearest(value, known)
-    hint = f"; did you mean {near!r}?" if near else ""
-    return f"unknown {what} {value!r}{hint} (known: {', '.join(known)})"
-
-
-def nearest(value: str, known: Sequence[str], cutoff: float = 0.4) -> str | None:
-    """Return the name among ``known`` that looks most like ``value``, in whatever case, or None."""
-    lower = {name.lower(): name for name in known}
-    near = get_close_matches(value.lower(), lower, n=1, cutoff=cutoff)
-    return lower[near[0]] if near else None
 
 
 def _kinds() -> dict[str, str]:
@@ -150,7 +130,7 @@ def _from_environment(environment: Mapping[str, str], folder: Path) -> dict[str,
             raise UsageProblem(ONLY_SPOKEN.format(variable))
         if variable not in variables:
             raise UsageProblem(unknown("variable", variable, tuple(variables)))
-        settings[variables[variable]] = _read(variables[variable], text, variable, folder)
+        settings[variables[variable]] = read(_kinds()[variables[variable]], text, variable, folder)
     return settings
 
 
@@ -173,77 +153,4 @@ def _from_pyproject(folder: Path) -> dict[str, Any]:
     for key in table:
         if key not in _kinds():
             raise UsageProblem(f"{where} " + unknown("key", key, tuple(_kinds())))
-    return {key: _read(key, value, f"{where} {key}", path.parent) for key, value in table.items()}
-
-
-def _read(name: str, value: Any, origin: str, folder: Path) -> Any:
-    """Return ``value`` as the setting's type; text is parsed, other types must fit."""
-    kind = _kinds().get(name, "str").split(" |")[0]
-    if value == "":
-        msg = f"{origin} is empty"
-        raise UsageProblem(msg)
-    try:
-        return _PARSERS[kind](value, folder)
-    except UsageProblem as problem:
-        msg = f"{origin}: {problem}"
-        raise UsageProblem(msg) from None
-    except (TypeError, ValueError, AttributeError, RuntimeError):  # the last: a home folder of nobody
-        msg = f"{origin}: cannot read {value!r} as {WORDS.get(kind, kind)}"
-        raise UsageProblem(msg) from None
-
-
-def _text(value: Any, _: Path) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _number(kind: type[int] | type[float]) -> Callable[[Any, Path], float]:
-    def parse(value: Any, _: Path) -> float:
-        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
-            raise TypeError
-        return kind(value)
-
-    return parse
-
-
-def _tables(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
-    """Return tables of model settings with their paths made absolute."""
-    for table in value.values():
-        if strangers := set(table) - set(MODEL_SETTINGS):
-            raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
-    return {
-        name: {key: _place(_text(each, folder), folder) if key == "weights" else each for key, each in table.items()}
-        for name, table in value.items()
-    }
-
-
-def _place(value: Any, folder: Path) -> Path:
-    return folder / Path(value).expanduser()
-
-
-def _names(value: Any, folder: Path) -> tuple[str, ...]:
-    """Return names as they are and paths of files made absolute."""
-    items = [item.strip() for item in (value.split(",") if isinstance(value, str) else value)]
-    if not any(items):
-        raise ValueError
-    return tuple(str(_place(item, folder)) if item.endswith(".h5ad") else item for item in items if item)
-
-
-def _switch(value: Any, _: Path) -> bool:
-    if isinstance(value, bool):
-        return value
-    if _text(value, _).lower() not in TRUE + FALSE:
-        raise ValueError
-    return value.lower() in TRUE
-
-
-_PARSERS: dict[str, Callable[[Any, Path], Any]] = {
-    "Mapping[str, Mapping[str, Any]]": _tables,
-    "bool": _switch,
-    "float": _number(float),
-    "int": _number(int),
-    "Path": _place,
-    "str": _text,
-    "tuple[str, ...]": _names,
-}
+    return {key: read(_kinds()[key], value, f"{where} {key}", path.parent) for key, value in table.items()}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from zsgate.config import nearest
 from zsgate.counts import as_counts, check_counts, fault_of
 from zsgate.dataset import Dataset, Strings
 from zsgate.errors import UsageProblem
 from zsgate.genes import gene_names, strings
+from zsgate.names import nearest
 
 if TYPE_CHECKING:
     import anndata

@@ -7,9 +7,9 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from zsgate.config import unknown
 from zsgate.errors import UsageProblem
 from zsgate.models.checkpoints import CHECKPOINTS
+from zsgate.names import unknown
 
 if TYPE_CHECKING:
     from zsgate.models.adapter import Adapter

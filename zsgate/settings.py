@@ -1,0 +1,109 @@
+"""Settings: values of variables and of pyproject.toml, read as the type of the field they fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zsgate.errors import UsageProblem
+from zsgate.names import unknown
+
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness")
+WORDS = {
+    "Mapping[str, Mapping[str, Any]]": "tables of models",
+    "str": "text",
+    "tuple[str, ...]": "names",
+    "Path": "a path",
+}
+
+
+def read(kind: str, value: Any, origin: str, folder: Path) -> Any:
+    """Return ``value`` as a setting's type; text is parsed, other types must fit.
+
+    Parameters
+    ----------
+    kind
+        The annotation of the setting's field.
+    value
+        Text of a variable, or what TOML made of it.
+    origin
+        Where it was found, for the message.
+    folder
+        What paths are relative to.
+
+    Raises
+    ------
+    UsageProblem
+        If the value is empty or cannot be read so.
+    """
+    kind = kind.removesuffix(" | None")
+    if value == "":
+        msg = f"{origin} is empty"
+        raise UsageProblem(msg)
+    try:
+        return _PARSERS[kind](value, folder)
+    except UsageProblem as problem:
+        msg = f"{origin}: {problem}"
+        raise UsageProblem(msg) from None
+    except (TypeError, ValueError, AttributeError, RuntimeError):  # the last: a home folder of nobody
+        msg = f"{origin}: cannot read {value!r} as {WORDS.get(kind, kind)}"
+        raise UsageProblem(msg) from None
+
+
+def _text(value: Any, _: Path) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _number(kind: type[int] | type[float]) -> Callable[[Any, Path], float]:
+    def parse(value: Any, _: Path) -> float:
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            raise TypeError
+        return kind(value)
+
+    return parse
+
+
+def _tables(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return tables of model settings with their paths made absolute."""
+    for table in value.values():
+        if strangers := set(table) - set(MODEL_SETTINGS):
+            raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
+    return {
+        name: {key: _place(_text(each, folder), folder) if key == "weights" else each for key, each in table.items()}
+        for name, table in value.items()
+    }
+
+
+def _place(value: Any, folder: Path) -> Path:
+    return folder / Path(value).expanduser()
+
+
+def _names(value: Any, folder: Path) -> tuple[str, ...]:
+    """Return names as they are and paths of files made absolute."""
+    items = [item.strip() for item in (value.split(",") if isinstance(value, str) else value)]
+    if not any(items):
+        raise ValueError
+    return tuple(str(_place(item, folder)) if item.endswith(".h5ad") else item for item in items if item)
+
+
+def _switch(value: Any, _: Path) -> bool:
+    if isinstance(value, bool):
+        return value
+    if _text(value, _).lower() not in TRUE + FALSE:
+        raise ValueError
+    return value.lower() in TRUE
+
+
+_PARSERS: dict[str, Callable[[Any, Path], Any]] = {
+    "Mapping[str, Mapping[str, Any]]": _tables,
+    "bool": _switch,
+    "float": _number(float),
+    "int": _number(int),
+    "Path": _place,
+    "str": _text,
+    "tuple[str, ...]": _names,
+}
