@@ -38,6 +38,8 @@ ALLOWED = {
     "suites": {"fixtures", "metrics"},
     "plugin": set(),
     "gate": {"clerk", "config", "errors", "execution", "fixtures", "store", "suites"},
+    "cli": {"commands", "errors"},
+    "commands": set(),
     "clerk": {"execution", "fixtures", "report", "store"},
 }
 FOLDERS = {"baselines": ROOT / "baselines", "fixtures": ROOT / "fixtures", "suites": ROOT / "suites"}

@@ -1,0 +1,1 @@
+"""What ``zsgate NOUN VERB`` does, one noun a module; listed in :data:`zsgate.cli.NOUNS`."""
