@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from webserver import Place
 
 from zsgate.dataset import Dataset
 
@@ -37,3 +39,11 @@ def few_cells(pancreas: Dataset) -> Dataset:
     largest = donors[np.argsort(-sizes, kind="stable")[:12]]
     rows = np.concatenate([np.flatnonzero(pancreas.donors == donor)[:20] for donor in largest])
     return pancreas.subset(np.sort(rows), name="few_cells")
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """Return a running web server."""
+    server = Place()
+    yield server
+    server.close()

@@ -59,7 +59,7 @@ def kept_as_json(path: Path, cache: Path) -> dict[str, Any]:
 
     The copy is named by the pickle's SHA-256, so that an altered file is never mistaken for it.
     """
-    from zsgate.models.weights import sha256_of
+    from zsgate.download import sha256_of
 
     if path.suffix == ".json":
         return read_dictionary(path)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zsgate.download import fetch, sha256_of
 from zsgate.errors import UsageProblem
-from zsgate.models.download import fetch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -114,12 +113,6 @@ def _absent(checkpoint: Checkpoint, files: Sequence[WeightFile], home: Path, why
         f"{checkpoint.name}: {len(files)} file(s) are not in {home}{why}. Put there:\n{lines}\n"
         "or name a folder that has them with --weights DIR"
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

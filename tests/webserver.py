@@ -1,0 +1,86 @@
+"""A web server on this machine that serves one content, and can be told to misbehave."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+
+CONTENT = bytes(range(256)) * 4000
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Place:
+    """A web server that serves ``content`` or ``files``, with or without ranges, and may hang up early.
+
+    Attributes
+    ----------
+    content
+        What every address answers, unless ``files`` has its path.
+    ranges
+        Whether a range is answered with a part.
+    mark
+        ETag of the content; a range of another version is answered with the whole.
+    bytes_before_hanging_up
+        None sends everything.
+    moved_to
+        Address to redirect to, from every path but itself.
+    asked
+        The range of every request so far.
+    """
+
+    def __init__(self, content: bytes = CONTENT) -> None:
+        self.content = content
+        self.files: dict[str, bytes] = {}
+        self.ranges = True
+        self.mark: str | None = None
+        self.bytes_before_hanging_up: int | None = None
+        self.moved_to: str | None = None
+        self.asked: list[str | None] = []
+        place = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                place.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+        self.home = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = f"{self.home}/best_model.pt"
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        """Serve a request as told to."""
+        if self.moved_to not in (None, request.path):
+            request.send_response(302)
+            request.send_header("Location", self.moved_to)
+            request.end_headers()
+            return
+        asked = request.headers.get("Range")
+        self.asked.append(asked)
+        if self.files and request.path not in self.files:
+            request.send_error(404)
+            return
+        content = self.files.get(request.path, self.content)
+        same = request.headers.get("If-Range") in (None, self.mark)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges and same else 0
+        if start >= len(content) > 0:
+            request.send_response(416)
+            request.send_header("Content-Range", f"bytes */{len(content)}")
+            request.end_headers()
+            return
+        request.send_response(206 if start else 200)
+        request.send_header("Content-Length", str(len(content) - start))
+        if self.mark is not None:
+            request.send_header("ETag", self.mark)
+        request.end_headers()
+        request.wfile.write(content[start:][: self.bytes_before_hanging_up])
+
+    def close(self) -> None:
+        """Stop serving."""
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()

@@ -1,0 +1,159 @@
+"""One file from the network: resumed, locked, checked, with a progress bar; weights and datasets alike.
+
+pooch is the usual library for this, but it starts a broken download anew, and a dataset may have 15 GB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from zsgate.errors import UsageProblem
+
+BLOCK = 1 << 20
+TIMEOUT = 60.0  # seconds without a byte
+LARGE = 1 << 30  # bytes from which the size and the time are said before the download
+SPEED = 10e6  # bytes a second that the time is reckoned with
+
+
+def fetch(
+    url: str,
+    target: Path,
+    *,
+    sha256: str | None,
+    n_bytes: int | None = None,
+    instead: str = "name a folder with --weights DIR",
+) -> None:
+    """Download ``url`` to ``target``, unless it is there, going on where an earlier attempt stopped.
+
+    Parameters
+    ----------
+    url
+        Where the file is.
+    target
+        Where to put it; it appears there only once complete and checked.
+    sha256
+        Published digest, or None.
+    n_bytes
+        Published size, or None.
+    instead
+        What the user can do without the network, for the message.
+
+    Raises
+    ------
+    UsageProblem
+        If the place cannot be reached, the disk has no room, or the bytes are not the published ones.
+    """
+    from filelock import FileLock
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if target.exists():
+            return
+        part = target.with_name(target.name + ".part")
+        _make_sure_of_room(part, n_bytes)
+        try:
+            _receive(url, part)
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            msg = (
+                f"{url} could not be downloaded ({error}). Run again to go on where it stopped, or put the "
+                f"file at {target}, or {instead}"
+            )
+            raise UsageProblem(msg) from error
+        _check(part, url, sha256, n_bytes)
+        part.replace(target)
+        _note_of(part).unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _receive(url: str, part: Path) -> None:
+    """Append what is missing of ``url`` to ``part``."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    done = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "zsgate"} | _range(part, done))
+    try:
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        if error.headers.get("Content-Range", f"bytes */{done}") == f"bytes */{done}":  # nothing is missing
+            return
+        part.unlink()
+        msg = "what was kept of an earlier attempt does not belong to this file and was deleted"
+        raise ConnectionError(msg) from None
+    with answer:
+        resumed = answer.status == http.client.PARTIAL_CONTENT
+        done = done if resumed else 0
+        length = answer.headers.get("Content-Length")
+        total = None if length is None else done + int(length)
+        _announce(part, done, total)
+        _note_of(part).write_text(answer.headers.get("ETag", ""), encoding="utf-8")
+        columns = (TextColumn(part.stem), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        with part.open("ab" if resumed else "wb") as file, Progress(*columns, transient=True) as progress:
+            bar = progress.add_task(part.stem, total=total, completed=done)
+            while block := answer.read(BLOCK):
+                file.write(block)
+                progress.advance(bar, len(block))
+        if total is not None and part.stat().st_size < total:
+            msg = f"the connection ended after {part.stat().st_size:,} of {total:,} bytes"
+            raise ConnectionError(msg)
+
+
+def _range(part: Path, done: int) -> dict[str, str]:
+    """Return the headers that ask for what is missing, or for all of it if the file has changed meanwhile."""
+    if not done:
+        return {}
+    note = _note_of(part)
+    mark = note.read_text(encoding="utf-8") if note.exists() else ""
+    strong = mark and not mark.startswith("W/")  # a weak mark does not vouch for every byte
+    return {"Range": f"bytes={done}-"} | ({"If-Range": mark} if strong else {})
+
+
+def _note_of(part: Path) -> Path:
+    """Return where the server's mark of the version that ``part`` belongs to is kept."""
+    return part.with_name(part.name + ".etag")
+
+
+def _announce(part: Path, done: int, total: int | None) -> None:
+    """Say how much comes and how long it may take, and make sure that there is room for it."""
+    if total is None:
+        return
+    _make_sure_of_room(part, total)
+    if total - done > LARGE:
+        size, hours = (total - done) / 1e9, (total - done) / SPEED / 3600
+        said = f"{size:.1f} GB to download, {hours:.1f} hours at {SPEED / 1e6:.0f} MB/s; Ctrl-C keeps what came"
+        sys.stderr.write(f"zsgate: {part.stem}: {said}\n")
+
+
+def _make_sure_of_room(part: Path, n_bytes: int | None) -> None:
+    done = part.stat().st_size if part.exists() else 0
+    free = shutil.disk_usage(part.parent).free
+    if n_bytes is not None and free < n_bytes - done:
+        msg = f"{part.stem} needs {n_bytes - done:,} bytes, {part.parent} has {free:,} free"
+        raise UsageProblem(msg)
+
+
+def _check(part: Path, url: str, sha256: str | None, n_bytes: int | None) -> None:
+    found, n_found = sha256_of(part), part.stat().st_size
+    if sha256 is not None and found != sha256:
+        fault = f"sha256 {found}, published is {sha256}"
+    elif n_bytes is not None and n_found != n_bytes:
+        fault = f"{n_found:,} bytes, published are {n_bytes:,}"
+    else:
+        return
+    part.unlink()
+    _note_of(part).unlink(missing_ok=True)
+    msg = f"{url} gave a file with {fault}: it was deleted, nothing was loaded"
+    raise UsageProblem(msg)
