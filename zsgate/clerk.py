@@ -126,17 +126,18 @@ class Clerk:
         return list(dict.fromkeys(broken))
 
     def _record(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
-        from zsgate.metrics import DEFAULT, METRICS
+        from zsgate.metrics import METRICS
         from zsgate.models.adapter import as_builtins
 
         trial, verdicts = self.trial, list(self.verdicts.values())
+        recipe = trial.recipe
         made = {(each["who"], each["dataset"]): each["notes"] for each in self.timings if each.get("who")}
         return {
             "schema": "zsgate.verdict/1",
             "gate": self._gate(exit_code, bool(reasons)),
             "model": trial.config.model,
             "model_card": as_builtins(trial.adapter.info),
-            "recipe": {"id": DEFAULT.id, "hash": DEFAULT.hash, "settings": DEFAULT.as_dict()},
+            "recipe": {"id": recipe.id, "hash": recipe.hash, "settings": recipe.as_dict()},
             "tier": trial.config.tier,
             "policy": trial.config.policy,
             "verdicts": verdicts,
@@ -159,7 +160,7 @@ class Clerk:
         """Return passed, lost, inconclusive or broke; nothing calls an inconclusive verdict lost."""
         if broke or exit_code in (pytest.ExitCode.INTERRUPTED, BROKE):
             return "broke"
-        failed = [verdict for verdict in self.verdicts.values() if not verdict["passed"]]
+        failed = [verdict for verdict in self.verdicts.values() if not (verdict["passed"] or verdict["advisory"])]
         if any(verdict["outcome"] != "inconclusive" for verdict in failed) or self.failures:
             return "lost"
         return "inconclusive" if failed else "passed"
@@ -172,7 +173,7 @@ class Clerk:
 
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
         words = {
-            0: "every verdict passed",
+            0: "every verdict that decides passed",
             1: "at least one verdict or test did not pass",
             2: "interrupted; what was computed is kept",
             BROKE: "; ".join(reasons[:3]),

@@ -11,6 +11,7 @@ from typing import Any, Self
 from zsgate.dataset import SCOPES
 from zsgate.errors import UsageProblem
 from zsgate.names import unknown
+from zsgate.recipe import RECIPES
 from zsgate.settings import read
 from zsgate.verdict import POLICIES
 
@@ -41,6 +42,10 @@ class Config:
         Where the files keep cell types, batches, donors and raw counts.
     tier
         Which datasets to judge on.
+    recipe
+        Choices that shape every score: ``default``, or ``kedzierska2023`` for the paper's.
+    require
+        Advisory metrics whose verdicts decide the run all the same.
     scope
         What the user's own files can speak for: new ``donors``, or these donors' ``cells`` only.
     policy
@@ -66,6 +71,8 @@ class Config:
     donor: str | None = None
     counts: str | None = None
     tier: str = "quick"
+    recipe: str = "default"
+    require: tuple[str, ...] = ()
     scope: str = "donors"
     policy: str = "beats"
     margin: float = 0.0
@@ -75,7 +82,8 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
-        for name, known in (("tier", tuple(TIERS)), ("policy", POLICIES), ("scope", SCOPES)):
+        choices = (("tier", tuple(TIERS)), ("recipe", tuple(RECIPES)), ("policy", POLICIES), ("scope", SCOPES))
+        for name, known in choices:
             if getattr(self, name) not in known:
                 raise UsageProblem(unknown(name, getattr(self, name), known))
         if not 0 <= self.margin < 1:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+
+from zsgate.recipe import DEFAULT, Recipe
 
 if TYPE_CHECKING:
     from zsgate.store import Store
@@ -34,6 +36,8 @@ class Embedding:
         Provenance in builtins: seeds, dtype, epochs.
     clusterings
         How often a metric that clusters does so with a single draw; several draws are clustered once each.
+    recipe
+        Choices of the run it was made in; metrics follow them.
     store
         Where metrics may keep the scores of this embedding; None keeps nothing.
     """
@@ -42,6 +46,7 @@ class Embedding:
     source: str = "embedding"
     notes: Mapping[str, Any] = field(default_factory=dict)
     clusterings: int = SEEDS
+    recipe: Recipe = DEFAULT
     store: Store | None = field(default=None, repr=False)
 
     @classmethod
@@ -49,6 +54,10 @@ class Embedding:
         """Return the embedding of one array (n_cells, n_dimensions) or of a sequence of such draws."""
         arrays: Sequence[Any] = values if isinstance(values, list | tuple) else [values]
         return cls(tuple(checked(array, source=source) for array in arrays), source)
+
+    def rows(self, cells: npt.NDArray[np.intp]) -> Embedding:
+        """Return the embedding of the cells at these positions, in that order."""
+        return replace(self, draws=tuple(draw[cells] for draw in self.draws))
 
     def __post_init__(self) -> None:
         """Refuse no draws, and draws of different cells."""

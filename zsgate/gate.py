@@ -39,7 +39,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
         settings = Config.gather(options, os.environ, folder)
         run = getattr(config, "workerinput", {}).get("zsgate_run") or uuid.uuid4().hex
         trial = Trial(settings, folder, *_stores(settings, run))
-        names = trial.cards
+        names, _ = trial.cards, trial.deciding
         if not is_worker and not config.option.collectonly:
             trial.preflight()
     except UsageProblem as problem:

@@ -12,7 +12,7 @@ from zsgate.embedding import Embedding
 from zsgate.metrics.cells import Cells, Floats
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.parts import agreements, silhouettes
-from zsgate.metrics.recipe import DEFAULT, Recipe
+from zsgate.recipe import DEFAULT, Recipe
 
 __all__ = ["DEFAULT", "METRICS", "Metric", "Recipe", "ari", "asw", "avg_bio", "batch_score", "nmi"]
 

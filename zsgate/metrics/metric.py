@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zsgate.dataset import Dataset
 from zsgate.embedding import Embedding
 from zsgate.metrics.cells import Cells, Floats
-from zsgate.metrics.recipe import DEFAULT, Recipe
+from zsgate.recipe import Recipe
 from zsgate.score import Score
 
 Columns = Callable[[Embedding, Cells, Recipe, int], Floats]
@@ -35,8 +35,8 @@ class Metric:
         Whether cells are clustered, so that seeds matter.
     higher_is_better
         Orientation.
-    recipe
-        Settings that shape the value.
+    advisory
+        Whether its verdict is shown and does not decide the run, unless the user requires it.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Metric:
     uses_batches: bool = False
     clusters: bool = False
     higher_is_better: bool = True
-    recipe: Recipe = DEFAULT
+    advisory: bool = False
 
     @property
     def __name__(self) -> str:
@@ -62,6 +62,7 @@ class Metric:
         batches: npt.ArrayLike | None = None,
         donors: npt.ArrayLike | None = None,
         seeds: int | None = None,
+        recipe: Recipe | None = None,
     ) -> Score:
         """Return the score of an embedding.
 
@@ -78,6 +79,8 @@ class Metric:
         seeds
             Clusterings of an embedding of one draw; None takes the embedding's own number. Several draws are
             clustered once each.
+        recipe
+            Choices that shape the value; None takes the embedding's own.
 
         Raises
         ------
@@ -98,7 +101,8 @@ class Metric:
         if seeds < 1:
             msg = f"seeds must be at least 1, not {seeds}"
             raise ValueError(msg)
-        columns = self.columns(given, cells, self.recipe, seeds)
+        recipe = given.recipe if recipe is None else recipe
+        columns = self.columns(given, cells, recipe, seeds)
         return Score.of_draws(
             self.name,
             columns[:, 0].tolist(),
@@ -106,6 +110,6 @@ class Metric:
             units=cells.names,
             unit=cells.unit,
             cells=cells.digest,
-            recipe=str(self.recipe),
+            recipe=str(recipe),
             higher_is_better=self.higher_is_better,
         )

@@ -19,8 +19,8 @@ import numpy as np
 from zsgate.embedding import Embedding
 from zsgate.metrics.agreement import ari_columns, contingency, nmi_columns
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.recipe import Recipe
 from zsgate.metrics.silhouette import Pass, distance_pass
+from zsgate.recipe import Recipe
 
 T = TypeVar("T")
 Part = dict[str, list[list[float]]]

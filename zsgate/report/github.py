@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from zsgate.report.matrix import Cell, matrices
-from zsgate.report.record import Record, complete
+from zsgate.report.record import Record, complete, missed
 from zsgate.report.sentence import headline
 from zsgate.report.words import MARKS, interval, number, one_line, signed, units
 
@@ -48,9 +48,9 @@ def summary(record: Mapping[str, Any]) -> str:
     ):
         if rows:
             lines += [f"### {title}", "", *(f"- {row}" for row in rows), ""]
-    missed = sorted((v for v in whole["verdicts"] if not v["passed"]), key=_badness)
-    if missed:
-        lines += ["### Tests that did not pass, from the worst on", "", *_table(missed), ""]
+    worst = sorted(missed(whole["verdicts"]), key=_badness)
+    if worst:
+        lines += ["### Tests that did not pass, from the worst on", "", *_table(worst), ""]
     lines += _grids(whole)
     if whole["not_tested"]:
         rows = [_md(f"{n['what']} on {n['dataset'] or 'every dataset'}: {n['reason']}") for n in whole["not_tested"]]
@@ -85,22 +85,22 @@ def _annotation(record: Record, dataset: str | None) -> tuple[tuple[float, ...],
 
     wrong = [control for control in here(record["controls"]) if not control["passed"]]
     failures, verdicts = here(record["failures"]), here(record["verdicts"])
-    missed = sorted((v for v in verdicts if not v["passed"]), key=_badness)
+    lost = sorted(missed(verdicts), key=_badness)
     said = [_control(control) for control in wrong]
     said += [f"{failure['nodeid'] or failure['what']}: {failure['message']}" for failure in failures]
-    said += [verdict["sentence"] or verdict["nodeid"] for verdict in missed]
+    said += [verdict["sentence"] or verdict["nodeid"] for verdict in lost]
     if not said:
         return None
     broken = len(wrong) + len(failures)
-    lost = sum(verdict["outcome"] != "inconclusive" for verdict in missed)
-    level = "error" if broken or lost else "warning"
+    decided = sum(verdict["outcome"] != "inconclusive" for verdict in lost)
+    level = "error" if broken or decided else "warning"
     title = f"zsgate: {record['model']} on {dataset}" if dataset else f"zsgate: {record['model']}"
     more = f" (and {len(said) - 1} more in the report)" if len(said) > 1 else ""
     text = one_line(said[0])[:_LONGEST] + more
-    worst = _badness(missed[0]) if missed else (0.0, 0.0)
+    worst = _badness(lost[0]) if lost else (0.0, 0.0)
     return (
         -broken,
-        -lost,
+        -decided,
         *worst,
     ), f"::{level} title={_property(one_line(title)[:_LONGEST])}::{_message(text)}"
 

@@ -40,8 +40,12 @@ class Cell:
 
     @property
     def aside(self) -> str:
-        """``passed`` or ``not passed`` where the outcome alone would suggest the other."""
-        if self.verdict is None or self.verdict["passed"] == (self.state == "beats"):
+        """``passed`` or ``not passed`` where the outcome alone would suggest the other; ``advisory``."""
+        if self.verdict is None:
+            return ""
+        if self.verdict["advisory"]:
+            return "advisory"
+        if self.verdict["passed"] == (self.state == "beats"):
             return ""
         return "passed" if self.verdict["passed"] else "not passed"
 

@@ -38,8 +38,8 @@ _ENTRY: dict[str, Record] = {
     "verdicts": {
         "nodeid": "", "claim": "", "suite": "", "model": "", "dataset": "", "metric": "", "baseline": "",
         "ours": None, "theirs": None, "difference": None, "ci": None, "level": 0.9, "outcome": "inconclusive",
-        "passed": False, "policy": "beats", "margin": 0.0, "unit": "donor", "n_units": 0, "seeds": {},
-        "se": None, "variance": {}, "p": None, "detectable": None, "reason": "", "sentence": "",
+        "passed": False, "advisory": False, "policy": "beats", "margin": 0.0, "unit": "donor", "n_units": 0,
+        "seeds": {}, "se": None, "variance": {}, "p": None, "detectable": None, "reason": "", "sentence": "",
     },
     "controls": {
         "nodeid": "", "control": "", "dataset": "", "metric": "", "baseline": None, "expected": "", "got": "",
@@ -104,6 +104,16 @@ def _strict(value: Any, where: str) -> Any:
         return [_strict(entry, f"{where}[{position}]") for position, entry in enumerate(value)]
     msg = f"{where} is a {type(value).__name__}; a record holds builtins only"
     raise TypeError(msg)
+
+
+def deciding(verdicts: list[Record]) -> list[Record]:
+    """Return the verdicts that decide the run."""
+    return [verdict for verdict in verdicts if not verdict["advisory"]]
+
+
+def missed(verdicts: list[Record]) -> list[Record]:
+    """Return the verdicts that decide the run and did not pass."""
+    return [verdict for verdict in deciding(verdicts) if not verdict["passed"]]
 
 
 def distinct(entries: list[Record], key: str) -> list[str]:

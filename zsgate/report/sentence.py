@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zsgate.report.record import Record, complete, distinct
+from zsgate.report.record import Record, complete, deciding, distinct, missed
 from zsgate.report.words import counted, joined, one_line
 
 _CLAIMS = {
@@ -19,15 +19,19 @@ def headline(record: Mapping[str, Any]) -> str:
     """Return the one sentence why the gate passed, was lost, stayed inconclusive or broke."""
     whole = complete(record)
     model = whole["model"] or "the model"
+    whole["verdicts"] = deciding(whole["verdicts"])
     sentence = {"passed": _passed, "broke": _broke}.get(whole["gate"], _failed)(whole, model)
     return one_line(sentence)
 
 
 def tally(record: Record) -> dict[str, int]:
-    """Return how many tests passed, lost, stayed inconclusive, led without passing, or had no verdict."""
+    """Return how many tests passed, lost, stayed inconclusive, led without passing, or had no verdict.
+
+    Advisory tests are not counted.
+    """
     counts = dict.fromkeys(("passed", "lost", "inconclusive", "ahead but not passed", "error"), 0)
     words = {"loses": "lost", "inconclusive": "inconclusive"}
-    for verdict in record["verdicts"]:
+    for verdict in deciding(record["verdicts"]):
         counts["passed" if verdict["passed"] else words.get(verdict["outcome"], "ahead but not passed")] += 1
     counts["error"] = sum(failure["what"] != "control" for failure in record["failures"])
     return counts
@@ -35,7 +39,7 @@ def tally(record: Record) -> dict[str, int]:
 
 def _passed(record: Record, model: str) -> str:
     if not record["verdicts"]:
-        return f"Nothing was judged, so nothing is claimed about {model}."
+        return f"No test that decides was run, so nothing is claimed about {model}."
     verb = _CLAIMS.get(record["policy"], _CLAIMS["beats"])[0]
     n = len(record["verdicts"])
     tests = "both tests" if n == 2 else "the one test" if n == 1 else f"all {n} tests"
@@ -43,17 +47,16 @@ def _passed(record: Record, model: str) -> str:
 
 
 def _failed(record: Record, model: str) -> str:
-    not_passed = {verdict["baseline"] for verdict in record["verdicts"] if not verdict["passed"]}
-    missed = [name for name in distinct(record["verdicts"], "baseline") if name in not_passed]
+    undefeated = distinct(missed(record["verdicts"]), "baseline")
     counts = tally(record)
-    if not missed and counts["error"]:
+    if not undefeated and counts["error"]:
         return f"{model} gave no usable output in {counted(counts['error'], 'test')}: {_counts(record)}."
-    if not missed:
-        return f"Nothing was judged, so nothing is claimed about {model}."
+    if not undefeated:
+        return f"No test that decides was run, so nothing is claimed about {model}."
     if not counts["lost"] and not counts["ahead but not passed"] and not counts["error"]:
-        return f"{model} cannot be told apart from {joined(missed)}: {_counts(record)}."
+        return f"{model} cannot be told apart from {joined(undefeated)}: {_counts(record)}."
     verb = _CLAIMS.get(record["policy"], _CLAIMS["beats"])[1]
-    return f"{model} {verb} {joined(missed)}: {_counts(record)}."
+    return f"{model} {verb} {joined(undefeated)}: {_counts(record)}."
 
 
 def _broke(record: Record, model: str) -> str:

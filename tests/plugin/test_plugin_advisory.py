@@ -1,0 +1,61 @@
+"""Advisory metrics and recipes: what decides a run, and what is shown beside it."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+ADVISORY = """
+from zsgate import metrics
+
+object.__setattr__(metrics.nmi, "advisory", True)
+"""
+
+
+def test_an_advisory_verdict_is_shown_and_does_not_decide(gate, project, verdict):
+    """Noise loses by NMI; as an advisory metric that is an expected failure, in JUnit a skip, and exit 0."""
+    project.makeconftest(ADVISORY)
+    result = gate("models:bad", "-x", "-k", "hvg and nmi", "-rx", "--junitxml=out.xml")
+
+    assert result.ret == 0, result.stdout.str()
+    assert result.parseoutcomes()["xfailed"] == 1
+    assert "- advisory, does not decide the run: models:bad (nmi" in result.stdout.str()
+    (judged,) = verdict()["verdicts"]
+    assert (judged["advisory"], judged["passed"], judged["outcome"]) == (True, False, "loses")
+    assert verdict()["gate"] == "passed"
+    assert "No test that decides was run" in result.stdout.str()
+    case = next(
+        case for case in ET.parse(project.path / "out.xml").iter("testcase") if case.find("skipped") is not None
+    )
+    assert case.find("skipped").get("type") == "pytest.xfail"
+    assert "advisory" in (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_required_metric_decides(gate, project, verdict):
+    """Require promotes it, from the command line and from pyproject.toml."""
+    project.makeconftest(ADVISORY)
+    assert gate("models:bad", "--require=nmi", "-k", "hvg and nmi").ret == 1
+    project.makepyprojecttoml('[tool.zsgate]\nrequire = ["nmi"]')
+    assert gate("models:bad", "-k", "hvg and nmi").ret == 1
+    assert verdict()["verdicts"][0]["advisory"] is False
+
+
+def test_an_unknown_required_metric_is_refused(gate):
+    """With the nearest one, before anything runs."""
+    result = gate("models:bad", "--require=nmo", "--collect-only")
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*require: unknown metric 'nmo'; did you mean 'nmi'?*"])
+
+
+def test_the_recipe_is_recorded_and_an_unknown_one_refused(gate, project, verdict):
+    """Its id and hash are in verdict.json and on the page."""
+    gate("models:bad", "--recipe=kedzierska2023", "-k", "hvg and asw")
+    recipe = verdict()["recipe"]
+    page = (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
+
+    assert (recipe["id"], recipe["settings"]["cells"]) == ("kedzierska2023", 7500)
+    assert "kedzierska2023" in page
+    assert recipe["hash"] in page
+    result = gate("models:bad", "--recipe=kedzierska", "-k", "hvg and asw")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*unknown recipe 'kedzierska'; did you mean 'kedzierska2023'?*"])
