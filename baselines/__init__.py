@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 BASELINES = {
     "hvg": "zsgate.baselines.hvg:embed",
     "pca": "zsgate.baselines.pca:embed",
     "scvi": "zsgate.baselines.scvi:embed",
     "random_init": "zsgate.baselines.random_init:embed",
 }
+# the package a baseline needs beyond those of zsgate, and the extra that brings it
+NEEDS = {"scvi": ("scvi", "zsgate[scvi]")}
+
+
+def lacking(name: str) -> str:
+    """Return what a baseline needs and this environment lacks, with what to do; empty if nothing."""
+    package, extra = NEEDS.get(name, ("", ""))
+    if not package or find_spec(package) is not None:
+        return ""
+    return f"the baseline {name} needs a package that is not installed: pip install '{extra}', or -k \"not {name}\""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.embedding import checked
+
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
     from zsgate.models.adapter import TwinMaker
@@ -25,6 +27,21 @@ def embed(
         A model with ``random_init(seed)``.
     seeds
         Number of twins.
+
+    Raises
+    ------
+    ValueError
+        If a twin's rows are unusable, or the same for two seeds: one twin would pass for several, without any spread.
     """
-    draws = [candidate.random_init(seed).embed(dataset) for seed in range(seeds)]
+    draws: list[npt.NDArray[np.float32]] = []
+    for seed in range(seeds):
+        twin = candidate.random_init(seed).embed(dataset)
+        rows = checked(twin, source=f"the twin of seed {seed}", n_cells=dataset.n_cells)
+        if draws and np.array_equal(rows, draws[-1]):
+            msg = (
+                f"{candidate.info.name}: random_init({seed - 1}) and random_init({seed}) embed every cell alike; "
+                "draw the untrained weights from the seed"
+            )
+            raise ValueError(msg)
+        draws.append(rows)
     return draws, {"seeds": list(range(seeds))}

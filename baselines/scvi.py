@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.baselines import lacking
 from zsgate.baselines.normalise import highly_variable, log_normalised
 from zsgate.errors import UsageProblem
 from zsgate.execution.memory import keep_freed_blocks
@@ -54,9 +54,8 @@ def embed(dataset: Dataset, *, seeds: int, quick: bool) -> tuple[list[npt.NDArra
     UsageProblem
         If scvi-tools is not installed.
     """
-    if find_spec("scvi") is None:
-        msg = "the baseline scvi needs the package scvi-tools: pip install 'zsgate[scvi]'"
-        raise UsageProblem(msg)
+    if problem := lacking("scvi"):
+        raise UsageProblem(problem)
     counts = dataset.counts
     if quick:
         counts = counts[:, highly_variable(log_normalised(dataset))]

@@ -1,10 +1,11 @@
-"""Make full-size checkpoints with random weights in the official file formats, to run the gate end to end.
+"""Make a full-size checkpoint with random weights in the official file format, to run the gate end to end.
 
-    python -m benchmarks.checkpoints FOLDER [--official FOLDER]
+    python -m benchmarks.checkpoints {scgpt_human,geneformer_v1_10m} FOLDER [--official FOLDER]
+    pytest --model=scgpt_human --weights=FOLDER -k hvg
 
-writes FOLDER/scgpt_human (51.9 M parameters) and FOLDER/geneformer_v1_10m (10.3 M). ``--official`` names a folder with
-the published ``vocab.json`` and gene dictionaries (in ``scgpt_human/``, ``geneformer_v1/``); without it
-the vocabularies are made of the genes of the packaged pancreas dataset, filled up to the official size.
+writes the files of scgpt_human (51.9 M parameters) or geneformer_v1_10m (10.3 M) into FOLDER. ``--official`` names a
+folder with the published ``vocab.json`` and gene dictionaries (in ``scgpt_human/``, ``geneformer_v1/``); without it the
+vocabularies are made of the genes of the packaged pancreas dataset, filled up to the official size.
 These models know nothing: the gate must say that they lose.
 """
 
@@ -91,13 +92,17 @@ def _made_dictionaries(folder: Path) -> None:
         (folder / f"{kind}_gc30M.pkl").write_bytes(pickle.dumps(content))
 
 
+MAKERS = {"scgpt_human": make_scgpt, "geneformer_v1_10m": make_geneformer}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=MAKERS)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--official", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    print(make_scgpt(asked.folder / "scgpt_human", asked.official))
-    print(make_geneformer(asked.folder / "geneformer_v1_10m", asked.official))
+    print(MAKERS[asked.name](asked.folder, asked.official, asked.seed))
 
 
 if __name__ == "__main__":

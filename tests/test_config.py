@@ -105,6 +105,8 @@ def test_a_switch_is_read_from_words(tmp_path, text, value):
         ("datasets = [3]", "datasets: cannot read [3] as names"),
         ("datasets = ','", "datasets: cannot read ',' as names"),
         ("label = ''", "label is empty"),
+        ("models.scgtp_human.dtype = 'float32'", "unknown model 'scgtp_human'; did you mean 'scgpt_human'?"),
+        ("models.'my_pkg.gate:M'.dtype = 'float32'", "only packaged models have settings"),
         ("models.cellama.dtyp = 'float32'", "unknown model setting 'dtyp'; did you mean 'dtype'?"),
         ("models.cellama.weights = 3", "as tables of models"),
         ("models.cellama = 3", "as tables of models"),

@@ -32,16 +32,16 @@ ALLOWED = {
     "models": {"dataset", "download", "embedding", "errors", "execution", "names", "reconstruction", "store"},
     "reconstruction": {"dataset", "errors"},
     "testing": {"dataset", "embedding", "errors", "models", "reconstruction"},
-    "baselines": {"dataset", "errors", "execution", "models"},
+    "baselines": {"dataset", "embedding", "errors", "execution", "models"},
     "fixtures": {
         *("baselines", "config", "dataset", "download", "embedding", "errors", "execution", "metrics", "models"),
         *("names", "reading", "recipe", "score", "store", "verdict"),
     },
     "suites": {"fixtures", "metrics"},
     "plugin": set(),
-    "gate": {"clerk", "config", "errors", "execution", "fixtures", "store", "suites"},
     "cli": {"commands", "errors"},
     "commands": set(),
+    "gate": {"baselines", "clerk", "config", "errors", "execution", "fixtures", "store", "suites"},
     "clerk": {"execution", "fixtures", "report", "store"},
 }
 FOLDERS = {"baselines": ROOT / "baselines", "fixtures": ROOT / "fixtures", "suites": ROOT / "suites"}

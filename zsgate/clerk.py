@@ -58,6 +58,12 @@ class Clerk:
         self.page: Path | None = None
         self.annotations = io.StringIO()  # kept until pytest no longer captures the standard output
 
+    def pytest_report_header(self) -> list[str]:
+        """Say where the candidate's vocabulary lacks much of a dataset."""
+        if self.config.option.collectonly:
+            return []
+        return [f"zsgate: {found.remark}" for found in self.trial.coverage if found.remark]
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what a test's report carries."""
         for name, value in report.user_properties:
@@ -145,6 +151,7 @@ class Clerk:
             "failures": self.failures,
             "not_tested": trial.not_tested(),
             "datasets": [trial.facts(name) for name in trial.cards],
+            "coverage": [found.as_dict() for found in trial.coverage],
             "baselines": [
                 {"name": who, "dataset": dataset, "notes": notes}
                 for (who, dataset), notes in made.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from zsgate import suites
+from zsgate.baselines import BASELINES, lacking
 from zsgate.config import Config
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.execution.guard import Guard
@@ -146,6 +147,23 @@ class Gate:
         """Ask every suite's claim of every dataset."""
         if Path(metafunc.module.__file__ or "").parent == SUITES and "dataset" in metafunc.fixturenames:
             metafunc.parametrize("dataset", self.datasets, indirect=True, scope="session")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Refuse a run that lacks what a selected baseline needs."""
+        if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+            self._refuse_lacking(item.nodeid for item in session.items if item.getparent(Suite))
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_node_collection_finished(self, ids: Iterable[str]) -> None:
+        """Refuse it on the controller, before any worker starts a test."""
+        self._refuse_lacking(ids)
+
+    def _refuse_lacking(self, ids: Iterable[str]) -> None:
+        named = {part for nodeid in ids for part in nodeid.partition("[")[2].rstrip("]").split("-")}
+        for problem in filter(None, map(lacking, sorted(named & BASELINES.keys()))):
+            msg = f"zsgate: {problem}"
+            raise pytest.UsageError(msg)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Register the controls after everybody who selects tests, so that nobody leaves them out again."""

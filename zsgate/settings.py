@@ -69,7 +69,11 @@ def _number(kind: type[int] | type[float]) -> Callable[[Any, Path], float]:
 
 def _tables(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
     """Return tables of model settings with their paths made absolute."""
-    for table in value.values():
+    from zsgate.models import MODELS
+
+    for name, table in value.items():
+        if name not in MODELS:
+            raise UsageProblem(unknown("model", name, tuple(MODELS)) + "; only packaged models have settings")
         if strangers := set(table) - set(MODEL_SETTINGS):
             raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
     return {

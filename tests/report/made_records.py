@@ -99,6 +99,12 @@ def sample() -> dict[str, Any]:
             "n_donors": 20, "scope": "donors", "source": "PyPI package hormone2cell 0.1.2", "licence": "MIT",
             "citation": "Kanemaru et al. 2023", "notes": ["1,500 cells drawn by donor and cell type with seed 0"],
         }],
+        "coverage": [{
+            "model": "cellama", "dataset": "pancreas_quick", "gene_ids": "symbol", "n_genes": 25453,
+            "n_mapped": 24006, "n_vocabulary": 60694, "share_counts": 0.9873, "share_counts_low": 0.9612,
+            "unmapped": ["MT-RNR2", "AC007325.4", "HIST1H4C"], "shared": 2, "like_ensembl": 0, "versioned": 0,
+            "hint": "",
+        }],
         "baselines": [
             {"name": "hvg", "dataset": "pancreas_quick", "notes": {"genes": 2000, "flavour": "seurat_v3"}},
             {"name": "scvi", "dataset": "pancreas_quick", "notes": {"epochs": [120, 130, 118], "seeds": [0, 1, 2]}},
@@ -157,6 +163,7 @@ def empty() -> dict[str, Any]:
             "failures",
             "not_tested",
             "datasets",
+            "coverage",
             "baselines",
             "metrics",
             "timings",

@@ -62,7 +62,8 @@ class Adapter(Protocol):
 
     Optional: ``random_init(seed)``, without which there is no untrained twin and the report says that this claim was
     not tested; ``coverage(dataset)``, how much of the dataset's genes the model knows
-    (:class:`zsgate.models.coverage.GeneCoverage`); ``reconstruct(dataset)``, predicted expression in windows of cells
+    (:class:`zsgate.models.coverage.GeneCoverage`); ``check(dataset)``, which raises UsageProblem before anything runs
+    where ``embed`` would; ``reconstruct(dataset)``, predicted expression in windows of cells
     (:class:`zsgate.reconstruction.Reconstruction`); ``with_seed(seed)``, the same model with other draws.
     ``zsgate.testing.AdapterContract`` has ten tests that every adapter should pass.
     """

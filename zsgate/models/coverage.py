@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?$", re.IGNORECASE)
 LEAST = 0.5
-NAMED = 50
+FEW = 0.8  # below this share of the counts a person should know before they read on
+NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +37,11 @@ class GeneCoverage:
     share_counts_low
         5 % quantile of it.
     unmapped
-        Up to 50 unmapped genes, most counts first.
+        Up to 10 unmapped genes, most counts first.
     shared
         Genes of the dataset that share their token with another one.
-    versioned
-        Genes whose id carries a version suffix.
+    like_ensembl, versioned
+        Genes whose name is an Ensembl id, and those of them with a version suffix.
     hint
         What is probably wrong; empty if nothing.
     """
@@ -55,6 +56,7 @@ class GeneCoverage:
     share_counts_low: float
     unmapped: tuple[str, ...]
     shared: tuple[str, ...]
+    like_ensembl: int
     versioned: int
     hint: str = ""
 
@@ -70,6 +72,20 @@ class GeneCoverage:
         A file that lists every annotated gene has most of them outside any vocabulary and few counts there.
         """
         return max(self.share_genes, self.share_counts) >= LEAST
+
+    @property
+    def remark(self) -> str:
+        """What to say aloud of a vocabulary that lacks more than a fifth of the counts; else empty."""
+        if self.share_counts >= FEW:
+            return ""
+        return (
+            f"{self.model} knows {self.n_mapped:,} of {self.n_genes:,} genes of {self.dataset}, with "
+            f"{self.share_counts:.0%} of a cell's counts; most counts without: {', '.join(self.unmapped[:5])}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the report says, in builtins; of the genes that share a token their number."""
+        return {**asdict(self), "unmapped": list(self.unmapped), "shared": len(self.shared)}
 
 
 def gene_coverage(
@@ -100,7 +116,7 @@ def gene_coverage(
     unmapped = np.flatnonzero(~mapped)
     most = unmapped[np.argsort(-of_gene[unmapped], kind="stable")][:NAMED]
     distinct, times = np.unique(tokens[mapped], return_counts=True)
-    versioned = sum("." in name and ENSEMBL.match(name) is not None for name in names.tolist())
+    like_ensembl = [name for name in names.tolist() if ENSEMBL.match(name)]
     return GeneCoverage(
         model=model,
         dataset=dataset.name,
@@ -112,7 +128,8 @@ def gene_coverage(
         share_counts_low=float(np.quantile(share, 0.05)),
         unmapped=tuple(names[most].tolist()),
         shared=tuple(names[np.isin(tokens, distinct[times > 1]) & mapped].tolist()),
-        versioned=versioned,
+        like_ensembl=len(like_ensembl),
+        versioned=sum("." in name for name in like_ensembl),
         hint=_hint(names, mapped, gene_ids),
     )
 

@@ -137,6 +137,10 @@ class Pretrained(ABC):
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
+    def check(self, dataset: Dataset) -> None:
+        """Raise UsageProblem if ``embed`` would refuse ``dataset``; runs nothing of the network."""
+        self._tokeniser(dataset)
+
     def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
         """Return the cell embeddings, float32 (n_cells, d), in the dataset's order.
 

@@ -49,6 +49,9 @@ def _template() -> jinja2.Template:
         words.counted,
         words.units,
         words.seconds,
+        words.whole,
+        words.percent,
+        words.portion,
     )
     environment.filters.update({function.__name__: function for function in filters})
     environment.filters.update(listed=_listed, capped=_capped, steps=example.steps)
@@ -74,6 +77,7 @@ def _sections(record: Record) -> list[dict[str, Any]]:
             {
                 "name": dataset,
                 "card": cards.get(dataset),
+                "coverage": [found for found in record["coverage"] if found["dataset"] == dataset],
                 "level": here[0]["level"],
                 "margins": sorted({v["margin"] for v in here if v["margin"]}),
                 "panels": forest.panels(here),

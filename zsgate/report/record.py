@@ -22,6 +22,7 @@ _LISTS = (
     "failures",
     "not_tested",
     "datasets",
+    "coverage",
     "baselines",
     "metrics",
     "timings",
@@ -52,6 +53,11 @@ _ENTRY: dict[str, Record] = {
     "datasets": {
         "name": "", "n_cells": None, "n_genes": None, "n_cell_types": None, "n_batches": None,
         "n_donors": None, "scope": "donors", "source": "", "licence": "", "citation": "", "notes": [],
+    },
+    "coverage": {
+        "model": "", "dataset": "", "gene_ids": "symbol", "n_genes": None, "n_mapped": None, "n_vocabulary": None,
+        "share_counts": None, "share_counts_low": None, "unmapped": [], "shared": None, "like_ensembl": None,
+        "versioned": None, "hint": "",
     },
     "baselines": {"name": "", "dataset": None, "notes": {}},
     "metrics": {"name": "", "card": ""},

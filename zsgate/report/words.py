@@ -55,6 +55,21 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def whole(n: int | None) -> str:
+    """Return a count, thousands set apart by a comma."""
+    return NOTHING if n is None else f"{n:,}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 1 in per cent."""
+    return NOTHING if share is None else f"{100 * share:.1f} %"
+
+
+def portion(part: int | None, n: int | None) -> str:
+    """Return ``8,000 of 10,000 (80.0 %)``."""
+    return NOTHING if part is None or not n else f"{part:,} of {n:,} ({percent(part / n)})"
+
+
 def one_line(text: str) -> str:
     """Return ``text`` on one line."""
     return " ".join(text.split())

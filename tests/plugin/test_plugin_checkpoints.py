@@ -1,0 +1,133 @@
+"""scGPT and Geneformer at their published sizes run the whole gate; with random weights they lose."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.checkpoints import MAKERS
+from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate.fixtures.catalogue import drawn, load
+
+ISLETS = ("--datasets=islets.h5ad", "--label=cell_type", "--batch=study", "--donor=donor", "--seeds=2")
+
+
+def written(path, genes_of):
+    """Write 150 real cells of 19 donors as a user's file, with the genes that ``genes_of(all cells)`` chooses."""
+    whole = load("pancreas_hormone2cell")
+    cells, genes = whole.subset(drawn(whole, 150)), genes_of(whole)
+    obs = pd.DataFrame(
+        {"cell_type": cells.cell_types, "study": cells.batches, "donor": cells.donors},
+        index=cells.cell_ids.astype(object),
+    ).astype("category")
+    var = pd.DataFrame({"symbol": cells.symbols[genes].astype(object)}, index=cells.ensembl[genes].astype(object))
+    anndata.AnnData(cells.counts[:, genes].copy(), obs=obs, var=var).write_h5ad(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def islets(tmp_path_factory):
+    """Return the file with the 2,000 most variable genes only, 93 of them in a cell: soon embedded."""
+    path = tmp_path_factory.mktemp("islets") / "islets.h5ad"
+    return written(path, lambda whole: highly_variable(log_normalised(whole)))
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    """Write a full-size checkpoint when it is first asked for."""
+    place = tmp_path_factory.mktemp("weights")
+
+    def folder(name):
+        path = place / name
+        return path if path.exists() else MAKERS[name](path, None)
+
+    return folder
+
+
+def judged(result, record):
+    """Assert that the gate worked, that nothing was beaten, and return the outcomes against hvg by metric."""
+    assert result.ret == 1, result.stdout.str()
+    assert record["failures"] == []
+    assert record["controls"]
+    assert all(control["passed"] for control in record["controls"])
+    assert not [v["nodeid"] for v in record["verdicts"] if v["outcome"] == "beats"]
+    (coverage,) = record["coverage"]
+    assert coverage["model"] == record["model"]
+    assert coverage["share_counts"] > 0.9
+    return {v["metric"]: v["outcome"] for v in record["verdicts"] if v["baseline"] == "hvg"}
+
+
+@pytest.mark.parametrize("name", ["scgpt_human", "geneformer_v1_10m"])
+def test_an_untrained_checkpoint_beats_nothing(gate, project, verdict, islets, folders, name):
+    """Tokens, forward pass, twins, controls, verdicts and page on 150 cells: exit 1, and its twins are its equals."""
+    (project.path / "islets.h5ad").symlink_to(islets)
+    chosen = ("--offline", "-k", "(hvg or random_init) and nmi")
+    result = gate(name, f"--weights={folders(name)}", *chosen, columns=ISLETS)
+
+    outcomes = judged(result, verdict())
+    assert [v["outcome"] for v in verdict()["verdicts"] if v["baseline"] == "random_init"] == ["inconclusive"]
+    if name == "geneformer_v1_10m":
+        assert outcomes == {"nmi": "loses"}
+        assert verdict()["gate"] == "lost"
+
+
+@pytest.mark.slow
+def test_an_untrained_scgpt_loses(gate, project, verdict, folders):
+    """With all genes, up to 1,199 a cell, random weights lose clearly to hvg."""
+    written(project.path / "islets.h5ad", lambda whole: np.arange(len(whole.symbols)))
+    result = gate("scgpt_human", f"--weights={folders('scgpt_human')}", "-k", "hvg", columns=ISLETS)
+
+    outcomes = judged(result, verdict())
+    assert (outcomes["nmi"], outcomes["ari"], outcomes["avg_bio"]) == ("loses",) * 3
+
+
+@pytest.mark.slow
+def test_an_untrained_geneformer_loses_on_the_quick_tier(gate, project, verdict, folders, monkeypatch):
+    """All 1,500 cells of pancreas_quick, up to 2,048 genes a cell."""
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    name, data = "geneformer_v1_10m", ("--datasets=pancreas_quick",)
+    result = gate(name, f"--weights={folders(name)}", "-k", "hvg and not batch", columns=data)
+
+    outcomes = judged(result, verdict())
+    assert (outcomes["nmi"], outcomes["ari"], outcomes["avg_bio"]) == ("loses",) * 3
+
+
+def test_genes_of_another_organism_are_refused(gate, project, islets, folders):
+    """A vocabulary that knows too few genes is said before anything runs, with what is probably wrong."""
+    adata = anndata.read_h5ad(islets)
+    adata.var = pd.DataFrame(index=[f"Abc{place}x" for place in range(adata.n_vars)])
+    adata.write_h5ad(project.path / "islets.h5ad")
+    result = gate("geneformer_v1_10m", f"--weights={folders('geneformer_v1_10m')}", columns=ISLETS)
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*geneformer_v1_10m on 'islets': only 0 of * genes*look like mouse genes*"])
+    assert not (project.path / "zsgate-report").exists()
+
+
+def test_absent_weights_are_refused(gate, project, islets):
+    """Without a network each missing file is named, before anything runs."""
+    (project.path / "islets.h5ad").symlink_to(islets)
+    result = gate("scgpt_human", "--offline", columns=ISLETS)
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*scgpt_human: 3 file(s) are not in *", "*best_model.pt from https://*"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_baseline_without_its_package_is_refused(gate, project, workers):
+    """Scvi-tools are asked for before any test runs, where a selected test needs them."""
+    project.makeconftest("import sys\n\nsys.modules['scvi'] = None\n")
+    result = gate("models:good", "-k", "(scvi or hvg) and asw", *workers)
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*the baseline scvi needs *pip install 'zsgate[[]scvi[]]', or -k \"not scvi\"*"])
+    assert not (project.path / "zsgate-report").exists()
+
+
+def test_a_baseline_that_is_not_selected_needs_nothing(gate, project):
+    """Without scvi-tools everything else can be judged."""
+    project.makeconftest("import sys\n\nsys.modules['scvi'] = None\n")
+
+    assert gate("models:good", "-k", "hvg and asw and not scvi").ret == 0
