@@ -62,6 +62,46 @@ def test_seeds_add_the_variance_of_both_means():
     assert (verdict.seeds_ours, verdict.seeds_theirs) == (3, 1)
 
 
+HALVES = ((0.60, 0.40), (0.50, 0.52), (0.45, 0.55), (0.50, 0.50))
+FLAT = ((0.40, 0.40),) * 4
+
+
+@pytest.mark.parametrize("part", ["unit_halves", "cell_halves"])
+def test_halves_widen_what_the_jackknife_does_not_see(part):
+    """The mean over splits of (d1 - d2)**2 / 4, by hand (.04 + .0004 + .01 + 0) / 16; the largest part counts."""
+    ours, theirs = replace(OURS, **{part: HALVES}), replace(THEIRS, **{part: FLAT})
+    verdict = judge(ours, theirs)
+    found = {"unit_halves": verdict.variance.halves, "cell_halves": verdict.variance.cells}
+    assert found.pop(part) == pytest.approx(0.0504 / 16, rel=1e-12)
+    assert list(found.values()) == [None]
+    assert verdict.variance.total == pytest.approx(max(0.0504 / 16, 7 / 8 * 0.0036), rel=1e-12)
+    quiet = judge(replace(OURS, **{part: FLAT}), theirs)
+    assert quiet.interval == judge(OURS, THEIRS).interval
+
+
+def test_halves_are_paired_split_by_split():
+    """What moves both sides alike moves no difference; a split with an undefined half is left out."""
+    same = judge(replace(OURS, unit_halves=HALVES), replace(THEIRS, unit_halves=HALVES))
+    assert same.variance.halves == 0
+    holes = ((math.nan, 0.4), *HALVES[1:])
+    verdict = judge(replace(OURS, unit_halves=holes), replace(THEIRS, unit_halves=FLAT))
+    assert verdict.variance.halves == pytest.approx((0.0004 + 0.01) / 12, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [("unit_halves", "any random half of the donors"), ("cell_halves", "any random half of the cells")],
+)
+def test_no_half_that_can_be_scored_is_inconclusive(part, said):
+    """If no split can be scored the instability is unknown, so nothing is claimed."""
+    nothing = ((math.nan, 0.4),) * 4
+    verdict = judge(replace(OURS, **{part: nothing}), replace(THEIRS, **{part: FLAT}))
+    assert (verdict.outcome, verdict.interval) == ("inconclusive", None)
+    assert said in verdict.sentence
+    with pytest.raises(ValueError, match="scores of different"):
+        judge(replace(OURS, **{part: nothing}), THEIRS)
+
+
 @pytest.mark.parametrize(
     ("value", "outcome", "p"), [(0.1, "beats", 0.0), (0.0, "inconclusive", 1.0), (-0.1, "loses", 1.0)]
 )
@@ -250,6 +290,30 @@ def test_a_verdict_travels_as_json(ours):
         if fields["ci"] is None
         else fields["se"] ** 2 == pytest.approx(fields["variance"]["jackknife"] + fields["variance"]["seeds"])
     )
+
+
+def test_unstable_clusters_are_seen_in_halves():
+    """2,000 equal pairs whose value jumps with every new sample by more than the donors differ (sd .030, .022).
+
+    Leave-outs that keep the partition do not see it and pass twice as many as they should; with four splits, in
+    whose halves a jump has twice the variance, at most 7 % pass.
+    """
+    generator = np.random.default_rng(11)
+    zero = replace(score(0.0, [0.0] * 20, units=tuple(map(str, range(20)))), unit_halves=((0.0, 0.0),) * 4)
+    passed, without = 0, 0
+    for _ in range(2000):
+        effects = generator.normal(0, 0.1, 20)
+        jump, jumps = generator.normal(0, 0.03), generator.normal(0, 0.03 * math.sqrt(2), (4, 2))
+        left_out = (effects.sum() - effects) / 19 + jump
+        halves = []
+        for pair in jumps:
+            order = generator.permutation(20)
+            halves.append((effects[order[:10]].mean() + pair[0], effects[order[10:]].mean() + pair[1]))
+        ours = score(effects.mean() + jump, left_out.tolist(), units=zero.units)
+        passed += judge(replace(ours, unit_halves=tuple(halves)), zero).passed
+        without += judge(ours, replace(zero, unit_halves=())).passed
+    assert passed / 2000 <= 0.07
+    assert without / 2000 > 0.1
 
 
 @pytest.mark.parametrize("n_donors", [6, 20])

@@ -22,10 +22,6 @@ from zsgate.fixtures.trial import LIBRARIES, Trial
 from zsgate.store import versions
 
 BROKE = 3
-CLUSTERING_CAVEAT = (
-    "Intervals of clustering metrics (nmi, ari, avg_bio) hold the donors' and the seeds' part only. They take the "
-    "partitions as fixed and are too narrow until the clustering's own instability is added."
-)
 QUICK_CAVEAT = (
     "The quick tier trains scVI on 2,000 genes over 3 seeds until its validation ELBO levels off (100 epochs or more), "
     "and its own dataset has 1,500 cells. It shows that a gate works; it does not clear a release."
@@ -173,10 +169,7 @@ class Clerk:
         return "inconclusive" if failed else "passed"
 
     def _caveats(self) -> list[str]:
-        from zsgate.metrics import METRICS
-
-        clustered = any(METRICS[verdict["metric"]].clusters for verdict in self.verdicts.values())
-        return [CLUSTERING_CAVEAT] * clustered + [QUICK_CAVEAT] * (self.trial.config.tier == "quick")
+        return [QUICK_CAVEAT] * (self.trial.config.tier == "quick")
 
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
         words = {

@@ -1,9 +1,14 @@
-"""Inference: how sure a paired difference is, from its leave-one-out values and its spread over seeds.
+"""Inference: how sure a paired difference is, from leave-one-out values, random halves and the spread over seeds.
 
 With d the difference and d(-g) the same without unit g of G, the jackknife variance
-V_J = (G-1)/G * sum((d(-g) - mean d(-g))**2) (Efron and Stein 1981) is that of a new sample of units; seeds add
-V_S = s**2/S of each side that draws. The interval is d +- t(0.95, G-1) * sqrt(V_J + V_S), two-sided 90 %, so that a
-lower end above 0 is a one-sided test at 5 %.
+V_J = (G-1)/G * sum((d(-g) - mean d(-g))**2) (Efron and Stein 1981) is that of a new sample of units. It takes
+partitions as fixed. A clustering metric adds V_H, the mean of (d_half1 - d_half2)**2 / 4 over random splits of the
+units in complementary halves, each half clustered anew, and V_C, the same over splits of the cells: a half has twice
+the variance of the whole and the two are independent. (A bootstrap over cells would need no new mechanism, but it puts
+copies of a cell at distance 0 among its own neighbours, and the graph of a sample with copies is no sample's graph.)
+The three estimate variances that hold each other in part, so the largest counts. Seeds add V_S = s**2/S of each side
+that draws. The interval is d +- t(0.95, G-1) * sqrt(max(V_J, V_C, V_H) + V_S), two-sided 90 %, so that a lower end
+above 0 is a one-sided test at 5 %.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import numpy.typing as npt
 
 LEVEL = 0.9
 POWER = 0.8
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +34,21 @@ class Variance:
         Leave-one-unit-out variance of the paired difference.
     seeds
         Variance of the two means over seeds.
+    halves
+        Variance by random halves of the units; None where nothing is computed anew in halves.
+    cells
+        Variance by random halves of the cells; None likewise.
     """
 
     jackknife: float
     seeds: float
+    halves: float | None = None
+    cells: float | None = None
 
     @property
     def total(self) -> float:
         """Variance of the difference."""
-        return self.jackknife + self.seeds
+        return max(self.jackknife, self.halves or 0.0, self.cells or 0.0) + self.seeds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,31 +73,44 @@ class Inference:
     detectable: float | None = None
 
 
-def infer(difference: float, leave_outs: npt.NDArray[np.float64], *, seeds: float, margin: float) -> Inference:
-    """Return what the leave-outs say of a difference.
+def jackknife_variance(leave_outs: Floats) -> float:
+    """Return V_J of the differences without each unit, shape (n_units,), finite, at least two."""
+    n = len(leave_outs)
+    return float((n - 1) / n * np.sum((leave_outs - leave_outs.mean()) ** 2))
+
+
+def split_variance(halves: Floats) -> float | None:
+    """Return the mean of (d_half1 - d_half2)**2 / 4 over splits, shape (n_splits, 2).
+
+    A split with a NaN is left out; None if none is left.
+    """
+    spread = (halves[:, 0] - halves[:, 1]) ** 2 / 4
+    known = spread[np.isfinite(spread)]
+    return float(known.mean()) if len(known) else None
+
+
+def infer(difference: float, variance: Variance, *, n_units: int, margin: float) -> Inference:
+    """Return what the variance says of a difference.
 
     Parameters
     ----------
     difference
         With every unit.
-    leave_outs
-        Without each unit, finite, shape (n_units,); at least two.
-    seeds
-        Variance that the seeds of both sides add.
+    variance
+        Its parts.
+    n_units
+        Number of units; t has one degree of freedom less.
     margin
         Difference that counts as better.
     """
     from scipy.special import stdtr, stdtrit
 
-    n = len(leave_outs)
-    jackknife = float((n - 1) / n * np.sum((leave_outs - leave_outs.mean()) ** 2))
-    variance = Variance(jackknife=jackknife, seeds=seeds)
     se = math.sqrt(variance.total)
-    quantile = float(stdtrit(n - 1, (1 + LEVEL) / 2))
+    quantile = float(stdtrit(n_units - 1, (1 + LEVEL) / 2))
     excess = difference - margin
     return Inference(
         variance=variance,
         interval=(difference - quantile * se, difference + quantile * se),
-        p=float(stdtr(n - 1, -excess / se)) if se > 0 else float(excess <= 0),
-        detectable=(quantile + float(stdtrit(n - 1, POWER))) * se,
+        p=float(stdtr(n_units - 1, -excess / se)) if se > 0 else float(excess <= 0),
+        detectable=(quantile + float(stdtrit(n_units - 1, POWER))) * se,
     )

@@ -1,4 +1,4 @@
-"""Score: a value with what it would have been without each donor, and its spread over seeds."""
+"""Score: a value with what it would have been without each donor, in random halves, and its spread over seeds."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ class Score:
         Identity of the settings (clusterer, resolutions, neighbours) that shaped the value.
     higher_is_better
         Orientation of the metric.
+    unit_halves
+        The value in the two halves of random splits of the units, everything computed anew in each half; NaN
+        where a half cannot be scored. Empty for a metric whose leave-outs hold all of its uncertainty.
+    cell_halves
+        The same for splits of the cells; empty also where the units are groups of cells.
     """
 
     metric: str
@@ -46,6 +51,8 @@ class Score:
     cells: str = ""
     recipe: str = ""
     higher_is_better: bool = True
+    unit_halves: tuple[tuple[float, float], ...] = ()
+    cell_halves: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def of_draws(cls, metric: str, draws: Sequence[float], leave_outs: Sequence[np.ndarray], **rest: Any) -> Self:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from zsgate.dataset import MIN_DONORS
-from zsgate.inference import LEVEL, Inference, Variance, infer
+from zsgate.inference import LEVEL, Inference, Variance, infer, jackknife_variance, split_variance
 from zsgate.score import Score
 
 Outcome = Literal["beats", "loses", "inconclusive"]
@@ -118,6 +118,7 @@ class Verdict:
         interval = fields.pop("interval")
         fields["ci"] = None if interval is None else list(interval)
         fields["seeds"] = {"ours": fields.pop("seeds_ours"), "theirs": fields.pop("seeds_theirs")}
+        fields["variance"] = fields["variance"] or {}
         fields["se"] = math.sqrt(self.variance.total) if self.variance else None
         return {"sentence": self.sentence} | fields
 
@@ -158,9 +159,14 @@ def judge(
     sign = 1.0 if ours.higher_is_better else -1.0
     difference = sign * (ours.value - theirs.value)
     leave_outs = sign * (np.array(ours.leave_outs) - np.array(theirs.leave_outs))
-    undecided = _undecidable(ours, difference, leave_outs)
-    seeds = ours.seed_variance + theirs.seed_variance
-    found = Inference() if undecided else infer(difference, leave_outs, seeds=seeds, margin=margin)
+    halves, cells = (_spread(ours, theirs, what) for what in ("unit_halves", "cell_halves"))
+    undecided = _undecidable(ours, difference, leave_outs) or _unsplittable(ours, halves, cells)
+    if undecided:
+        found = Inference()
+    else:
+        seeds = ours.seed_variance + theirs.seed_variance
+        variance = Variance(jackknife=jackknife_variance(leave_outs), halves=halves, cells=cells, seeds=seeds)
+        found = infer(difference, variance, n_units=len(leave_outs), margin=margin)
     outcome = _outcome(found.interval, margin)
     return Verdict(
         metric=ours.metric,
@@ -191,6 +197,24 @@ def _refuse_strangers(ours: Score, theirs: Score) -> None:
         if getattr(ours, what) != getattr(theirs, what):
             msg = f"scores of different {what} cannot be compared: {getattr(ours, what)} and {getattr(theirs, what)}"
             raise ValueError(msg)
+    for what in ("unit_halves", "cell_halves"):
+        if len(getattr(ours, what)) != len(getattr(theirs, what)):
+            msg = f"scores of different {what.replace('_', ' ')} cannot be compared"
+            raise ValueError(msg)
+
+
+def _spread(ours: Score, theirs: Score, what: str) -> float | None:
+    """Return the variance that the halves of both sides, paired split by split, tell; None without any."""
+    first, second = (np.array(getattr(score, what), dtype=np.float64).reshape(-1, 2) for score in (ours, theirs))
+    return split_variance(first - second)
+
+
+def _unsplittable(score: Score, halves: float | None, cells: float | None) -> str:
+    """Return why random halves tell nothing although the metric needs them, or an empty string."""
+    for what, given, found in ((score.unit, score.unit_halves, halves), ("cell", score.cell_halves, cells)):
+        if given and found is None:
+            return f"{score.metric} cannot be computed in any random half of the {what.removesuffix('s')}s"
+    return ""
 
 
 def _undecidable(score: Score, difference: float, leave_outs: np.ndarray) -> str:

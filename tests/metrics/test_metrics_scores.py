@@ -48,7 +48,10 @@ def test_a_score_says_what_it_is(metric, pancreas, request):
 
 @pytest.mark.parametrize("metric", ALL)
 def test_arrays_score_as_a_dataset_does(metric, pancreas):
-    """Labels, batches and donors as arrays, lists or categories give the dataset's values."""
+    """Labels, batches and donors as arrays, lists or categories give the dataset's values.
+
+    Not its halves: only a dataset names its cells, and the names decide who is in which half.
+    """
     import pandas as pd
 
     known = metric(pancreas.embedding, pancreas.dataset, seeds=1)
@@ -59,7 +62,9 @@ def test_arrays_score_as_a_dataset_does(metric, pancreas):
         donors=pd.Series(pancreas.donors),
         seeds=1,
     )
-    assert replace(given_apart, cells=known.cells) == known
+    assert len(given_apart.unit_halves) == len(known.unit_halves) == (4 if metric.clusters else 0)
+    halves = {"unit_halves": known.unit_halves, "cell_halves": known.cell_halves}
+    assert replace(given_apart, cells=known.cells, **halves) == known
 
 
 def test_without_donors_there_are_no_leave_outs(pancreas):
@@ -162,14 +167,14 @@ def test_a_dataset_brings_its_own_batches(pancreas):
 
 
 def test_one_distance_pass_serves_every_metric(pancreas, nothing_recent, monkeypatch):
-    """All five metrics of an embedding measure its distances once and cluster it once."""
+    """All five metrics of an embedding measure its distances once, cluster it once, and each half once."""
     passes, sweeps = [], []
     measure, sweep = parts.distance_pass, parts._best_tables
     monkeypatch.setattr(parts, "distance_pass", lambda *args: passes.append(1) or measure(*args))
     monkeypatch.setattr(parts, "_best_tables", lambda *args: sweeps.append(1) or sweep(*args))
     for metric in ALL:
         metric(pancreas.embedding, pancreas.dataset, seeds=1)
-    assert (len(passes), len(sweeps)) == (1, 1)
+    assert (len(passes), len(sweeps)) == (1 + 2 * 4 * 2, 1)
 
 
 def test_the_store_serves_scores_to_another_process(pancreas, nothing_recent, monkeypatch, tmp_path):
@@ -180,11 +185,11 @@ def test_the_store_serves_scores_to_another_process(pancreas, nothing_recent, mo
     monkeypatch.setattr(parts, "distance_pass", None)  # calling it would fail
     assert [metric(embedding, pancreas.dataset, seeds=1) for metric in ALL] == first
     changed = replace(Embedding.of(pancreas.embedding * 2), store=Store(tmp_path))
-    coarse = replace(asw, recipe=Recipe("coarse", n_neighbors=5))
+    coarse = replace(embedding, recipe=Recipe("coarse", n_neighbors=5))
     nothing_recent()
-    for metric, given_embedding in ((asw, changed), (coarse, embedding)):
+    for given_embedding in (changed, coarse):
         with pytest.raises(TypeError):
-            metric(given_embedding, pancreas.dataset)
+            asw(given_embedding, pancreas.dataset)
     monkeypatch.setattr(parts, "code_digest", lambda: "edited")
     with pytest.raises(TypeError):
         asw(embedding, pancreas.dataset)

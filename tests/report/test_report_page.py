@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from made_records import broken, large, sample, verdict
 from parsed import Page
 
+from zsgate.report import example
 from zsgate.report.html import render
 
 EVIL = [
@@ -82,9 +83,21 @@ def test_cells_as_units_are_hollow() -> None:
 def test_example_uses_real_numbers(record: dict[str, Any]) -> None:
     """'How to read this' explains a verdict of this run with its own numbers; t is that of 19 degrees."""
     text = Page(render(record)).text
-    assert "The steps of one verdict of this run, asw against scvi on pancreas_quick" in text
-    assert "cellama scores 0.512 and scvi 0.571 by asw" in text
-    assert "19 degrees of freedom, 1.729, the 90 % interval is −0.059 ± 0.019, from −0.078 to −0.040" in text
+    assert "The steps of one verdict of this run, nmi against scvi on pancreas_quick" in text
+    assert "cellama scores 0.701 and scvi 0.743 by nmi" in text
+    assert "donors 0.019, halves of them 0.024, halves of the cells 0.007 (the largest, 0.024, counts)" in text
+    assert "19 degrees of freedom, 1.729, the 90 % interval is −0.042 ± 0.041, from −0.083 to −0.001" in text
+
+
+def test_example_names_every_part_of_the_error() -> None:
+    """Of a clustering metric: donors, halves, cells and seeds as square roots, and which of them counts."""
+    made = verdict("d", "scvi", "nmi", variance={"jackknife": 1e-4, "halves": 4e-4, "cells": 2.5e-5, "seeds": 9e-6})
+    steps = dict(example.steps(made))
+    assert steps["Interval"].startswith(
+        "As square roots: donors 0.010, halves of them 0.020, halves of the cells 0.005 (the largest, 0.020, counts), "
+        "seeds 0.003 → standard error"
+    )
+    assert "four random pairs of halves of the donors and of the cells" in steps["Clusters"]
 
 
 def test_margin_is_drawn() -> None:

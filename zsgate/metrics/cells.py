@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from zsgate.dataset import Dataset
 
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
+SPLITS = 4  # random splits in halves
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Cells:
         Whether batches are known.
     digest
         SHA-256 of the cells as far as metrics depend on them.
+    ranks
+        Rank of each cell's name among all, shape (n_cells,); its position where names are unknown.
     """
 
     labels: Codes
@@ -40,6 +43,7 @@ class Cells:
     unit: str
     has_batches: bool
     digest: str
+    ranks: Codes
 
     @classmethod
     def of(
@@ -61,7 +65,8 @@ class Cells:
                 msg = "batches and donors come from the dataset; pass them with an array of labels only"
                 raise ValueError(msg)
             units, unit = labels.units
-            return cls._coded(labels.cell_types, labels.batches, units, unit, labels.cells_digest)
+            ranks = np.argsort(np.argsort(labels.cell_ids))
+            return cls._coded(labels.cell_types, labels.batches, units, unit, labels.cells_digest, ranks)
         return cls._coded(labels, batches, donors, "donor", "")
 
     @classmethod
@@ -72,6 +77,7 @@ class Cells:
         units: npt.ArrayLike | None,
         unit: str,
         digest: str,
+        ranks: Codes | None = None,
     ) -> Cells:
         types, types_of = _codes("labels", labels)
         n_cells = len(types_of)
@@ -89,7 +95,8 @@ class Cells:
             for known, codes in ((types, types_of), (lots, lots_of), (names, units_of)):
                 sha.update("\0".join(known).encode() + b"\1" + codes.tobytes())
             digest = sha.hexdigest()
-        return cls(types_of, lots_of, units_of, names, unit, batches is not None, digest)
+        ranks = np.arange(n_cells) if ranks is None else ranks
+        return cls(types_of, lots_of, units_of, names, unit, batches is not None, digest, ranks)
 
     @property
     def n_cells(self) -> int:
@@ -107,6 +114,34 @@ class Cells:
             return np.ones((1, 1))
         n_units = len(self.names)
         return np.hstack([np.ones((n_units, 1)), 1 - np.eye(n_units)])
+
+    def halves(self, of: str) -> list[tuple[Codes, Codes]]:
+        """Return random splits in complementary halves, the positions of the cells of either.
+
+        The same cells are always split alike, whatever their order and whatever the units are called, so that
+        two embeddings are compared in the same halves.
+
+        Parameters
+        ----------
+        of
+            What is dealt out: ``"units"`` or ``"cells"``.
+        """
+        first = np.full(len(self.names), self.n_cells)
+        np.minimum.at(first, self.units, self.ranks)
+        place = np.argsort(np.argsort(first))[self.units] if of == "units" else self.ranks
+        n_dealt = int(place.max()) + 1
+        splits = []
+        for split in range(SPLITS):
+            dealt = np.random.default_rng([split, self.n_cells, n_dealt]).permutation(n_dealt)
+            left = dealt[place] < n_dealt // 2
+            splits.append((np.flatnonzero(left), np.flatnonzero(~left)))
+        return splits
+
+    def take(self, rows: Codes) -> Cells:
+        """Return the cells at the positions ``rows`` with labels and batches only, to be scored by themselves."""
+        none = np.zeros(len(rows), dtype=np.intp)
+        labels, batches, ranks = (codes[rows] for codes in (self.labels, self.batches, self.ranks))
+        return replace(self, labels=labels, batches=batches, units=none, names=(), digest="", ranks=ranks)
 
 
 def _codes(what: str, values: npt.ArrayLike, n_cells: int | None = None) -> tuple[tuple[str, ...], Codes]:

@@ -15,6 +15,7 @@ from zsgate.recipe import Recipe
 from zsgate.score import Score
 
 Columns = Callable[[Embedding, Cells, Recipe, int], Floats]
+Halves = Callable[[Embedding, Cells, Recipe, str], Floats]
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class Metric:
         Gives the value of each draw (rows) with everybody and without each unit (columns).
     uses_batches
         Whether batches are needed.
-    clusters
-        Whether cells are clustered, so that seeds matter.
+    halves
+        Of a metric that clusters: gives the value in either half of each random split of ``"units"`` or
+        ``"cells"``, shape (n_splits, 2). Leave-outs keep the partition, so without halves its intervals are
+        too narrow.
     higher_is_better
         Orientation.
     advisory
@@ -43,13 +46,18 @@ class Metric:
     card: str
     columns: Columns
     uses_batches: bool = False
-    clusters: bool = False
+    halves: Halves | None = None
     higher_is_better: bool = True
     advisory: bool = False
 
     @property
     def __name__(self) -> str:
         return self.name
+
+    @property
+    def clusters(self) -> bool:
+        """Whether cells are clustered, so that seeds matter."""
+        return self.halves is not None
 
     def __repr__(self) -> str:
         return f"<metric {self.name}>"
@@ -112,4 +120,11 @@ class Metric:
             cells=cells.digest,
             recipe=str(recipe),
             higher_is_better=self.higher_is_better,
+            unit_halves=self._halves(given, cells, recipe, "units"),
+            cell_halves=() if cells.unit == "cells" else self._halves(given, cells, recipe, "cells"),
         )
+
+    def _halves(self, embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> tuple[tuple[float, float], ...]:
+        if self.halves is None or len(cells.names) < 2:  # nothing is said without units
+            return ()
+        return tuple((float(a), float(b)) for a, b in self.halves(embedding, cells, recipe, of))

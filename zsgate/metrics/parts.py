@@ -6,19 +6,22 @@ A part is builtins: for each draw a list with the value of everybody and then wi
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from zsgate.embedding import Embedding
 from zsgate.metrics.agreement import ari_columns, contingency, nmi_columns
-from zsgate.metrics.cells import Cells
+from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.clustering import NeighbourGraph
 from zsgate.metrics.silhouette import Pass, distance_pass
 from zsgate.recipe import Recipe
 
@@ -92,27 +95,63 @@ def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -
     return _kept("agreements", embedding, cells, recipe, {"seeds": seeds}, compute)
 
 
+def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
+    """Return ``asw``, ``nmi`` and ``ari`` in the two halves of each random split, as on the cells of a half alone.
+
+    Split s takes draw s (modulo their number) and clusters once, with seed s.
+
+    Parameters
+    ----------
+    embedding, cells, recipe
+        What is scored, and how.
+    of
+        What is split: ``"units"`` or ``"cells"``.
+    """
+
+    def compute() -> Part:
+        found: Part = {"asw": [], "nmi": [], "ari": []}
+        for split, pair in enumerate(cells.halves(of)):
+            draw = embedding.draws[split % len(embedding.draws)]
+            scores = [_alone(draw[half], cells.take(half), recipe, split) for half in pair]
+            for name, values in zip(found, zip(*scores, strict=True), strict=True):
+                found[name].append(list(values))
+        return found
+
+    return _kept(f"halves of {of}", embedding, cells, recipe, {}, compute)
+
+
+def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe, seed: int) -> tuple[float, float, float]:
+    """Return asw, nmi and ari of these cells with one clustering; NaN with fewer than two labels."""
+    if len(np.unique(cells.labels)) < 2:
+        return math.nan, math.nan, math.nan
+    measured = distance_pass(rows, cells, _n_nearest(cells, recipe))
+    table = _best_table(NeighbourGraph.of(rows, measured.neighbours), cells, recipe, seed)
+    return float(measured.asw[0]), float(nmi_columns(table)[0]), float(ari_columns(table)[0])
+
+
 def _seeds_of(embedding: Embedding, draw: int, seeds: int) -> range:
     return range(seeds) if len(embedding.draws) == 1 else range(draw, draw + 1)
 
 
-def _best_tables(
-    embedding: Embedding, cells: Cells, recipe: Recipe, draw: int, seeds: range
-) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
+def _best_tables(embedding: Embedding, cells: Cells, recipe: Recipe, draw: int, seeds: range) -> list[Floats]:
     """Return for each seed the contingency table of the partition with the best NMI."""
-    from zsgate.metrics.clustering import NeighbourGraph
-
     neighbours = _pass(embedding, cells, recipe, draw).neighbours
     graph = NeighbourGraph.of(embedding.draws[draw], neighbours)
-    best = []
-    for seed in seeds:
-        tables = [contingency(found, cells) for found in graph.louvain(recipe.resolutions, seed)]
-        best.append(max(tables, key=lambda table: float(nmi_columns(table[:, :, :1])[0])))
-    return best
+    return [_best_table(graph, cells, recipe, seed) for seed in seeds]
+
+
+def _best_table(graph: NeighbourGraph, cells: Cells, recipe: Recipe, seed: int) -> Floats:
+    """Return the contingency table of the partition with the best NMI, the first of equal ones."""
+    tables = (contingency(found, cells) for found in graph.louvain(recipe.resolutions, seed))
+    return max(tables, key=lambda table: float(nmi_columns(table[:, :, :1])[0]))
+
+
+def _n_nearest(cells: Cells, recipe: Recipe) -> int:
+    return min(recipe.n_neighbors - 1, cells.n_cells - 1)
 
 
 def _pass(embedding: Embedding, cells: Cells, recipe: Recipe, draw: int) -> Pass:
-    n_nearest = min(recipe.n_neighbors - 1, cells.n_cells - 1)
+    n_nearest = _n_nearest(cells, recipe)
     key = (embedding.digest, draw, cells.digest, n_nearest)
     return _passes.get(key, lambda: distance_pass(embedding.draws[draw], cells, n_nearest))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from zsgate.report.record import Record
 from zsgate.report.words import has_ends, number, signed, units
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def chosen(verdicts: Sequence[Record]) -> Record | None:
@@ -18,6 +17,7 @@ def chosen(verdicts: Sequence[Record]) -> Record | None:
         key=lambda v: (
             v["unit"] == "donor",
             bool(v["variance"].get("seeds")),
+            v["variance"].get("halves") is not None,
             v["outcome"] != "inconclusive",
         ),
         default=None,
@@ -29,6 +29,7 @@ def steps(verdict: Record) -> list[tuple[str, str]]:
     return [
         ("Difference", _difference(verdict)),
         ("Unit", _unit(verdict)),
+        *([("Clusters", _halves(verdict))] if verdict["variance"].get("halves") is not None else []),
         *([("Chance", _seeds(verdict))] if verdict["variance"].get("seeds") is not None else []),
         ("Interval", _interval(verdict)),
         ("Outcome", _outcome(verdict)),
@@ -50,13 +51,22 @@ def _unit(v: Record) -> str:
     if v["unit"] == "cells":
         claim = "Too few donors to speak for new ones: the claim holds for these donors only (hollow marks)."
         noun = "group of cells"
-    jackknife = v["variance"].get("jackknife")
-    value = "" if jackknife is None else f", here {_small(jackknife)}"
     return (
         f"{claim} Each of the {units(v)} is left out in turn and both scores are computed anew without it, "
         f"exactly: the cells of a {noun} that is left out leave every other cell's distances too. The "
         f"G = {v['n_units']} differences give the jackknife variance (G − 1)/G · Σ (difference without "
-        f"one − their mean)²{value}."
+        "one − their mean)²."
+    )
+
+
+def _halves(v: Record) -> str:
+    halves = "four random pairs of halves" + ("" if v["unit"] == "cells" else " of the donors")
+    also = " and of the cells" if v["variance"].get("cells") is not None else ""
+    return (
+        f"Without a {'group' if v['unit'] == 'cells' else 'donor'} the clusters stay as they are, so the jackknife "
+        f"does not see that clustering itself is unstable. In {halves}{also} the neighbour graph and the clusters are "
+        "made anew: the mean of (difference in one half − difference in the other)²/4 is a variance too. The "
+        "largest of these variances counts."
     )
 
 
@@ -64,8 +74,7 @@ def _seeds(v: Record) -> str:
     ours, theirs = v["seeds"].get("ours"), v["seeds"].get("theirs")
     return (
         f"A side that draws random numbers is the mean over its S seeds, here {ours} for {v['model']} and "
-        f"{theirs} for {v['baseline']}. Each side adds its variance s²/S, none if it draws nothing; here "
-        f"{_small(v['variance']['seeds'])} together."
+        f"{theirs} for {v['baseline']}. Each side adds its variance s²/S, none if it draws nothing."
     )
 
 
@@ -73,7 +82,7 @@ def _interval(v: Record) -> str:
     low, high = v["ci"]
     half = (high - low) / 2
     return (
-        f"The standard error, the square root of their sum, is {number(v['se'])}. With Student's t for "
+        f"As square roots: {_parts(v)} → standard error {number(v['se'])}. With Student's t for "
         f"{v['n_units'] - 1} degrees of freedom, {half / v['se']:.3f}, the {100 * v['level']:g} % interval "
         f"is {signed(v['difference'])} ± {number(half)}, from {signed(low)} to {signed(high)}."
     )
@@ -100,6 +109,13 @@ def _power(v: Record) -> str:
     )
 
 
-def _small(value: float) -> str:
-    digits, _, power = f"{value:.2e}".partition("e")
-    return f"{digits} × 10{str(int(power)).translate(_RAISED)}" if value else "0"
+def _parts(v: Record) -> str:
+    """Return the square roots of the parts of the variance, the one that counts by name."""
+    whole = v["unit"] == "cells"
+    names = {"jackknife": "groups" if whole else "donors", "halves": "halves of them", "cells": "halves of the cells"}
+    known = {what: v["variance"][what] for what in names if v["variance"].get(what) is not None}
+    text = ", ".join(f"{names[what]} {number(math.sqrt(value))}" for what, value in known.items())
+    if len(known) > 1:
+        text += f" (the largest, {number(math.sqrt(max(known.values())))}, counts)"
+    seeds = v["variance"].get("seeds")
+    return text if seeds is None else f"{text}, seeds {number(math.sqrt(seeds))}"

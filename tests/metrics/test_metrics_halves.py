@@ -1,0 +1,129 @@
+"""Random halves: complementary, the same for the same cells, and scored as if there were no other cells."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
+
+from zsgate.dataset import Dataset
+from zsgate.embedding import Embedding
+from zsgate.metrics import DEFAULT, METRICS, ari, asw, avg_bio, nmi
+from zsgate.metrics.cells import SPLITS, Cells
+from zsgate.metrics.clustering import NeighbourGraph
+from zsgate.metrics.silhouette import distance_pass
+
+
+def toy(order, names="abcdefgh", **rest) -> Dataset:
+    """Return 240 cells of 8 donors and 3 cell types in some order."""
+    import scipy.sparse as sp
+
+    rng = np.random.default_rng(3)
+    donors, types = rng.integers(0, 8, 240), rng.integers(0, 3, 240)
+    return Dataset(
+        name="toy",
+        counts=sp.csr_matrix(np.ones((240, 2), dtype=np.float32)),
+        cell_ids=np.array([f"cell {i:03d}" for i in range(240)])[order],
+        cell_types=np.array(list("xyz"))[types][order],
+        symbols=np.array(["A", "B"]),
+        donors=np.array(list(names))[donors][order],
+        **rest,
+    )
+
+
+ROWS = np.random.default_rng(4).normal(size=(240, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize("of", ["units", "cells"])
+def test_halves_are_complementary(pancreas, of):
+    """Every cell is in one half; halves of the units divide no donor and differ by at most one donor."""
+    cells = Cells.of(pancreas.dataset)
+    splits = cells.halves(of)
+    assert len(splits) == SPLITS
+    for left, right in splits:
+        np.testing.assert_array_equal(np.sort(np.append(left, right)), np.arange(cells.n_cells))
+        if of == "units":
+            assert not set(cells.units[left]) & set(cells.units[right])
+            assert len(set(cells.units[left])) == len(set(cells.units[right])) == 10
+        else:
+            assert len(left) == len(right) == cells.n_cells // 2
+    assert len({left.tobytes() for left, _ in splits}) == SPLITS
+
+
+@pytest.mark.parametrize("metric", [nmi, ari, avg_bio])
+@pytest.mark.parametrize("of", ["units", "cells"])
+def test_a_half_scores_as_it_would_alone(pancreas, metric, of):
+    """The value in a half is that of the cells that are physically left, split s clustered with seed s."""
+    score = metric(pancreas.embedding, pancreas.dataset, seeds=1)
+    found = score.unit_halves if of == "units" else score.cell_halves
+    for split, pair in enumerate(Cells.of(pancreas.dataset).halves(of)[:2]):
+        for half, value in zip(pair, found[split], strict=True):
+            alone = metric(pancreas.embedding[half], pancreas.labels[half], seeds=split + 1)
+            assert value == pytest.approx(alone.draws[split], abs=1e-12)
+
+
+def test_a_half_equals_scikit_learn(pancreas):
+    """Within 1e-6 (silhouette) and 1e-12 (nmi, ari) of scikit-learn on the cells and the partition of one half."""
+    half = Cells.of(pancreas.dataset).halves("units")[0][0]
+    rows, labels = pancreas.embedding[half], pancreas.labels[half]
+    graph = NeighbourGraph.of(rows, distance_pass(rows, Cells.of(labels), 14).neighbours)
+    sweep = graph.louvain(DEFAULT.resolutions, 0)
+    best = max(sweep, key=lambda part: normalized_mutual_info_score(labels, part))
+    of_nmi, of_ari, of_all = (
+        m(pancreas.embedding, pancreas.dataset, seeds=1).unit_halves[0][0] for m in (nmi, ari, avg_bio)
+    )
+    assert of_nmi == pytest.approx(normalized_mutual_info_score(labels, best), abs=1e-12)
+    assert of_ari == pytest.approx(adjusted_rand_score(labels, best), abs=1e-12)
+    silhouette = (silhouette_score(rows.astype(np.float64), labels) + 1) / 2
+    assert 3 * of_all - of_nmi - of_ari == pytest.approx(silhouette, abs=1e-6)
+
+
+@pytest.mark.parametrize("metric", [nmi, avg_bio])
+def test_order_and_donors_names_change_no_half(metric):
+    """Permuted cells and renamed donors: the same halves score the same, so the verdict is the same."""
+    before = metric(ROWS, toy(np.arange(240)), seeds=1)
+    order = np.random.default_rng(5).permutation(240)
+    after = metric(ROWS[order], toy(order, names="hcaebgdf"), seeds=1)
+    np.testing.assert_allclose(after.unit_halves, before.unit_halves, atol=1e-12)
+    np.testing.assert_allclose(after.cell_halves, before.cell_halves, atol=1e-12)
+
+
+def test_each_split_takes_another_draw():
+    """Of three draws the splits take the first, second, third and first again."""
+    dataset = toy(np.arange(240))
+    draws = [ROWS + shift * np.random.default_rng(6 + shift).normal(size=ROWS.shape) for shift in range(3)]
+    score = nmi(Embedding.of(draws), dataset)
+    alone = [nmi(draw, dataset, seeds=1).unit_halves for draw in draws]
+    for split in range(SPLITS):
+        assert score.unit_halves[split] == alone[split % 3][split]
+
+
+def test_a_half_of_one_label_is_not_scored():
+    """A label in one donor only leaves halves with a single label: NaN there, and no warning."""
+    labels = np.array(["rare" if i % 8 == 0 else "common" for i in range(240)])
+    score = nmi(ROWS, labels, donors=np.arange(240) % 8, seeds=1)
+    for pair in score.unit_halves:
+        assert np.isnan(pair).sum() == 1
+    assert np.isfinite(score.cell_halves).all()
+
+
+def test_groups_of_cells_are_split_once():
+    """Where the units are groups of cells, halves of the units are halves of the cells; silhouettes need none."""
+    dataset = toy(np.arange(240), scope="cells")
+    assert len(nmi(ROWS, dataset, seeds=1).unit_halves) == SPLITS
+    assert nmi(ROWS, dataset, seeds=1).cell_halves == ()
+    assert asw(ROWS, dataset).unit_halves == asw(ROWS, dataset).cell_halves == ()
+
+
+def test_without_donors_there_are_no_halves():
+    """Nothing is said about new donors where none are known, so nothing is computed for it."""
+    score = nmi(ROWS, toy(np.arange(240)).cell_types, seeds=1)
+    assert score.unit_halves == score.cell_halves == ()
+
+
+def test_metrics_that_cluster_have_halves():
+    """Exactly those whose leave-outs keep a partition."""
+    assert [name for name, metric in METRICS.items() if metric.clusters] == ["nmi", "ari", "avg_bio"]
+    assert not replace(nmi, halves=None).clusters
