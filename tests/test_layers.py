@@ -16,8 +16,11 @@ ALLOWED = {
     "store": set(),
     "names": set(),
     "recipe": set(),
-    "settings": {"errors", "names"},
-    "config": {"dataset", "errors", "names", "recipe", "settings", "verdict"},
+    "pattern": {"errors", "names"},
+    "settings": {"errors", "names", "threshold", "waiver"},
+    "threshold": {"errors", "names", "pattern", "verdict"},
+    "waiver": {"errors", "pattern"},
+    "config": {"dataset", "errors", "names", "recipe", "settings", "threshold", "verdict", "waiver"},
     "counts": {"errors"},
     "download": {"errors"},
     "dataset": {"counts", "errors"},
@@ -35,14 +38,14 @@ ALLOWED = {
     "baselines": {"dataset", "embedding", "errors", "execution", "models"},
     "fixtures": {
         *("baselines", "config", "dataset", "download", "embedding", "errors", "execution", "metrics", "models"),
-        *("names", "reading", "recipe", "score", "store", "verdict"),
+        *("names", "pattern", "reading", "recipe", "score", "store", "threshold", "verdict", "waiver"),
     },
     "suites": {"fixtures", "metrics"},
     "plugin": set(),
     "cli": {"commands", "errors"},
     "commands": set(),
     "gate": {"baselines", "clerk", "config", "errors", "execution", "fixtures", "store", "suites"},
-    "clerk": {"execution", "fixtures", "report", "store"},
+    "clerk": {"execution", "fixtures", "report", "store", "waiver"},
 }
 FOLDERS = {"baselines": ROOT / "baselines", "fixtures": ROOT / "fixtures", "suites": ROOT / "suites"}
 

@@ -9,7 +9,7 @@ import platform
 import shlex
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from zsgate.execution.guard import Guard
 from zsgate.fixtures import cast
 from zsgate.fixtures.trial import LIBRARIES, Trial
 from zsgate.store import versions
+from zsgate.waiver import NEEDLESS, reviewed
 
 BROKE = 3
 QUICK_CAVEAT = (
@@ -50,6 +51,7 @@ class Clerk:
         self.controls: list[dict[str, Any]] = []
         self.failures: list[dict[str, Any]] = []
         self.timings: list[dict[str, Any]] = []
+        self.waivers: list[dict[str, Any]] = []
         self.record: dict[str, Any] | None = None
         self.page: Path | None = None
         self.annotations = io.StringIO()  # kept until pytest no longer captures the standard output
@@ -84,6 +86,11 @@ class Clerk:
         elif not self.verdicts and not self.failures and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # the user's own tests are no verdict
             return
+        self.waivers = reviewed(
+            self.trial.config.waiver, list(self.verdicts.values()), date.today(), whole=self._whole(session)
+        )
+        if self._needless and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.record = self._record(int(session.exitstatus), reasons)
         self.page = self._write(session)
         self.trial.scratch.clear()
@@ -143,6 +150,7 @@ class Clerk:
             "tier": trial.config.tier,
             "policy": trial.config.policy,
             "verdicts": verdicts,
+            "waivers": self.waivers,
             "controls": self.controls,
             "failures": self.failures,
             "not_tested": trial.not_tested(),
@@ -159,12 +167,26 @@ class Clerk:
             "provenance": self._provenance(exit_code, reasons),
         }
 
+    def _whole(self, session: pytest.Session) -> bool:
+        """Return whether every test of the run was asked for and had its turn."""
+        option, config = session.config.option, session.config
+        selected = option.keyword or option.markexpr or option.deselect or getattr(option, "lf", False)
+        stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldfail or session.shouldstop
+        return not (selected or stopped) and config.args_source is not config.ArgsSource.ARGS
+
+    @property
+    def _needless(self) -> list[str]:
+        """Waivers that nothing needs any more."""
+        return [f"waiver {each['match']!r} is no longer needed" for each in self.waivers if each["state"] == NEEDLESS]
+
     def _gate(self, exit_code: int, broke: bool) -> str:
         """Return passed, lost, inconclusive or broke; nothing calls an inconclusive verdict lost."""
         if broke or exit_code in (pytest.ExitCode.INTERRUPTED, BROKE):
             return "broke"
-        failed = [verdict for verdict in self.verdicts.values() if not (verdict["passed"] or verdict["advisory"])]
-        if any(verdict["outcome"] != "inconclusive" for verdict in failed) or self.failures:
+        from zsgate.report.record import missed
+
+        failed = missed(list(self.verdicts.values()))
+        if any(verdict["outcome"] != "inconclusive" for verdict in failed) or self.failures or self._needless:
             return "lost"
         return "inconclusive" if failed else "passed"
 
@@ -174,7 +196,7 @@ class Clerk:
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
         words = {
             0: "every verdict that decides passed",
-            1: "at least one verdict or test did not pass",
+            1: "; ".join(self._needless) or "at least one verdict or test did not pass",
             2: "interrupted; what was computed is kept",
             BROKE: "; ".join(reasons[:3]),
         }

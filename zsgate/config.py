@@ -13,7 +13,9 @@ from zsgate.errors import UsageProblem
 from zsgate.names import unknown
 from zsgate.recipe import RECIPES
 from zsgate.settings import read
+from zsgate.threshold import Threshold
 from zsgate.verdict import POLICIES
+from zsgate.waiver import Waiver
 
 TIERS = {"quick": ("pancreas_quick",), "full": ("pancreas_hormone2cell",)}
 NOT_SETTINGS = ("ZSGATE_TEST_DATA",)  # variables that only zsgate's own tests read
@@ -52,6 +54,10 @@ class Config:
         What passes: ``beats``, ``noninferior`` or ``point``.
     margin
         Difference that counts as better.
+    threshold
+        What single tests must reach: ``[[tool.zsgate.threshold]]`` over policy and margin.
+    waiver
+        Tests that may fail for a while: ``[[tool.zsgate.waiver]]``.
     seeds
         Number of draws of whatever draws chance; None takes 5 (scVI on the quick tier: 3).
     report
@@ -76,6 +82,8 @@ class Config:
     scope: str = "donors"
     policy: str = "beats"
     margin: float = 0.0
+    threshold: tuple[Threshold, ...] = ()
+    waiver: tuple[Waiver, ...] = ()
     seeds: int | None = None
     report: Path = Path("zsgate-report")
     cache: Path | None = None

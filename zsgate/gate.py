@@ -19,6 +19,7 @@ from zsgate.config import Config
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.execution.guard import Guard
 from zsgate.fixtures import cast
+from zsgate.fixtures.ruling import check_patterns
 from zsgate.fixtures.trial import Trial
 from zsgate.store import Store
 
@@ -41,6 +42,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
         run = getattr(config, "workerinput", {}).get("zsgate_run") or uuid.uuid4().hex
         trial = Trial(settings, folder, *_stores(settings, run))
         names, _ = trial.cards, trial.deciding
+        check_patterns(trial)
         if not is_worker and not config.option.collectonly:
             trial.preflight()
     except UsageProblem as problem:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zsgate.errors import UsageProblem
 from zsgate.names import unknown
+from zsgate.threshold import Threshold
+from zsgate.waiver import Waiver
 
+T = TypeVar("T")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness")
 WORDS = {
     "Mapping[str, Mapping[str, Any]]": "tables of models",
     "str": "text",
     "tuple[str, ...]": "names",
+    "tuple[Threshold, ...]": "tables",
+    "tuple[Waiver, ...]": "tables",
     "Path": "a path",
 }
 
@@ -94,6 +99,17 @@ def _names(value: Any, folder: Path) -> tuple[str, ...]:
     return tuple(str(_place(item, folder)) if item.endswith(".h5ad") else item for item in items if item)
 
 
+def _each(read: Callable[[Any], T]) -> Callable[[Any, Path], tuple[T, ...]]:
+    """Return the parser of an array of tables."""
+
+    def parse(value: Any, _: Path) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise TypeError
+        return tuple(read(table) for table in value)
+
+    return parse
+
+
 def _switch(value: Any, _: Path) -> bool:
     if isinstance(value, bool):
         return value
@@ -110,4 +126,6 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "Path": _place,
     "str": _text,
     "tuple[str, ...]": _names,
+    "tuple[Threshold, ...]": _each(Threshold.of),
+    "tuple[Waiver, ...]": _each(Waiver.of),
 }

@@ -40,11 +40,13 @@ class Cell:
 
     @property
     def aside(self) -> str:
-        """``passed`` or ``not passed`` where the outcome alone would suggest the other; ``advisory``."""
+        """``passed`` or ``not passed`` where the outcome alone would suggest the other; ``advisory``, ``waived``."""
         if self.verdict is None:
             return ""
         if self.verdict["advisory"]:
             return "advisory"
+        if self.verdict["waiver"]:
+            return "waived"
         if self.verdict["passed"] == (self.state == "beats"):
             return ""
         return "passed" if self.verdict["passed"] else "not passed"

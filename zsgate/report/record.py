@@ -18,6 +18,7 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 
 _LISTS = (
     "verdicts",
+    "waivers",
     "controls",
     "failures",
     "not_tested",
@@ -39,7 +40,8 @@ _ENTRY: dict[str, Record] = {
     "verdicts": {
         "nodeid": "", "claim": "", "suite": "", "model": "", "dataset": "", "metric": "", "baseline": "",
         "ours": None, "theirs": None, "difference": None, "ci": None, "level": 0.9, "outcome": "inconclusive",
-        "passed": False, "advisory": False, "policy": "beats", "margin": 0.0, "unit": "donor", "n_units": 0,
+        "passed": False, "advisory": False, "waiver": None, "threshold": None, "policy": "beats", "margin": 0.0,
+        "unit": "donor", "n_units": 0,
         "seeds": {}, "se": None, "variance": {}, "p": None, "detectable": None, "reason": "", "sentence": "",
     },
     "controls": {
@@ -48,6 +50,9 @@ _ENTRY: dict[str, Record] = {
     },
     "failures": {
         "nodeid": "", "what": "gate", "dataset": None, "metric": None, "baseline": None, "message": "",
+    },
+    "waivers": {
+        "match": "", "reason": "", "owner": "", "expires": "", "max_deficit": None, "state": "", "tests": 0,
     },
     "not_tested": {"what": "", "dataset": None, "metric": None, "baseline": None, "reason": ""},
     "datasets": {
@@ -118,8 +123,8 @@ def deciding(verdicts: list[Record]) -> list[Record]:
 
 
 def missed(verdicts: list[Record]) -> list[Record]:
-    """Return the verdicts that decide the run and did not pass."""
-    return [verdict for verdict in deciding(verdicts) if not verdict["passed"]]
+    """Return the verdicts that decide the run, did not pass and are not waived."""
+    return [verdict for verdict in deciding(verdicts) if not verdict["passed"] and verdict["waiver"] is None]
 
 
 def distinct(entries: list[Record], key: str) -> list[str]:

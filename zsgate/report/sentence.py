@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from zsgate.report.record import Record, complete, deciding, distinct, missed
-from zsgate.report.words import counted, joined, one_line
+from zsgate.report.words import counted, joined, number, one_line
 
 _CLAIMS = {
     "beats": ("beats", "does not beat"),
     "noninferior": ("is not inferior to", "is not shown to be as good as"),
     "point": ("scores above", "does not score above"),
 }
+
+
+_NOT_PASSED = ("lost", "inconclusive", "ahead but not passed", "waived")
 
 
 def headline(record: Mapping[str, Any]) -> str:
@@ -24,15 +27,23 @@ def headline(record: Mapping[str, Any]) -> str:
     return one_line(sentence)
 
 
+def waived(waiver: Record) -> str:
+    """Return what became of a waiver, in one line."""
+    tests = f" ({counted(waiver['tests'], 'test')})" if waiver["tests"] else ""
+    limit = f"at most {number(waiver['max_deficit'])} behind, until {waiver['expires']}"
+    return f"waiver {waiver['match']}: {waiver['state']}{tests}; {waiver['owner']}: {waiver['reason']}; {limit}"
+
+
 def tally(record: Record) -> dict[str, int]:
-    """Return how many tests passed, lost, stayed inconclusive, led without passing, or had no verdict.
+    """Return how many tests passed, lost, stayed inconclusive, led without passing, are waived, or had no verdict.
 
     Advisory tests are not counted.
     """
-    counts = dict.fromkeys(("passed", "lost", "inconclusive", "ahead but not passed", "error"), 0)
+    counts = dict.fromkeys(("passed", "lost", "inconclusive", "ahead but not passed", "waived", "error"), 0)
     words = {"loses": "lost", "inconclusive": "inconclusive"}
     for verdict in deciding(record["verdicts"]):
-        counts["passed" if verdict["passed"] else words.get(verdict["outcome"], "ahead but not passed")] += 1
+        became = "waived" if verdict["waiver"] else words.get(verdict["outcome"], "ahead but not passed")
+        counts["passed" if verdict["passed"] else became] += 1
     counts["error"] = sum(failure["what"] != "control" for failure in record["failures"])
     return counts
 
@@ -41,6 +52,11 @@ def _passed(record: Record, model: str) -> str:
     if not record["verdicts"]:
         return f"No test that decides was run, so nothing is claimed about {model}."
     verb = _CLAIMS.get(record["policy"], _CLAIMS["beats"])[0]
+    if any(verdict["waiver"] for verdict in record["verdicts"]):
+        excused = distinct([verdict for verdict in record["verdicts"] if verdict["waiver"]], "baseline")
+        beaten = [name for name in distinct(record["verdicts"], "baseline") if name not in excused]
+        against = f"{verb} {joined(beaten)} and " if beaten else ""
+        return f"{model} {against}is waived against {joined(excused)}: {_counts(record)}."
     n = len(record["verdicts"])
     tests = "both tests" if n == 2 else "the one test" if n == 1 else f"all {n} tests"
     return f"{model} {verb} {joined(distinct(record['verdicts'], 'baseline'))}: {tests} passed{_where(record)}."
@@ -51,6 +67,9 @@ def _failed(record: Record, model: str) -> str:
     counts = tally(record)
     if not undefeated and counts["error"]:
         return f"{model} gave no usable output in {counted(counts['error'], 'test')}: {_counts(record)}."
+    needless = [waiver["match"] for waiver in record["waivers"] if waiver["state"] == "no longer needed"]
+    if not undefeated and needless:
+        return f"{model} no longer needs {counted(len(needless), 'waiver')} ({joined(needless)}): {_counts(record)}."
     if not undefeated:
         return f"No test that decides was run, so nothing is claimed about {model}."
     if not counts["lost"] and not counts["ahead but not passed"] and not counts["error"]:
@@ -81,7 +100,7 @@ def _counts(record: Record) -> str:
     counts = tally(record)
     total = sum(counts.values())
     parts = [f"{counts['passed']} of {counted(total, 'test')} passed"]
-    parts += [f"{counts[word]} {word}" for word in ("lost", "inconclusive", "ahead but not passed") if counts[word]]
+    parts += [f"{counts[word]} {word}" for word in _NOT_PASSED if counts[word]]
     if counts["error"]:
         parts.append(counted(counts["error"], "error"))
     return ", ".join(parts) + _where(record)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from zsgate.report.matrix import Cell, Matrix, matrices
 from zsgate.report.record import complete
-from zsgate.report.sentence import headline
+from zsgate.report.sentence import headline, waived
 from zsgate.report.words import one_line, signed
 
 _STYLES = {
@@ -52,6 +52,8 @@ def table(record: Mapping[str, Any], *, width: int = 80, colour: bool = False) -
             console.print()
     if any(cell.hollow for matrix in found for _, cells in matrix.rows for cell in cells):
         console.print("* for these donors only: the units are groups of cells", style="dim")
+    for waiver in whole["waivers"]:
+        console.print(Text(one_line(waived(waiver)), style="yellow"))
     console.print(Text(f"{whole['gate'].upper()}: {headline(whole)}", style="bold"))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
