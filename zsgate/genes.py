@@ -21,7 +21,7 @@ SYMBOL_COLUMNS = (
     "gene_names",
     "hgnc_symbol",
 )
-ENSEMBL_COLUMNS = ("ensembl_id", "ensembl", "gene_ids", "gene_id", "feature_id")
+ENSEMBL_COLUMNS = ("ensembl_id", "ensemblid", "ensembl", "gene_ids", "gene_id", "feature_id")
 ENSEMBL = re.compile(r"(ENS[A-Z]*G\d{11})(\.\d+)?(_PAR_Y)?")
 MISSING = ("", "nan", "NaN", "<NA>", "NA")  # what files hold whose missing values were made strings
 

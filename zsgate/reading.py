@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ def read_h5ad(
     *,
     scope: str = "donors",
     card: Mapping[str, Any] | None = None,
+    rounding: bool = False,
 ) -> Dataset:
     """Return the cells of an ``.h5ad`` file that have a label, filtered as the paper filters.
 
@@ -65,6 +67,8 @@ def read_h5ad(
         ``"donors"`` or ``"cells"``.
     card
         Facts for the report.
+    rounding
+        Round fractional counts to the nearest integer instead of refusing them.
 
     Raises
     ------
@@ -81,24 +85,64 @@ def read_h5ad(
         for role, column in (("label", columns.label), ("batch", columns.batch), ("donor", columns.donor))
         if column is not None
     }
-    counts, var, notes = _counts(adata, columns.counts, where)
+    counts, var, notes = _counts(adata, columns.counts, where, rounding)
     symbols, ensembl, remarks = gene_names(var)
-    notes += remarks
-    rows = np.flatnonzero(_labelled(obs, notes) & _rich_enough(counts, notes))
+    return assembled(
+        name,
+        counts=counts,
+        cell_ids=adata.obs_names.to_numpy(dtype=str),
+        cell_types=obs["label"],
+        symbols=symbols,
+        ensembl=ensembl,
+        batches=obs.get("batch"),
+        donors=obs.get("donor"),
+        scope=scope,
+        card={**(card or {}), "notes": [*(card or {}).get("notes", ()), *notes, *remarks]},
+        where=f"{where}: column {columns.label!r} for --label",
+    )
+
+
+def assembled(
+    name: str,
+    *,
+    counts: Any,
+    cell_types: Strings,
+    card: Mapping[str, Any],
+    batches: Strings | None = None,
+    donors: Strings | None = None,
+    where: str = "",
+    **rest: Any,
+) -> Dataset:
+    """Return a Dataset of the cells that have a label, filtered as the paper filters.
+
+    Parameters
+    ----------
+    name, counts, cell_types, card, batches, donors, rest
+        As of :class:`zsgate.dataset.Dataset`; a label, batch or donor that is empty is not known.
+    where
+        Where the labels come from, for the message.
+
+    Raises
+    ------
+    UsageProblem
+        If no cell or gene is left, or the labels cannot be cell types.
+    """
+    counts, notes = as_counts(counts), []
+    columns = {"label": cell_types, "batch": batches, "donor": donors}
+    known = _labelled({role: values for role, values in columns.items() if values is not None}, notes)
+    rows = np.flatnonzero(known & _rich_enough(counts, notes))
+    where = where or f"dataset {name!r}: labels"
     if not len(rows):
-        msg = f"{where}: no cell has both a label and {MIN_GENES} detected genes"
+        msg = f"{where.partition(':')[0]}: no cell has both a label and {MIN_GENES} detected genes"
         raise UsageProblem(msg)
     dataset = Dataset(
         name=name,
         counts=counts[rows],
-        cell_ids=adata.obs_names.to_numpy(dtype=str)[rows],
-        cell_types=_told_apart(obs["label"][rows], columns.label, where),
-        symbols=symbols,
-        ensembl=ensembl,
-        batches=obs["batch"][rows] if "batch" in obs else None,
-        donors=obs["donor"][rows] if "donor" in obs else None,
-        scope=scope,
-        card={**(card or {}), "notes": [*(card or {}).get("notes", ()), *notes]},
+        cell_types=_told_apart(cell_types[rows], where),
+        batches=None if batches is None else batches[rows],
+        donors=None if donors is None else donors[rows],
+        card={**card, "notes": [*card.get("notes", ()), *notes]},
+        **{**rest, "cell_ids": rest["cell_ids"][rows]},
     )
     return without_rare_genes(dataset)
 
@@ -137,7 +181,9 @@ def _open(path: Path) -> anndata.AnnData:
         raise UsageProblem(msg) from error
 
 
-def _counts(adata: anndata.AnnData, place: str | None, where: str) -> tuple[sp.csr_matrix, pd.DataFrame, list[str]]:
+def _counts(
+    adata: anndata.AnnData, place: str | None, where: str, rounding: bool
+) -> tuple[sp.csr_matrix, pd.DataFrame, list[str]]:
     """Return (counts, var, remarks), from where the user says or from the first place that holds counts."""
     places = _places(adata)
     listed = ", ".join(places) or "no matrix"
@@ -146,6 +192,8 @@ def _counts(adata: anndata.AnnData, place: str | None, where: str) -> tuple[sp.c
             msg = f"{where}: no counts at {place!r}; the file has {listed}"
             raise UsageProblem(msg)
         counts, var = _at(adata, place, where)
+        if rounding:
+            counts.data = np.rint(counts.data)
         check_counts(f"{where} ({place})", counts)
         return counts, var, []
     faults = []
@@ -177,7 +225,11 @@ def _at(adata: anndata.AnnData, place: str, where: str) -> tuple[sp.csr_matrix, 
 
 
 def _column(obs: pd.DataFrame, column: str, where: str, role: str) -> Strings:
-    """Return a column of ``obs`` as strings, empty where missing."""
+    """Return a column of ``obs``, or several joined by ``+``, as strings, empty where missing."""
+    if column not in obs.columns and "+" in column:
+        parts = [_column(obs, part, where, role) for part in column.split("+")]
+        known = np.logical_and.reduce([part != "" for part in parts])
+        return np.where(known, reduce(lambda one, two: np.char.add(np.char.add(one, " / "), two), parts), "")
     if column not in obs.columns:
         near = nearest(column, [str(name) for name in obs.columns], cutoff=0.6)
         hint = f"; did you mean {near!r}?" if near else f"; obs has {_listed(obs.columns)}"
@@ -190,17 +242,14 @@ def _column(obs: pd.DataFrame, column: str, where: str, role: str) -> Strings:
     return strings(values)
 
 
-def _told_apart(labels: Strings, column: str, where: str) -> Strings:
+def _told_apart(labels: Strings, where: str) -> Strings:
     """Return ``labels``, or refuse what cannot be cell types."""
     n_labels = len(np.unique(labels))
     if n_labels < 2:
-        msg = f"{where}: column {column!r} for --label has {n_labels} distinct value; at least two are needed"
+        msg = f"{where} has {n_labels} distinct value; at least two are needed"
         raise UsageProblem(msg)
     if n_labels > len(labels) / 2:
-        msg = (
-            f"{where}: column {column!r} for --label has {n_labels} distinct values in {len(labels)} cells; "
-            "cell types have several cells each"
-        )
+        msg = f"{where} has {n_labels} distinct values in {len(labels)} cells; cell types have several cells each"
         raise UsageProblem(msg)
     return labels
 
