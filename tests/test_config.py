@@ -8,7 +8,10 @@ import pytest
 
 from zsgate.config import Config
 from zsgate.errors import UsageProblem
+from zsgate.fixtures.card import Card
+from zsgate.fixtures.selection import Own, chosen
 from zsgate.names import nearest
+from zsgate.reading import Columns
 
 
 @pytest.fixture
@@ -27,9 +30,11 @@ def gather(folder, command_line=(), environment=()):
 
 
 def test_defaults_need_a_model_only(tmp_path):
-    """Nothing said: the quick tier, new donors, strict policy, the platform's cache."""
+    """Nothing said: the paper's five datasets, new donors, strict policy, the platform's cache."""
     assert gather(tmp_path) == Config(model="m")
-    assert Config(model="m").dataset_names == ("pancreas_quick",)
+    assert Config(model="m").dataset_names == ("pancreas", "pbmc_12k", "pbmc_95k", "immune", "tabula_sapiens")
+    assert Config(model="m", tier="pr").dataset_names == ("pancreas", "pbmc_12k")
+    assert Config(model="m", tier="quick").dataset_names == ("pancreas_quick",)
 
 
 def test_the_nearest_source_wins(repo):
@@ -67,6 +72,86 @@ def test_paths_are_relative_to_who_names_them(repo):
     assert (config.report, config.cache) == (Path("/abs"), Path("~/c").expanduser())
 
 
+OWN = """
+[tool.zsgate]
+label = "cell_type"
+[tool.zsgate.datasets.mine]
+path = "lab.h5ad"
+donor = "patient"
+[tool.zsgate.datasets.theirs]
+path = "/abs/theirs.zarr"
+scope = "cells"
+"""
+
+
+def test_own_datasets_are_declared_in_tables(repo):
+    """Tables declare datasets and are judged on; --datasets selects among them, and the catalogue's."""
+    folder, write = repo
+    write(OWN)
+    config = gather(folder / "inner")
+    assert config.own["mine"] == {"path": folder / "lab.h5ad", "donor": "patient"}
+    assert config.dataset_names == ("mine", "theirs")
+    assert gather(folder, {"datasets": "mine,pancreas"}).dataset_names == ("mine", "pancreas")
+    sources = chosen(config)
+    assert sources["mine"] == Own(
+        name="mine",
+        path=folder / "lab.h5ad",
+        columns=Columns(label="cell_type", donor="patient"),
+        scope="donors",
+    )
+    assert sources["theirs"].scope == "cells"
+    assert [type(source) for source in chosen(gather(folder, {"datasets": "mine,pancreas"})).values()] == [Own, Card]
+
+
+def test_judge_on_selects_beside_tables(repo):
+    """TOML has one meaning for ``datasets``, so the list beside tables is called judge_on."""
+    folder, write = repo
+    write(OWN.replace("[tool.zsgate]\n", "[tool.zsgate]\njudge_on = ['pancreas', 'mine']\n"))
+    assert gather(folder).dataset_names == ("pancreas", "mine")
+    write("[tool.zsgate]\njudge_on = ['pancreas']\ndatasets = ['pbmc_12k']\n")
+    with pytest.raises(UsageProblem, match="datasets and judge_on both list what to judge on"):
+        gather(folder)
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("mine = {path = 'x.h5ad', lable = 'a'}", "mine: unknown key 'lable'; did you mean 'label'?"),
+        ("mine = {label = 'a'}", "mine: path is missing"),
+        ("mine = {path = 'x.h5ad', scope = 'donor'}", "mine: unknown scope 'donor'; did you mean 'donors'?"),
+        ("mine = {path = 3}", "datasets: cannot read"),
+        ("mine = 3", "datasets: cannot read {'mine': 3} as tables of datasets"),
+    ],
+)
+def test_a_table_of_a_dataset_that_cannot_be_read_is_refused(repo, table, says):
+    """Unknown keys are errors with the nearest name."""
+    folder, write = repo
+    write(f"[tool.zsgate.datasets]\n{table}\n")
+    with pytest.raises(UsageProblem) as refused:
+        gather(folder)
+    assert says in str(refused.value)
+
+
+def test_a_dataset_nobody_knows_is_refused(repo):
+    """The nearest name of the user's tables and the catalogue; two of one name are refused as well."""
+    folder, write = repo
+    write(OWN)
+    with pytest.raises(UsageProblem, match=r"unknown dataset 'mne'; did you mean 'mine'\?"):
+        chosen(gather(folder, {"datasets": "mne"}))
+    with pytest.raises(UsageProblem, match=r"unknown dataset 'pancres'; did you mean 'pancreas'\?"):
+        chosen(gather(folder, {"datasets": "pancres"}))
+    with pytest.raises(UsageProblem, match="two datasets are named 'mine'; rename one of the files"):
+        chosen(gather(folder, {"datasets": "mine,other/mine.h5ad"}))
+
+
+def test_a_mirror_is_a_folder_or_an_address(repo):
+    """A folder is made absolute, an address stays."""
+    folder, write = repo
+    write("[tool.zsgate]\nmirror = 'm'\n")
+    assert gather(folder / "inner").mirror == str(folder / "m")
+    assert gather(folder, {"mirror": "https://x.org/m"}).mirror == "https://x.org/m"
+
+
 def test_models_have_tables_of_their_own(repo):
     """[tool.zsgate.models.NAME] holds settings of one model; its weights lie relative to the file."""
     folder, write = repo
@@ -75,9 +160,10 @@ def test_models_have_tables_of_their_own(repo):
     assert gather(folder, {"weights": "mine"}).weights == folder / "mine"
 
 
-def test_only_h5ad_files_are_paths(tmp_path):
+def test_only_h5ad_and_zarr_files_are_paths(tmp_path):
     """Anything else is taken for a name, so that the catalogue refuses it by the words the user typed."""
-    assert gather(tmp_path, {"datasets": "data/x.zarr"}).datasets == ("data/x.zarr",)
+    assert gather(tmp_path, {"datasets": "data/x.zarr"}).datasets == (str(tmp_path / "data/x.zarr"),)
+    assert gather(tmp_path, {"datasets": "data/x.csv"}).datasets == ("data/x.csv",)
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("yes", True), ("ON", True), ("0", False), ("no", False)])

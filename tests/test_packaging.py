@@ -45,7 +45,7 @@ def test_the_wheel_runs_from_an_empty_folder(wheel, tmp_path):
         f"import sys; sys.path.insert(0, {str(target)!r}); "
         "sys.meta_path = [finder for finder in sys.meta_path if 'editable' not in repr(finder)]; "
         "import zsgate.suites, pytest; assert zsgate.suites.__file__.startswith(sys.path[0]), zsgate.suites.__file__; "
-        "sys.exit(pytest.main(['--model=cellama', '--collect-only', '-q', '-p', 'no:cacheprovider']))"
+        "sys.exit(pytest.main(['--model=cellama', '--tier=quick', '--collect-only', '-q', '-p', 'no:cacheprovider']))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=empty, capture_output=True, text=True, check=False)
 

@@ -12,12 +12,16 @@ from zsgate.dataset import SCOPES
 from zsgate.errors import UsageProblem
 from zsgate.names import unknown
 from zsgate.recipe import RECIPES
-from zsgate.settings import read
+from zsgate.settings import Address, read
 from zsgate.threshold import Threshold
 from zsgate.verdict import POLICIES
 from zsgate.waiver import Waiver
 
-TIERS = {"quick": ("pancreas_quick",), "full": ("pancreas_hormone2cell",)}
+TIERS = {
+    "quick": ("pancreas_quick",),
+    "pr": ("pancreas", "pbmc_12k"),
+    "full": ("pancreas", "pbmc_12k", "pbmc_95k", "immune", "tabula_sapiens"),
+}
 NOT_SETTINGS = ("ZSGATE_TEST_DATA",)  # variables that only zsgate's own tests read
 ONLY_SPOKEN = "{}: only the command line names the model, so that plain pytest stays plain"
 
@@ -39,11 +43,16 @@ class Config:
     models
         Settings of models by name: ``[tool.zsgate.models.scgpt_human]`` with weights, preset, dtype, randomness.
     datasets
-        Names of the catalogue and paths of ``.h5ad`` files; empty takes the tier's.
+        Names of the user's tables and of the catalogue, and paths of ``.h5ad`` or ``.zarr`` files; empty takes all
+        of the user's tables, or the tier's where there is none. In pyproject.toml beside tables: ``judge_on``.
+    own
+        The user's datasets by name: ``[tool.zsgate.datasets.NAME]`` with path, label, batch, donor, counts, scope.
+    mirror
+        Folder or address that has the catalogue's files, as ``zsgate data mirror`` writes them.
     label, batch, donor, counts
         Where the files keep cell types, batches, donors and raw counts.
     tier
-        Which datasets to judge on.
+        Which datasets to judge on; ``quick`` also trains scVI for a shorter time.
     recipe
         Choices that shape every score: ``default``, or ``kedzierska2023`` for the paper's.
     require
@@ -72,11 +81,13 @@ class Config:
     offline: bool = False
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mirror: Address | None = None
     label: str | None = None
     batch: str | None = None
     donor: str | None = None
     counts: str | None = None
-    tier: str = "quick"
+    tier: str = "full"
     recipe: str = "default"
     require: tuple[str, ...] = ()
     scope: str = "donors"
@@ -127,13 +138,13 @@ class Config:
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
-        """What to judge on: the datasets named, or the tier's."""
-        return self.datasets or TIERS[self.tier]
+        """What to judge on: the datasets named, or the user's own, or the tier's."""
+        return self.datasets or tuple(self.own) or TIERS[self.tier]
 
 
 def _kinds() -> dict[str, str]:
     """Return the settings that a file or a variable may hold, with their types."""
-    return {field.name: str(field.type) for field in fields(Config) if field.name != "model"}
+    return {field.name: str(field.type) for field in fields(Config) if field.name not in ("model", "own")}
 
 
 def _from_environment(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
@@ -166,7 +177,24 @@ def _from_pyproject(folder: Path) -> dict[str, Any]:
         raise UsageProblem(msg)
     if "model" in table:
         raise UsageProblem(ONLY_SPOKEN.format(f"{where} model"))
+    table, own = _split(table, where, path.parent)
     for key in table:
         if key not in _kinds():
-            raise UsageProblem(f"{where} " + unknown("key", key, tuple(_kinds())))
-    return {key: read(_kinds()[key], value, f"{where} {key}", path.parent) for key, value in table.items()}
+            raise UsageProblem(f"{where} " + unknown("key", key, (*_kinds(), "judge_on")))
+    return own | {key: read(_kinds()[key], value, f"{where} {key}", path.parent) for key, value in table.items()}
+
+
+def _split(table: Mapping[str, Any], where: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (the table with ``datasets`` naming what to judge on, the user's own datasets as settings).
+
+    ``datasets`` is a list of names, or tables of the user's datasets; beside those, ``judge_on`` is the list.
+    """
+    settings = dict(table)
+    own = settings.pop("datasets") if isinstance(settings.get("datasets"), dict) else {}
+    if "judge_on" in settings:
+        if "datasets" in settings:
+            msg = f"{where}: datasets and judge_on both list what to judge on; keep one"
+            raise UsageProblem(msg)
+        read("tuple[str, ...]", settings["judge_on"], f"{where} judge_on", folder)
+        settings["datasets"] = settings.pop("judge_on")
+    return settings, {"own": read("own datasets", own, f"{where} datasets", folder)} if own else {}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import anndata
     import pandas as pd
 
+FILES = (".h5ad", ".zarr")
 MIN_GENES = 10  # of the paper: cells with fewer detected genes are dropped
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
 
@@ -127,7 +128,8 @@ def assembled(
     UsageProblem
         If no cell or gene is left, or the labels cannot be cell types.
     """
-    counts, notes = as_counts(counts), []
+    counts = as_counts(counts)
+    notes: list[str] = []
     columns = {"label": cell_types, "batch": batches, "donor": donors}
     known = _labelled({role: values for role, values in columns.items() if values is not None}, notes)
     rows = np.flatnonzero(known & _rich_enough(counts, notes))
@@ -145,6 +147,11 @@ def assembled(
         **{**rest, "cell_ids": rest["cell_ids"][rows]},
     )
     return without_rare_genes(dataset)
+
+
+def is_file(entry: str) -> bool:
+    """Return whether a dataset is named by its file, not by its name."""
+    return entry.endswith(FILES)
 
 
 def without_rare_genes(dataset: Dataset, min_cells: int = MIN_CELLS) -> Dataset:

@@ -12,10 +12,15 @@ from zsgate.threshold import Threshold
 from zsgate.waiver import Waiver
 
 T = TypeVar("T")
+Address = str  # of a folder, or on the web
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness")
+DATASET_SETTINGS = ("path", "label", "batch", "donor", "counts", "scope")
+SCOPES = ("donors", "cells")
 WORDS = {
     "Mapping[str, Mapping[str, Any]]": "tables of models",
+    "own datasets": "tables of datasets",
+    "Address": "a folder or an address",
     "str": "text",
     "tuple[str, ...]": "names",
     "tuple[Threshold, ...]": "tables",
@@ -87,6 +92,27 @@ def _tables(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def _datasets(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return tables of the user's datasets with their paths made absolute."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, table in value.items():
+        if strangers := set(table) - set(DATASET_SETTINGS):
+            raise UsageProblem(f"{name}: " + unknown("key", min(strangers), DATASET_SETTINGS))
+        if "path" not in table:
+            msg = f"{name}: path is missing: where is the .h5ad or .zarr file?"
+            raise UsageProblem(msg)
+        if table.get("scope", "donors") not in SCOPES:
+            raise UsageProblem(f"{name}: " + unknown("scope", str(table["scope"]), SCOPES))
+        found[name] = {key: _text(each, folder) for key, each in table.items()}
+        found[name]["path"] = _place(table["path"], folder)
+    return found
+
+
+def _address(value: Any, folder: Path) -> str:
+    """Return an address as it is, a folder made absolute."""
+    return value if _text(value, folder).startswith(("http://", "https://")) else str(_place(value, folder))
+
+
 def _place(value: Any, folder: Path) -> Path:
     return folder / Path(value).expanduser()
 
@@ -96,7 +122,7 @@ def _names(value: Any, folder: Path) -> tuple[str, ...]:
     items = [item.strip() for item in (value.split(",") if isinstance(value, str) else value)]
     if not any(items):
         raise ValueError
-    return tuple(str(_place(item, folder)) if item.endswith(".h5ad") else item for item in items if item)
+    return tuple(str(_place(item, folder)) if item.endswith((".h5ad", ".zarr")) else item for item in items if item)
 
 
 def _each(read: Callable[[Any], T]) -> Callable[[Any, Path], tuple[T, ...]]:
@@ -120,6 +146,8 @@ def _switch(value: Any, _: Path) -> bool:
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "Mapping[str, Mapping[str, Any]]": _tables,
+    "own datasets": _datasets,
+    "Address": _address,
     "bool": _switch,
     "float": _number(float),
     "int": _number(int),

@@ -113,7 +113,7 @@ def project(pytester: pytest.Pytester, cells_file: Path, monkeypatch: pytest.Mon
     return pytester
 
 
-COLUMNS = ("--datasets=cells.h5ad", "--label=cell_type", "--batch=sample", "--donor=donor")
+COLUMNS = ("--tier=quick", "--datasets=cells.h5ad", "--label=cell_type", "--batch=sample", "--donor=donor")
 
 
 @pytest.fixture
