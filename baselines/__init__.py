@@ -10,6 +10,12 @@ BASELINES = {
     "scvi": "zsgate.baselines.scvi:embed",
     "random_init": "zsgate.baselines.random_init:embed",
 }
+# what a candidate's predictions of genes must beat, fitted from its own targets
+RECONSTRUCTION_BASELINES = {
+    "mean": "zsgate.baselines.mean:global_mean",
+    "gene_mean": "zsgate.baselines.mean:gene_mean",
+    "average_rank": "zsgate.baselines.average_rank:guesses",
+}
 # the package a baseline needs beyond those of zsgate, and the extra that brings it
 NEEDS = {"scvi": ("scvi", "zsgate[scvi]")}
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from zsgate.fixtures.controls import DEAD, KNOWN
-from zsgate.metrics import METRICS, nmi
+from zsgate.fixtures.controls import COPIES, DEAD, KNOWN
+from zsgate.metrics import EVERY, METRICS, nmi
 
 
 def cases(controls):
     return [
-        pytest.param(control, baseline, METRICS[metric], id=f"{control.name}-{baseline}-{metric}")
+        pytest.param(control, baseline, EVERY[metric], id=f"{control.name}-{baseline}-{metric}")
         for control in controls
         for baseline in control.baselines
         for metric in control.metrics
@@ -32,6 +32,16 @@ def test_mixing_without_cell_types_fails(control, baseline, dataset, metric, pro
     signal = nmi(control.embed(dataset), dataset), nmi(control.shuffled(dataset), dataset)
 
     proof = prove(ours, theirs, provided=signal)
+
+    assert proof
+
+
+@pytest.mark.parametrize(("control", "baseline", "metric"), cases(COPIES), indirect=["control", "baseline"])
+def test_a_copy_proves_nothing(control, baseline, dataset, metric, prove):
+    ours = metric(control.reconstruct(dataset, metric.masked))
+    theirs = metric(baseline.reconstruct(dataset, metric.masked))
+
+    proof = prove(ours, theirs, unless=control.only_copies(dataset, metric))
 
     assert proof
 

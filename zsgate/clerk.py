@@ -135,7 +135,8 @@ class Clerk:
         return list(dict.fromkeys(broken))
 
     def _record(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
-        from zsgate.metrics import METRICS
+        from zsgate.fixtures import recovery
+        from zsgate.metrics import EVERY
         from zsgate.models.adapter import as_builtins
 
         trial, verdicts = self.trial, list(self.verdicts.values())
@@ -161,7 +162,8 @@ class Clerk:
                 for (who, dataset), notes in made.items()
                 if who != trial.config.model
             ],
-            "metrics": [{"name": m, "card": METRICS[m].card} for m in dict.fromkeys(v["metric"] for v in verdicts)],
+            "metrics": [{"name": m, "card": EVERY[m].card} for m in dict.fromkeys(v["metric"] for v in verdicts)],
+            "reconstruction": recovery.shown(trial, verdicts),
             "timings": self.timings,
             "caveats": self._caveats(),
             "provenance": self._provenance(exit_code, reasons),

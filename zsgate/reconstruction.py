@@ -40,7 +40,7 @@ class Reconstruction:
         Which entries the model could not see, bool (n_entries,).
     noise_floor
         Variance of ``target`` under the model's own tokeniser, float32 (n_entries,): squared error that
-        no model can avoid.
+        no model can avoid where the entry is masked; None where the tokeniser draws nothing.
     tokens
         Vocabulary id of each entry on scale ``"rank"``, int32 (n_entries,); None elsewhere.
     """
@@ -52,7 +52,7 @@ class Reconstruction:
     predictions: Mapping[str, npt.NDArray[Any]]
     scale: Scale
     masked: npt.NDArray[np.bool_]
-    noise_floor: npt.NDArray[np.float32]
+    noise_floor: npt.NDArray[np.float32] | None = None
     tokens: npt.NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
@@ -82,3 +82,40 @@ def _check(reconstruction: Reconstruction) -> None:
     if broken or not reconstruction.predictions:
         msg = f"reconstruct: {', '.join(broken) or 'no head'} has values that are not finite"
         raise CandidateFailed(msg)
+
+
+def hidden(
+    offsets: npt.NDArray[np.integer[Any]], genes: npt.NDArray[np.integer[Any]], share: float, seed: int = 0
+) -> npt.NDArray[np.bool_]:
+    """Return which entries to hide: ``share`` of each cell's (if any, then at least one), bool (n_entries,).
+
+    The choice is keyed by the cell's set of genes: the same in any order, window or process.
+
+    Parameters
+    ----------
+    offsets
+        Where each cell's entries begin and the last one's end, (n_cells + 1,).
+    genes
+        A number of each entry's gene, distinct in a cell, (n_entries,).
+    share
+        Share to hide, 0 to 1.
+    seed
+        Another seed hides others.
+    """
+    lengths = np.diff(offsets)
+    cell = np.repeat(np.arange(len(lengths)), lengths)
+    words = _mixed(genes.astype(np.uint64) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15))
+    of_cell = np.zeros(len(lengths), np.uint64)
+    np.add.at(of_cell, cell, words)  # modulo 2**64, so in any order
+    place = np.empty(len(words), np.int64)
+    place[np.lexsort((_mixed(words ^ _mixed(of_cell)[cell]), cell))] = np.arange(len(words))
+    wanted = np.where(share > 0, np.maximum(1, np.rint(share * lengths)), 0)
+    return place - np.repeat(offsets[:-1], lengths) < wanted[cell]
+
+
+def _mixed(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return the SplitMix64 finaliser of ``bits`` (Steele, Lea & Flood 2014)."""
+    bits = bits + np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))

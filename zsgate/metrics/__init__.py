@@ -12,9 +12,10 @@ from zsgate.embedding import Embedding
 from zsgate.metrics.cells import Cells, Floats
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.parts import agreements, halves, silhouettes
+from zsgate.metrics.reconstruction import RECONSTRUCTION, ReconstructionMetric
 from zsgate.recipe import DEFAULT, Recipe
 
-__all__ = ["DEFAULT", "METRICS", "Metric", "Recipe", "ari", "asw", "avg_bio", "batch_score", "nmi"]
+__all__ = ["DEFAULT", "EVERY", "METRICS", "Metric", "Recipe", "ari", "asw", "avg_bio", "batch_score", "nmi"]
 
 
 def _asw(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
@@ -93,4 +94,6 @@ batch_score = Metric(
     uses_batches=True,
 )
 
+# of embeddings; EVERY has those of reconstruction too
 METRICS: dict[str, Metric] = {metric.name: metric for metric in (asw, nmi, ari, avg_bio, batch_score)}
+EVERY: dict[str, Metric | ReconstructionMetric] = {**METRICS, **RECONSTRUCTION}

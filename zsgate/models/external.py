@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
+from zsgate.reconstruction import SCALES, Reconstruction, Scale
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
@@ -26,7 +28,9 @@ class External:
     takes one) whose instances are called the same way or have ``embed(adata)``. It sees counts, genes, batches and
     donors, never labels. Optional attributes: ``random_init(seed)`` returning an untrained twin,
     ``independent_cells = False`` for a model that looks across cells, ``stochastic = True``, ``fingerprint`` (a
-    string that changes with the weights) to keep embeddings between runs, ``info`` (a :class:`ModelInfo`).
+    string that changes with the weights) to keep embeddings between runs, ``info`` (a :class:`ModelInfo`),
+    ``reconstruct(adata, masked=share, seed=n)`` yielding :class:`zsgate.reconstruction.Reconstruction`, with ``scale``
+    and ``heads`` (of ``gep``, ``gepc``) beside it.
 
     Parameters
     ----------
@@ -51,6 +55,9 @@ class External:
         self.subject = _imported(name, device, folder) if subject is None else subject
         if hasattr(self.subject, "random_init"):
             self.random_init = self._random_init
+        if hasattr(self.subject, "reconstruct"):
+            self.reconstruct = self._reconstruct
+            self.scale, self.heads = _declared(name, self.subject)
 
     @property
     def info(self) -> ModelInfo:
@@ -83,8 +90,21 @@ class External:
         rows: npt.NDArray[np.float32] = values
         return rows
 
+    def _reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
+        """Yield what the user's object predicts of the genes of the dataset's AnnData."""
+        yield from self.subject.reconstruct(dataset.to_anndata(), masked=masked, seed=seed)
+
     def _random_init(self, seed: int) -> External:
         return External(self.name, device=self.device, subject=self.subject.random_init(seed))
+
+
+def _declared(name: str, subject: Any) -> tuple[Scale, tuple[str, ...]]:
+    """Return scale and heads of a user's ``reconstruct``, without which no test of it can be chosen."""
+    scale, heads = getattr(subject, "scale", None), tuple(getattr(subject, "heads", ("gep",)))
+    if scale not in SCALES:
+        msg = f"--model {name}: it has reconstruct(), so it must have scale, one of {', '.join(SCALES)}; not {scale!r}"
+        raise UsageProblem(msg)
+    return scale, heads
 
 
 def _imported(name: str, device: str, folder: Path | None) -> Any:

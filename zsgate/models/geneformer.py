@@ -28,7 +28,7 @@ from zsgate.models.pretrained import Pretrained, Tokenise, cache_folder, one_of
 from zsgate.models.runner import Batch, chosen_device, chosen_dtype, windows
 from zsgate.models.tokens import Tokens, masked_genes
 from zsgate.models.weights import FoundFile, find_files, matched, read_tensors
-from zsgate.reconstruction import Reconstruction
+from zsgate.reconstruction import Reconstruction, Scale
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
@@ -54,6 +54,7 @@ class Geneformer(Pretrained):
     """
 
     gene_ids: ClassVar[Literal["symbol", "ensembl"]] = "ensembl"
+    scale: ClassVar[Scale] = "rank"
 
     shape: GeneformerShape
     genes: GeneDictionary

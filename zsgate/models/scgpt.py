@@ -23,7 +23,7 @@ from zsgate.models.scgpt_presets import PRESETS, paper_genes, read_vocabulary
 from zsgate.models.scgpt_tokens import MASK_VALUE, SPECIAL, KeyedDraws, OfficialDraws, ScGPTTokenizer
 from zsgate.models.tokens import Tokens, masked_genes
 from zsgate.models.weights import find_files, matched, read_tensors
-from zsgate.reconstruction import Reconstruction
+from zsgate.reconstruction import Reconstruction, Scale
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
@@ -49,6 +49,8 @@ class ScGPT(Pretrained):
     """
 
     gene_ids: ClassVar[Literal["symbol", "ensembl"]] = "symbol"
+    scale: ClassVar[Scale] = "bin"
+    heads: ClassVar[tuple[str, ...]] = ("gep", "gepc")
 
     shape: ScGPTShape
     vocabulary: dict[str, int]
@@ -120,7 +122,7 @@ class ScGPT(Pretrained):
             assert tokens.bins is not None
             hidden = masked_genes(tokens, masked, seed)
             shown = replace(tokens, bins=np.where(hidden, np.int8(MASK_VALUE), tokens.bins))
-            heads = {name: np.empty(len(tokens.ids), np.float32) for name in ("gep", "gepc")}
+            heads = {name: np.empty(len(tokens.ids), np.float32) for name in self.heads}
             for cells, outputs in run(shown, self._predictions):
                 place = tokens.entries(cells)
                 for head, output in zip(heads.values(), outputs, strict=True):

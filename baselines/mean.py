@@ -1,0 +1,68 @@
+"""Mean: one number for every gene, or one for each gene, learnt from the cells of other donors.
+
+Kedzierska et al. 2025 write of the mean of a gene; their code predicts the mean over all genes and cells, of the
+very cells it is scored on. Both are here, out of sample unless the paper's recipe is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from zsgate.metrics.reconstruction_values import ValueTally
+
+Floats = npt.NDArray[np.float64]
+
+
+def global_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> list[float]:
+    """Return the squared error of the mean of all targets, over everybody and without each unit.
+
+    Parameters
+    ----------
+    tally
+        What remains of the candidate's windows.
+    weight
+        ``"cells"`` or ``"pooled"``.
+    in_sample
+        Fit on everybody, as the paper's code does; else a group's mean comes from the other groups.
+    """
+    fit = tally.fit.sum(axis=2, keepdims=True)
+    return _columns(tally, weight, fit, tally.scored[weight].sum(axis=2, keepdims=True), in_sample)
+
+
+def gene_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> list[float]:
+    """Return the squared error of each gene's mean target; as :func:`global_mean`.
+
+    A gene that the other groups do not have gets the mean of all genes.
+    """
+    return _columns(tally, weight, tally.fit, tally.scored[weight], in_sample)
+
+
+def of_genes(tally: ValueTally) -> Floats:
+    """Return the squared error of each gene's mean, out of sample, summed over its scored entries, (n_genes,)."""
+    errors = (_errors(tally.fit, tally.scored["pooled"], group, [group]) for group in range(tally.groups.size))
+    total: Floats = np.sum(list(errors), axis=0)
+    return total
+
+
+def _columns(tally: ValueTally, weight: str, fit: Floats, scored: Floats, in_sample: bool) -> list[float]:
+    size, whole = tally.groups.size, fit.sum(axis=1)
+    sums = np.empty((1 + size, size))
+    for left_out in range(-1, size):
+        for group in range(size):
+            without = {left_out} if in_sample else {left_out, group}
+            sums[1 + left_out, group] = _errors(fit, scored, group, sorted(without - {-1}), whole).sum()
+    return tally.groups.columns(sums, tally.weights(weight))
+
+
+def _errors(fit: Floats, scored: Floats, group: int, without: list[int], whole: Floats | None = None) -> Floats:
+    """Return the squared errors in ``group``, summed by gene, of means of everybody but the groups ``without``."""
+    number, total = (fit.sum(axis=1) if whole is None else whole) - fit[:, without].sum(axis=1)
+    overall = total.sum() / number.sum() if number.any() else np.nan
+    means = np.divide(total, number, out=np.full_like(total, overall), where=number > 0)
+    n, values, squares = scored[:, group]
+    errors: Floats = squares - 2 * means * values + means**2 * n
+    return errors
