@@ -98,6 +98,7 @@ class Clerk:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the verdicts and where the page is."""
         if self.record is None:
+            self._say_why_nothing(terminalreporter)
             return
         from zsgate.report.terminal import table
 
@@ -108,6 +109,14 @@ class Clerk:
         if self.page is not None:
             writer.write_line(f"page: {self.page}")
         writer.write(self.annotations.getvalue())
+
+    def _say_why_nothing(self, writer: pytest.TerminalReporter) -> None:
+        """Name the claims that make no sense for the model, where nothing that was asked for does."""
+        if self.guard.planned or self.config.option.collectonly:
+            return
+        for entry in self.trial.not_tested():
+            where = f" on {entry['dataset']}" if entry["dataset"] else ""
+            writer.write_line(f"zsgate: not tested: {entry['what']}{where}: {entry['reason']}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:

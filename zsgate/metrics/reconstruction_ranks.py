@@ -163,7 +163,12 @@ class RankTally:
         wanted = POINTS * len(part.cells) // len(self.n_scored)
         at = np.linspace(0, len(union.true) - 1, min(wanted, len(union.true))).astype(np.intp)
         group = np.repeat(self.groups.codes[part.cells], np.diff(union.offsets))
-        picked: dict[str, npt.NDArray[Any]] = {"target": union.true, "token": union.predicted, "name": union.tokens, "group": group}
+        picked: dict[str, npt.NDArray[Any]] = {
+            "target": union.true,
+            "token": union.predicted,
+            "name": union.tokens,
+            "group": group,
+        }
         self.points.append({name: values[at] for name, values in picked.items()})
 
     def _note(self, statistic: str, head: str, cells: Codes, values: Floats) -> None:

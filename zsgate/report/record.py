@@ -26,6 +26,7 @@ _LISTS = (
     "coverage",
     "baselines",
     "metrics",
+    "reconstruction",
     "timings",
     "caveats",
 )
@@ -66,6 +67,11 @@ _ENTRY: dict[str, Record] = {
     },
     "baselines": {"name": "", "dataset": None, "notes": {}},
     "metrics": {"name": "", "card": ""},
+    "reconstruction": {
+        "dataset": "", "scale": "", "masked": 0.0, "heads": [], "groups": "", "in_sample": False, "n_cells": None,
+        "n_scored": None, "values": {}, "noise_floor": None, "copied": {}, "nearly": 0.01, "described": {},
+        "figures": {},
+    },
     "timings": {"what": "", "dataset": None, "seconds": None, "cached": False},
 }  # fmt: skip
 

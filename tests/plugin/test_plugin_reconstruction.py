@@ -1,0 +1,68 @@
+"""The reconstruction suite through the real gate: a copy is named, a good predictor passes."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+SUITE = "test_reconstruction.py"
+SELECT = (SUITE, "-k", "mse_gep")
+
+
+def by_metric(record, baseline):
+    return {each["metric"]: each for each in record["verdicts"] if each["baseline"] == baseline}
+
+
+def test_a_copy_is_named_and_loses(gate, verdict):
+    """Perfect on what it sees, it passes nowhere: not unmasked, where it is found out, and not on hidden genes."""
+    result = gate("models:Copier", *SELECT)
+
+    assert result.ret == 1
+    found = by_metric(verdict(), "mean")
+    assert set(found) == {"mse_gep", "mse_gep_m15", "mse_gep_m40"}
+    assert (found["mse_gep"]["outcome"], found["mse_gep"]["passed"]) == ("beats", False)
+    assert [found[name]["outcome"] for name in ("mse_gep_m15", "mse_gep_m40")] == ["loses", "loses"]
+    for each in found.values():
+        assert "models:Copier only copies: of the genes it is shown it misses 0 %" in each["reason"]
+    assert found["mse_gep"]["advisory"]
+    assert not found["mse_gep_m15"]["advisory"]
+    assert all(control["passed"] for control in verdict()["controls"])
+    assert {c["got"] for c in verdict()["controls"] if c["control"] == "identity_copy"} == {"fails", "loses"}
+
+
+def test_a_model_that_knows_passes(gate, verdict, project):
+    """Right up to noise, it beats both averages; one pass a share, and a second run computes nothing again."""
+    assert gate("models:Knower", *SELECT).ret == 0
+    first = verdict()
+    assert all(each["passed"] for each in first["verdicts"])
+    passes = (project.path / "passes.txt").read_text(encoding="utf-8")
+    assert sorted(passes.split()) == ["0.0", "0.15", "0.4"]
+    gate("models:Knower", *SELECT)
+    assert verdict()["verdicts"] == first["verdicts"]
+    assert (project.path / "passes.txt").read_text(encoding="utf-8") == passes
+    schema = json.loads((files("zsgate.report") / "verdict.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(first, schema)
+    assert [each["masked"] for each in first["reconstruction"]] == [0.0, 0.15, 0.4]
+    assert {each["noise_floor"] for each in first["reconstruction"]} == {0.25}
+
+
+def test_the_papers_recipe_lets_the_unmasked_metric_decide(gate, verdict):
+    """Under kedzierska2023 a model that says one number for all loses to the mean, which is fitted in sample."""
+    result = gate("models:Blind", SUITE, "--recipe=kedzierska2023", "-k", "mean-mse_gep] and not gene_mean")
+
+    assert result.ret == 1
+    (found,) = verdict()["verdicts"]
+    assert (found["metric"], found["outcome"], found["advisory"]) == ("mse_gep", "loses", False)
+    assert verdict()["reconstruction"][0]["in_sample"]
+
+
+@pytest.mark.parametrize(("model", "ret"), [("models:good", 5)])
+def test_a_model_without_a_head_is_told_so(gate, model, ret):
+    """Nothing is collected, and the reason is said; exit 5."""
+    result = gate(model, SUITE)
+
+    assert result.ret == ret
+    result.stdout.fnmatch_lines(["*not tested: reconstruction: the candidate offers no reconstruct(dataset)*"])
