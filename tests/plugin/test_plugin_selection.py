@@ -35,7 +35,7 @@ def test_what_was_not_tested_is_said(gate, verdict):
     gate("models:good", "-k", "hvg and asw", columns=("--datasets=cells.h5ad", "--label=cell_type", "--donor=donor"))
 
     reasons = {each["what"]: each["reason"] for each in verdict()["not_tested"]}
-    assert set(reasons) == {"random_init", "batch_score"}
+    assert set(reasons) == {"random_init", "batch_score", "reconstruction"}
     assert "random_init(seed)" in reasons["random_init"]
     assert "no two batches" in reasons["batch_score"]
 

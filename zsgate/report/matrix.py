@@ -91,7 +91,7 @@ def matrices(record: Record) -> list[Matrix]:
         if failure["what"] != "control" and all(_key(failure))
     }
     tests = [*record["verdicts"], *(f for f in record["failures"] if _key(f) in failed)]
-    skipped = [_pair(entry, distinct(tests, "metric")) for entry in record["not_tested"]]
+    skipped = [_pair(entry, distinct(tests, "metric")) for entry in record["not_tested"] if not entry["suite"]]
     metrics = distinct([*tests, *skipped], "metric")
     found = []
     for dataset in distinct([*tests, *skipped], "dataset"):

@@ -55,7 +55,7 @@ _ENTRY: dict[str, Record] = {
     "waivers": {
         "match": "", "reason": "", "owner": "", "expires": "", "max_deficit": None, "state": "", "tests": 0,
     },
-    "not_tested": {"what": "", "dataset": None, "metric": None, "baseline": None, "reason": ""},
+    "not_tested": {"what": "", "suite": None, "dataset": None, "metric": None, "baseline": None, "reason": ""},
     "datasets": {
         "name": "", "n_cells": None, "n_genes": None, "n_cell_types": None, "n_batches": None,
         "n_donors": None, "scope": "donors", "source": "", "licence": "", "citation": "", "notes": [],
