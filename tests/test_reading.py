@@ -439,10 +439,12 @@ def test_files_that_are_none_are_refused(adata, tmp_path, spoil, says):
 
 
 def test_other_formats_are_refused(tmp_path):
-    """Only .h5ad is read; a Zarr store or a folder is refused by its name."""
+    """Only .h5ad and .zarr are read; an empty folder is refused by its name."""
     (tmp_path / "cells.zarr").mkdir()
-    with pytest.raises(UsageProblem, match=r"cells.zarr: datasets are read from .h5ad files"):
+    with pytest.raises(UsageProblem, match=r"cells.zarr: not a readable .zarr file"):
         read_h5ad(tmp_path / "cells.zarr", "cells", COLUMNS)
+    with pytest.raises(UsageProblem, match=r"cells.csv: datasets are read from .h5ad files and .zarr stores"):
+        read_h5ad(tmp_path / "cells.csv", "cells", COLUMNS)
     (tmp_path / "folder.h5ad").mkdir()
     with pytest.raises(UsageProblem, match=r"folder.h5ad: not a readable .h5ad file"):
         read_h5ad(tmp_path / "folder.h5ad", "cells", COLUMNS)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from zsgate.counts import as_counts, check_counts, is_canonical
+from zsgate.counts import as_counts, check_counts, is_canonical, matrix_digest, was_checked
 from zsgate.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Dataset:
         Short name; it is part of every test's id.
     counts
         CSR matrix (n_cells, n_genes), float32 holding non-negative integers, sorted indices, no stored zeros;
-        any other matrix of counts is made one.
+        any other matrix of counts is made one. A large one lies on disk, mapped into memory
+        (:mod:`zsgate.prepared`): take rows of it block by block, and never copy it whole.
     cell_ids
         Unique names of the cells, shape (n_cells,).
     cell_types
@@ -84,10 +85,8 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything a model or baseline can see: counts, ids, genes, batches, labels, donors."""
-        counts = self.counts
-        matrix = (counts.data, counts.indices.astype(np.int64), counts.indptr.astype(np.int64))
         cells = (self.cell_ids, self.cell_types, self.batches, self.donors)
-        return _digest_of(*cells, self.symbols, self.ensembl, *matrix)
+        return _digest_of(*cells, self.symbols, self.ensembl, np.array([matrix_digest(self.counts)]))
 
     @cached_property
     def cells_digest(self) -> str:
@@ -203,11 +202,14 @@ def _check(dataset: Dataset) -> None:
         raise UsageProblem(msg)
     refuse_duplicates(where, "cell", dataset.cell_ids)
     refuse_duplicates(where, "gene", dataset.symbols if dataset.ensembl is None else dataset.ensembl)
-    check_counts(where, dataset.counts)
+    if not was_checked(dataset.counts):
+        check_counts(where, dataset.counts)
 
 
 def refuse_duplicates(where: str, what: str, names: Strings) -> None:
     """Raise UsageProblem naming up to ten duplicates among ``names``."""
+    if len(set(names.tolist())) == len(names):  # far faster than sorting half a million names
+        return
     distinct, times = np.unique(names, return_counts=True)
     repeated: Sequence[str] = distinct[times > 1].tolist()
     if repeated:

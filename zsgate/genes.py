@@ -58,6 +58,10 @@ def gene_names(var: pd.DataFrame) -> tuple[Strings, Strings | None, list[str]]:
 
 def strings(values: pd.Series) -> Strings:
     """Return a column as strings, empty where missing; whole numbers are written without a decimal point."""
+    if values.dtype == "category":  # each name once, not once a cell
+        names = strings(values.cat.categories.to_series())
+        found: Strings = np.concatenate([names, [""]])[values.cat.codes]  # code -1 is missing
+        return found
     missing = values.isna()
     if values.dtype.kind == "f":
         present = values[~missing]

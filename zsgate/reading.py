@@ -1,48 +1,30 @@
-"""From an .h5ad file to a Dataset: where the counts, labels and gene names are, and what is wrong with them."""
+"""From a file to a Dataset: where the counts, labels and gene names are, and what is wrong with them."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
+from platformdirs import user_cache_path
 
+from zsgate.columns import Columns, column_of, labelled, listed, told_apart
 from zsgate.counts import as_counts, check_counts, fault_of
 from zsgate.dataset import Dataset, Strings
 from zsgate.errors import UsageProblem
-from zsgate.genes import gene_names, strings
-from zsgate.names import nearest
+from zsgate.genes import gene_names
+from zsgate.opened import Matrix, Opened, opened
+from zsgate.prepared import prepared, rounded
 
 if TYPE_CHECKING:
-    import anndata
-    import pandas as pd
+    pass
 
-FILES = (".h5ad", ".zarr")
 MIN_GENES = 10  # of the paper: cells with fewer detected genes are dropped
+IN_MEMORY = 1 << 26  # stored numbers, 0.5 GB as values and columns; more stay on disk
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Where a file keeps what a trial needs.
-
-    Attributes
-    ----------
-    label, batch, donor
-        Columns of ``obs``; batch and donor may be unknown.
-    counts
-        ``"X"``, ``"raw"`` or ``"layers/NAME"``; None looks in layers/counts, raw and X, in that order.
-    """
-
-    label: str | None = None
-    batch: str | None = None
-    donor: str | None = None
-    counts: str | None = None
 
 
 def read_h5ad(
@@ -53,8 +35,9 @@ def read_h5ad(
     scope: str = "donors",
     card: Mapping[str, Any] | None = None,
     rounding: bool = False,
+    cache: Path | None = None,
 ) -> Dataset:
-    """Return the cells of an ``.h5ad`` file that have a label, filtered as the paper filters.
+    """Return the cells of an ``.h5ad`` file or ``.zarr`` store that have a label, filtered as the paper filters.
 
     Parameters
     ----------
@@ -70,36 +53,79 @@ def read_h5ad(
         Facts for the report.
     rounding
         Round fractional counts to the nearest integer instead of refusing them.
+    cache
+        Folder for the copies of counts that do not fit into memory; None takes the platform's.
 
     Raises
     ------
     UsageProblem
         If the file cannot be read, a column is missing, the counts are not counts or names repeat.
     """
-    adata = _open(path)
     where = path.name
-    if columns.label is None:
-        msg = f"{where}: which column holds the cell types? Say --label NAME; obs has {_listed(adata.obs.columns)}"
-        raise UsageProblem(msg)
-    obs = {
-        role: _column(adata.obs, column, where, role)
-        for role, column in (("label", columns.label), ("batch", columns.batch), ("donor", columns.donor))
-        if column is not None
-    }
-    counts, var, notes = _counts(adata, columns.counts, where, rounding)
-    symbols, ensembl, remarks = gene_names(var)
-    return assembled(
-        name,
-        counts=counts,
-        cell_ids=adata.obs_names.to_numpy(dtype=str),
-        cell_types=obs["label"],
-        symbols=symbols,
-        ensembl=ensembl,
-        batches=obs.get("batch"),
-        donors=obs.get("donor"),
-        scope=scope,
-        card={**(card or {}), "notes": [*(card or {}).get("notes", ()), *notes, *remarks]},
-        where=f"{where}: column {columns.label!r} for --label",
+    with opened(path) as file:
+        if columns.label is None:
+            msg = f"{where}: which column holds the cell types? Say --label NAME; obs has {listed(file.obs.columns)}"
+            raise UsageProblem(msg)
+        obs = {
+            role: column_of(file.obs, column, where, role)
+            for role, column in (("label", columns.label), ("batch", columns.batch), ("donor", columns.donor))
+            if column is not None
+        }
+        place, notes = find_counts(file, columns.counts, where, rounding)
+        symbols, ensembl, remarks = gene_names(file.var(place))
+        facts: dict[str, Any] = {
+            "cell_ids": file.obs.index.to_numpy(dtype=str),
+            "cell_types": obs["label"],
+            "symbols": symbols,
+            "ensembl": ensembl,
+            "batches": obs.get("batch"),
+            "donors": obs.get("donor"),
+            "scope": scope,
+            "card": {**(card or {}), "notes": [*(card or {}).get("notes", ()), *notes, *remarks]},
+            "where": f"{where}: column {columns.label!r} for --label",
+        }
+        matrix = file.matrix(place)
+        if matrix.n_stored <= IN_MEMORY:
+            return assembled(name, counts=read_whole(matrix, place, where, rounding), **facts)
+        cache = cache or user_cache_path("zsgate") / "prepared"
+        return _from_disk(name, matrix, path, place, cache, rounding, facts)
+
+
+def _from_disk(
+    name: str, matrix: Matrix, path: Path, place: str, cache: Path, rounding: bool, facts: dict[str, Any]
+) -> Dataset:
+    """Return what :func:`assembled` would, with the counts on disk."""
+    notes: list[str] = []
+    columns = {"label": facts["cell_types"], "batch": facts["batches"], "donor": facts["donors"]}
+    known = labelled({role: values for role, values in columns.items() if values is not None}, notes)
+    status = path.stat()
+    made = prepared(
+        matrix,
+        known,
+        where=f"{path.name} ({place})",
+        key={"path": str(path.resolve()), "bytes": status.st_size, "changed": status.st_mtime_ns, "place": place},
+        cache=cache,
+        limits=(MIN_GENES, MIN_CELLS),
+        rounding=rounding,
+    )
+    if made.n_poor:
+        notes.append(f"{made.n_poor} cells with fewer than {MIN_GENES} detected genes are left out")
+    where, card = facts.pop("where"), facts.pop("card")
+
+    def at(role: str, places: npt.NDArray[np.intp]) -> Any:
+        return None if facts[role] is None else facts[role][places]
+
+    return Dataset(
+        name=name,
+        counts=made.counts,
+        cell_ids=at("cell_ids", made.rows),
+        cell_types=told_apart(at("cell_types", made.rows), where),
+        symbols=at("symbols", made.genes),
+        ensembl=at("ensembl", made.genes),
+        batches=at("batches", made.rows),
+        donors=at("donors", made.rows),
+        scope=facts["scope"],
+        card={**card, "notes": [*card["notes"], *notes]},
     )
 
 
@@ -131,7 +157,7 @@ def assembled(
     counts = as_counts(counts)
     notes: list[str] = []
     columns = {"label": cell_types, "batch": batches, "donor": donors}
-    known = _labelled({role: values for role, values in columns.items() if values is not None}, notes)
+    known = labelled({role: values for role, values in columns.items() if values is not None}, notes)
     rows = np.flatnonzero(known & _rich_enough(counts, notes))
     where = where or f"dataset {name!r}: labels"
     if not len(rows):
@@ -140,18 +166,13 @@ def assembled(
     dataset = Dataset(
         name=name,
         counts=counts[rows],
-        cell_types=_told_apart(cell_types[rows], where),
+        cell_types=told_apart(cell_types[rows], where),
         batches=None if batches is None else batches[rows],
         donors=None if donors is None else donors[rows],
         card={**card, "notes": [*card.get("notes", ()), *notes]},
         **{**rest, "cell_ids": rest["cell_ids"][rows]},
     )
     return without_rare_genes(dataset)
-
-
-def is_file(entry: str) -> bool:
-    """Return whether a dataset is named by its file, not by its name."""
-    return entry.endswith(FILES)
 
 
 def without_rare_genes(dataset: Dataset, min_cells: int = MIN_CELLS) -> Dataset:
@@ -170,105 +191,52 @@ def without_rare_genes(dataset: Dataset, min_cells: int = MIN_CELLS) -> Dataset:
     return dataset.with_genes(genes)
 
 
-def _open(path: Path) -> anndata.AnnData:
-    import anndata
+def find_counts(file: Opened, place: str | None, where: str, rounding: bool = False) -> tuple[str, list[str]]:
+    """Return (place, remarks): where the user says the counts are, or the first place that seems to hold counts.
 
-    if path.suffix != ".h5ad":
-        msg = f"{path}: datasets are read from .h5ad files"
-        raise UsageProblem(msg)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of names that repeat and old formats; what matters is refused below
-            return anndata.read_h5ad(path)
-    except FileNotFoundError:
-        msg = f"{path}: no such file"
-        raise UsageProblem(msg) from None
-    except Exception as error:  # the boundary to h5py and anndata: a damaged or newer file fails there in any way
-        msg = f"{path}: not a readable .h5ad file ({' '.join(str(error).split())})"
-        raise UsageProblem(msg) from error
-
-
-def _counts(
-    adata: anndata.AnnData, place: str | None, where: str, rounding: bool
-) -> tuple[sp.csr_matrix, pd.DataFrame, list[str]]:
-    """Return (counts, var, remarks), from where the user says or from the first place that holds counts."""
-    places = _places(adata)
+    A small matrix is looked at whole, a large one in samples.
+    """
+    places = file.places
     listed = ", ".join(places) or "no matrix"
     if place is not None:
         if place not in places:
             msg = f"{where}: no counts at {place!r}; the file has {listed}"
             raise UsageProblem(msg)
-        counts, var = _at(adata, place, where)
-        if rounding:
-            counts.data = np.rint(counts.data)
-        check_counts(f"{where} ({place})", counts)
-        return counts, var, []
+        return place, []
     faults = []
     for candidate in ("layers/counts", "raw", "X"):
         if candidate in places:
-            counts, var = _at(adata, candidate, where)
-            fault = fault_of(counts)
+            fault = "" if rounding else fault_at(file, candidate, where)
             if not fault:
-                return counts, var, [f"counts taken from {candidate}"]
+                return candidate, [f"counts taken from {candidate}"]
             faults.append(f"{candidate} holds {fault}")
     found = "; ".join(faults) or "neither layers/counts nor raw nor X is there"
     msg = f"{where}: no raw counts found: {found}; say with --counts where they are (the file has {listed})"
     raise UsageProblem(msg)
 
 
-def _places(adata: anndata.AnnData) -> list[str]:
-    raw = ["raw"] if adata.raw is not None else []
-    return [f"layers/{name}" for name in adata.layers] + raw + ["X"] * (adata.X is not None)
-
-
-def _at(adata: anndata.AnnData, place: str, where: str) -> tuple[sp.csr_matrix, pd.DataFrame]:
-    holder = adata.raw if place == "raw" else adata
-    matrix = adata.layers[place.removeprefix("layers/")] if place.startswith("layers/") else holder.X
+def fault_at(file: Opened, place: str, where: str) -> str:
+    """Return what a matrix holds that no count is, or an empty string."""
     try:
-        return as_counts(matrix), holder.var
-    except (TypeError, ValueError) as error:
+        matrix = file.matrix(place)
+        if matrix.n_stored <= IN_MEMORY:
+            return fault_of(matrix.whole())
+        return next(filter(None, map(fault_of, matrix.sample())), "")
+    except (TypeError, ValueError, KeyError) as error:
         msg = f"{where}: {place} is no matrix of numbers ({error})"
         raise UsageProblem(msg) from error
 
 
-def _column(obs: pd.DataFrame, column: str, where: str, role: str) -> Strings:
-    """Return a column of ``obs``, or several joined by ``+``, as strings, empty where missing."""
-    if column not in obs.columns and "+" in column:
-        parts = [_column(obs, part, where, role) for part in column.split("+")]
-        known = np.logical_and.reduce([part != "" for part in parts])
-        return np.where(known, reduce(lambda one, two: np.char.add(np.char.add(one, " / "), two), parts), "")
-    if column not in obs.columns:
-        near = nearest(column, [str(name) for name in obs.columns], cutoff=0.6)
-        hint = f"; did you mean {near!r}?" if near else f"; obs has {_listed(obs.columns)}"
-        msg = f"{where}: no column {column!r} for --{role}{hint}"
-        raise UsageProblem(msg)
-    values = obs[column]
-    if values.dtype.kind == "f" and (values.dropna() % 1 != 0).any():
-        msg = f"{where}: column {column!r} for --{role} holds fractional numbers, not names"
-        raise UsageProblem(msg)
-    return strings(values)
-
-
-def _told_apart(labels: Strings, where: str) -> Strings:
-    """Return ``labels``, or refuse what cannot be cell types."""
-    n_labels = len(np.unique(labels))
-    if n_labels < 2:
-        msg = f"{where} has {n_labels} distinct value; at least two are needed"
-        raise UsageProblem(msg)
-    if n_labels > len(labels) / 2:
-        msg = f"{where} has {n_labels} distinct values in {len(labels)} cells; cell types have several cells each"
-        raise UsageProblem(msg)
-    return labels
-
-
-def _labelled(obs: Mapping[str, Strings], notes: list[str]) -> np.ndarray:
-    known = np.ones(len(obs["label"]), dtype=bool)
-    for role, values in obs.items():
-        missing = (values == "") & known
-        if missing.any():
-            notes.append(f"{missing.sum()} cells without a {role} are left out")
-            known &= ~missing
-    return known
+def read_whole(matrix: Matrix, place: str, where: str, rounding: bool) -> sp.csr_matrix:
+    """Return the counts of a matrix that fits into memory."""
+    try:
+        counts = matrix.whole()
+    except (TypeError, ValueError, KeyError) as error:
+        msg = f"{where}: {place} is no matrix of numbers ({error})"
+        raise UsageProblem(msg) from error
+    counts = rounded(counts) if rounding else counts
+    check_counts(f"{where} ({place})", counts)
+    return counts
 
 
 def _rich_enough(counts: sp.csr_matrix, notes: list[str]) -> np.ndarray:
@@ -276,8 +244,3 @@ def _rich_enough(counts: sp.csr_matrix, notes: list[str]) -> np.ndarray:
     if not rich.all():
         notes.append(f"{(~rich).sum()} cells with fewer than {MIN_GENES} detected genes are left out")
     return np.asarray(rich)
-
-
-def _listed(columns: Sequence[Any]) -> str:
-    names = [str(column) for column in columns]
-    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "no columns"

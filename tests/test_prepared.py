@@ -1,0 +1,136 @@
+"""Counts that stay on disk: the same dataset as in memory, from every form, checked block by block."""
+
+from __future__ import annotations
+
+import mmap
+import warnings
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from zsgate import opened, prepared, reading
+from zsgate.counts import was_checked
+from zsgate.errors import UsageProblem
+from zsgate.reading import Columns, read_h5ad
+
+COLUMNS = Columns(label="cell_type", batch="batch", donor="donor", counts="X")
+
+
+@pytest.fixture
+def on_disk(monkeypatch):
+    """Make everything too large for memory, and blocks small enough that there are many."""
+    monkeypatch.setattr(reading, "IN_MEMORY", 1000)
+    monkeypatch.setattr(opened.Matrix.blocks, "__defaults__", (20_000,))
+    monkeypatch.setattr(prepared.transposed, "__defaults__", (30_000,))
+
+
+@pytest.fixture
+def adata(few_cells):
+    """Return the few cells with missing labels, poor cells, unsorted rows and stored zeros."""
+    made = few_cells.to_anndata()
+    labels = few_cells.cell_types.astype(object)
+    labels[:3] = None
+    made.obs["cell_type"] = pd.Categorical(labels)
+    x = made.X.tolil()
+    x[5, :] = 0
+    x[5, :9] = 2
+    x = x.tocsr()
+    x.data[::50] = 0
+    made.X = x
+    return made
+
+
+def written(adata, path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (adata.write_zarr if path.suffix == ".zarr" else adata.write_h5ad)(path)
+    return path
+
+
+def lies_on_disk(array):
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    return array is not None
+
+
+FORMS = {
+    "csr": lambda x: x,
+    "csc": sp.csc_matrix,
+    "dense": lambda x: x.toarray(),
+    "int64": lambda x: x.astype(np.int64),
+    "float64": lambda x: x.astype(np.float64),
+    "uint16": lambda x: x.astype(np.uint16),
+}
+
+
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
+@pytest.mark.parametrize("form", FORMS)
+def test_disk_and_memory_give_the_same_dataset(adata, tmp_path, on_disk, monkeypatch, form, suffix):
+    """Every form of matrix, in both formats: the digest of all that a model sees is that of the copy in memory."""
+    adata.X = FORMS[form](adata.X)
+    path = written(adata, tmp_path / f"cells{suffix}")
+    here = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+    assert was_checked(here.counts)
+    assert lies_on_disk(here.counts.data)
+    assert lies_on_disk(here.counts.indices)
+    monkeypatch.setattr(reading, "IN_MEMORY", 1 << 26)
+    there = read_h5ad(path, "cells", COLUMNS)
+    assert not was_checked(there.counts)
+    assert here.digest == there.digest
+    assert here.card["notes"] == there.card["notes"]
+    assert "1 cells with fewer than 10 detected genes are left out" in here.card["notes"]
+    assert (here.counts != there.counts).nnz == 0
+    some = np.array([7, 2, 30])
+    assert here.subset(some).digest == there.subset(some).digest
+
+
+def test_a_copy_is_found_again(adata, tmp_path, on_disk, monkeypatch):
+    """The second run reads nothing of the matrix; a file that changed gets a copy of its own."""
+    path = written(adata, tmp_path / "cells.h5ad")
+    first = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+    with monkeypatch.context() as patch:
+        patch.setattr(opened.Matrix, "rows", lambda *_: pytest.fail("read again"))
+        assert read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache").digest == first.digest
+    adata.X = adata.X * 2
+    path = written(adata, tmp_path / "cells.h5ad")
+    assert read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache").digest != first.digest
+
+
+@pytest.mark.parametrize(("value", "says"), [(-1, "negative"), (0.5, "not integers"), (np.nan, "NaN")])
+@pytest.mark.parametrize("counts", ["X", None])
+def test_one_bad_number_in_the_last_block_is_found(adata, tmp_path, on_disk, value, says, counts):
+    """A sample may miss it; reading every block does not, and no half-made copy is left."""
+    x = adata.X.astype(np.float32)
+    x.data[len(x.data) * 3 // 4] = value
+    adata.X = x
+    path = written(adata, tmp_path / "cells.h5ad")
+    columns = Columns(label="cell_type", counts=counts)
+    with pytest.raises(UsageProblem, match=says):
+        read_h5ad(path, "cells", columns, cache=tmp_path / "cache")
+    assert not [place for place in (tmp_path / "cache").glob("*") if place.is_dir()]
+
+
+def test_rounding_happens_on_disk_as_in_memory(adata, tmp_path, on_disk, monkeypatch):
+    """Fractional counts of a recipe that rounds become the same integers; what becomes zero is not detected."""
+    x = adata.X.astype(np.float32)
+    x.data[::7] = np.maximum(x.data[::7] - 0.75, 0)
+    adata.X = x
+    path = written(adata, tmp_path / "cells.h5ad")
+    here = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache", rounding=True)
+    monkeypatch.setattr(reading, "IN_MEMORY", 1 << 26)
+    assert read_h5ad(path, "cells", COLUMNS, rounding=True).digest == here.digest
+
+
+def test_every_block_is_read_once(adata, tmp_path, on_disk):
+    """Blocks follow each other without gap or overlap, whatever their size, also past empty rows."""
+    x = sp.vstack([sp.csr_matrix((3, adata.n_vars)), adata.X, sp.csr_matrix((2, adata.n_vars))], format="csr")
+    path = written(anndata.AnnData(x.astype(np.float32)), tmp_path / "x.h5ad")
+    with opened.opened(path) as file:
+        matrix = file.matrix("X")
+        for size in (1, 1000, 20_000, 10**9):
+            blocks = list(matrix.blocks(size))
+            assert [first for first, _ in blocks] == np.cumsum([0, *(b.shape[0] for _, b in blocks)])[:-1].tolist()
+            assert (sp.vstack([block for _, block in blocks], format="csr") != x).nnz == 0
