@@ -1,0 +1,141 @@
+"""Equal models: pools of embeddings of real cells that are equally good in expectation, each scored once.
+
+Every member of a pool is the same 50 principal components plus random effects of one distribution, so over donors and
+cells no member is better than another: whoever is called better is called so by mistake. Refits of scVI are equal
+because only the seed differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.baselines import pca, scvi
+from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate.dataset import Dataset
+from zsgate.embedding import Embedding
+from zsgate.fixtures.catalogue import load
+from zsgate.metrics import METRICS
+from zsgate.metrics.parts import code_digest
+from zsgate.reading import Columns, read_h5ad
+from zsgate.score import Score
+from zsgate.store import Store
+
+NAMES = ("asw", "batch_score", "nmi", "ari", "avg_bio")
+Rows = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A pool: which cells, what differs between its members, and by how much (in standard deviations)."""
+
+    name: str
+    cells: str
+    effect: str
+    level: float = 0.5
+
+
+SETTINGS = (
+    Setting("20 donors, cell noise", "pancreas_20", "cell noise"),
+    Setting("20 donors, donor shifts", "pancreas_20", "donor shifts"),
+    Setting("20 donors, donor noise scales 0.5", "pancreas_20", "donor noise scales", 0.5),
+    Setting("6 donors, cell noise", "pancreas_6", "cell noise"),
+    Setting("6 donors, donor shifts", "pancreas_6", "donor shifts"),
+    Setting("6 donors, donor noise scales 0.5", "pancreas_6", "donor noise scales", 0.5),
+    Setting("6 donor-stimulus pairs, donor shifts", "kang_6", "donor shifts"),
+    Setting("6 donor-stimulus pairs, cell noise", "kang_6", "cell noise"),
+    Setting("20 donors, refits of scVI", "pancreas_20", "scvi"),
+    Setting("20 donors, donor noise scales 0.25", "pancreas_20", "donor noise scales", 0.25),
+    Setting("20 donors, donor noise scales 1", "pancreas_20", "donor noise scales", 1.0),
+    Setting("6 donors, donor noise scales 0.25", "pancreas_6", "donor noise scales", 0.25),
+    Setting("6 donors, donor noise scales 1", "pancreas_6", "donor noise scales", 1.0),
+    Setting("6 donor-stimulus pairs, donor noise scales 0.5", "kang_6", "donor noise scales", 0.5),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What one embedding of a pool earned: a score a metric, and the silhouette of each cell."""
+
+    scores: dict[str, Score]
+    widths: npt.NDArray[np.float64]
+
+
+def cells_of(name: str, kang: Path | None) -> Dataset:
+    """Return 1,500 cells of the pancreas, those of its 6 largest donors, or 1,500 of Kang et al. by donor and stimulus."""
+    if name == "pancreas_20":
+        return load("pancreas_quick")
+    if name == "pancreas_6":
+        whole = load("pancreas_hormone2cell")
+        donors, sizes = np.unique(whole.donors, return_counts=True)
+        largest = donors[np.argsort(sizes)[-6:]]
+        return whole.subset(np.flatnonzero(np.isin(whole.donors, largest)))
+    if kang is None:
+        msg = "the settings of Kang et al. need --kang FILE"
+        raise FileNotFoundError(msg)
+    columns = Columns(label="cell_type", batch="batch", donor="donor_stim", counts="X")
+    whole = read_h5ad(kang, "kang", columns)
+    some = np.sort(np.random.default_rng(0).permutation(whole.n_cells)[:1500])
+    return whole.subset(some)
+
+
+def moved(base: Rows, units: npt.NDArray[np.intp], setting: Setting, member: int) -> Rows:
+    """Return ``base`` with the random effects of one member, in standard deviations of a dimension."""
+    rng = np.random.default_rng([member, len(setting.name), *map(ord, setting.name)])
+    n_units, unit = int(units.max()) + 1, np.sqrt(base.var(axis=0).mean())
+    noise = rng.normal(size=base.shape)
+    if setting.effect == "cell noise":
+        effect = setting.level * noise
+    elif setting.effect == "donor shifts":
+        effect = setting.level * rng.normal(size=(n_units, base.shape[1]))[units] + 0.25 * noise
+    else:  # every donor is measured with a noise of its own
+        effect = 0.5 * np.exp(setting.level * rng.normal(size=n_units))[units, None] * noise
+    return (base + unit * effect).astype(np.float32)
+
+
+def refits(dataset: Dataset, seeds: range, store: Store) -> Iterator[Rows]:
+    """Yield scVI trained by the quick tier's protocol, a seed at a time."""
+    counts = dataset.counts[:, highly_variable(log_normalised(dataset))]
+    for seed in seeds:
+
+        def train(seed: int = seed) -> tuple[list[Rows], dict[str, Any]]:
+            (trained,) = scvi._side_by_side([(counts, dataset.batches, seed, True)])
+            return [trained[0]], {"epochs": trained[1]}
+
+        (rows,), _ = store.arrays("refit", {"dataset": dataset.digest, "seed": seed}, train)
+        yield rows
+
+
+def pool(setting: Setting, n_members: int, kang: Path | None, store: Store) -> Iterator[Member]:
+    """Yield the members of a pool; what was scored once is kept in the store."""
+    dataset = cells_of(setting.cells, kang)
+    if setting.effect == "scvi":
+        embeddings: Iterator[Rows] = refits(dataset, range(n_members), store)
+    else:
+        base = np.asarray(pca.embed(dataset)[0][0], dtype=np.float32)
+        units = np.unique(dataset.donors, return_inverse=True)[1]
+        embeddings = (moved(base, units, setting, member) for member in range(n_members))
+    for rows in embeddings:
+        yield _scored(rows, dataset, store, clusterings=1 if setting.effect == "scvi" else 5)
+
+
+def _scored(rows: Rows, dataset: Dataset, store: Store, clusterings: int) -> Member:
+    embedding = Embedding.of(rows)
+
+    def compute() -> dict[str, Any]:
+        from dataclasses import asdict
+
+        from sklearn.metrics import silhouette_samples
+
+        widths = (silhouette_samples(rows.astype(np.float64), dataset.cell_types) + 1) / 2
+        scores = {name: asdict(METRICS[name](embedding, dataset, seeds=clusterings)) for name in NAMES}
+        return {"widths": widths.round(6).tolist(), "scores": scores}
+
+    key = {"rows": embedding.digest, "cells": dataset.cells_digest, "n": clusterings, "code": code_digest()}
+    kept = store.json("member", key, compute)
+    return Member({name: Score(**fields) for name, fields in kept["scores"].items()}, np.array(kept["widths"]))
