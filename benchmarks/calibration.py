@@ -1,6 +1,6 @@
 """How often a verdict calls equal models different, and what difference it finds: false passes and power.
 
-    python -m benchmarks.calibration --cache FOLDER [--members 40] [--refits 9] [--kang FILE] [--only PATTERN] [--figure SVG]
+    python -m benchmarks.calibration --cache FOLDER [--members 40] [--refits 9] [--kang FILE] [--only PATTERN]
 
 Each embedding of a pool (``benchmarks.equal_models``) is scored once and kept in the cache, so an interrupted run goes
 on where it was; every pair is judged in both directions at a nominal 5 %. Pairs share members, so beside the binomial
@@ -150,7 +150,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
             low, high = (" to ".join(f"{100 * end:.1f}" for end in ours[how]) for how in ("binomial", "members"))
             rest = [f"{100 * rules[rule]['rate']:.1f} %" if rule in rules else "" for rule in RULES[1:]]
             power = [f"{found['found_80']:.3f}", f"{found['quoted']:.3f}"]
-            lines.append("| " + " | ".join([setting, metric, f"{100 * ours['rate']:.1f} %", low, high, *rest, *power]) + " |")
+            lines.append(
+                "| " + " | ".join([setting, metric, f"{100 * ours['rate']:.1f} %", low, high, *rest, *power]) + " |"
+            )
     return "\n".join(lines)
 
 

@@ -40,6 +40,10 @@ class Score:
         where a half cannot be scored. Empty for a metric whose leave-outs hold all of its uncertainty.
     cell_halves
         The same for splits of the cells; empty also where the units are groups of cells.
+    balanced
+        The value (mean over seeds) with every unit weighing the same; None where unknown.
+    n_effective
+        Number of equally large units that would know as much, 1 / sum(share of the cells ** 2); None likewise.
     """
 
     metric: str
@@ -53,6 +57,8 @@ class Score:
     higher_is_better: bool = True
     unit_halves: tuple[tuple[float, float], ...] = ()
     cell_halves: tuple[tuple[float, float], ...] = ()
+    balanced: float | None = None
+    n_effective: float | None = None
 
     @classmethod
     def of_draws(cls, metric: str, draws: Sequence[float], leave_outs: Sequence[np.ndarray], **rest: Any) -> Self:

@@ -9,10 +9,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
-import numpy as np
-
-from zsgate.dataset import MIN_DONORS
-from zsgate.inference import LEVEL, Inference, Variance, infer, jackknife_variance, split_variance
+from zsgate.inference import LEVEL, Inference, Variance
+from zsgate.pairing import Pair
 from zsgate.score import Score
 
 Outcome = Literal["beats", "loses", "inconclusive"]
@@ -44,6 +42,10 @@ class Verdict:
         Why there is no interval, or why it does not pass although it beats.
     unit, n_units
         What was left out, and how many of them there are.
+    n_effective
+        Number of equally large units that would know as much, 1 / sum(share of the cells ** 2).
+    balanced
+        The difference if every unit weighed the same; None where unknown.
     seeds_ours, seeds_theirs
         Number of draws on each side; 1 for a side that draws nothing.
     variance
@@ -70,6 +72,8 @@ class Verdict:
     reason: str = ""
     unit: str = "donor"
     n_units: int = 0
+    n_effective: float | None = None
+    balanced: float | None = None
     seeds_ours: int = 1
     seeds_theirs: int = 1
     variance: Variance | None = None
@@ -155,32 +159,25 @@ def judge(
     if policy not in POLICIES:
         msg = f"unknown policy {policy!r} (known: {', '.join(POLICIES)})"
         raise ValueError(msg)
-    _refuse_strangers(ours, theirs)
-    sign = 1.0 if ours.higher_is_better else -1.0
-    difference = sign * (ours.value - theirs.value)
-    leave_outs = sign * (np.array(ours.leave_outs) - np.array(theirs.leave_outs))
-    halves, cells = (_spread(ours, theirs, what) for what in ("unit_halves", "cell_halves"))
-    undecided = _undecidable(ours, difference, leave_outs) or _unsplittable(ours, halves, cells)
-    if undecided:
-        found = Inference()
-    else:
-        seeds = ours.seed_variance + theirs.seed_variance
-        variance = Variance(jackknife=jackknife_variance(leave_outs), halves=halves, cells=cells, seeds=seeds)
-        found = infer(difference, variance, n_units=len(leave_outs), margin=margin)
+    pair = Pair.of(ours, theirs)
+    undecided = pair.objection
+    found = Inference() if undecided else pair.infer(margin)
     outcome = _outcome(found.interval, margin)
     return Verdict(
         metric=ours.metric,
         ours=ours.value,
         theirs=theirs.value,
-        difference=difference,
+        difference=pair.difference,
         interval=found.interval,
         outcome=outcome,
-        passed=_passes(policy, outcome, difference, found.interval, margin),
+        passed=_passes(policy, outcome, pair.difference, found.interval, margin),
         policy=policy,
         margin=margin,
         reason=undecided,
         unit=ours.unit,
-        n_units=len(leave_outs),
+        n_units=len(ours.units),
+        n_effective=ours.n_effective,
+        balanced=pair.balanced,
         seeds_ours=len(ours.draws),
         seeds_theirs=len(theirs.draws),
         variance=found.variance,
@@ -190,51 +187,6 @@ def judge(
         baseline=baseline,
         dataset=dataset,
     )
-
-
-def _refuse_strangers(ours: Score, theirs: Score) -> None:
-    for what in ("metric", "recipe", "cells", "units", "unit"):
-        if getattr(ours, what) != getattr(theirs, what):
-            msg = f"scores of different {what} cannot be compared: {getattr(ours, what)} and {getattr(theirs, what)}"
-            raise ValueError(msg)
-    for what in ("unit_halves", "cell_halves"):
-        if len(getattr(ours, what)) != len(getattr(theirs, what)):
-            msg = f"scores of different {what.replace('_', ' ')} cannot be compared"
-            raise ValueError(msg)
-
-
-def _spread(ours: Score, theirs: Score, what: str) -> float | None:
-    """Return the variance that the halves of both sides, paired split by split, tell; None without any."""
-    first, second = (np.array(getattr(score, what), dtype=np.float64).reshape(-1, 2) for score in (ours, theirs))
-    return split_variance(first - second)
-
-
-def _unsplittable(score: Score, halves: float | None, cells: float | None) -> str:
-    """Return why random halves tell nothing although the metric needs them, or an empty string."""
-    for what, given, found in ((score.unit, score.unit_halves, halves), ("cell", score.cell_halves, cells)):
-        if given and found is None:
-            return f"{score.metric} cannot be computed in any random half of the {what.removesuffix('s')}s"
-    return ""
-
-
-def _undecidable(score: Score, difference: float, leave_outs: np.ndarray) -> str:
-    """Return why no interval can be given, or an empty string."""
-    if not math.isfinite(difference):
-        return f"{score.metric} is not defined on these cells"
-    if not score.units:
-        return "no donors are known, so nothing can be said about new ones (name their column, or scope = 'cells')"
-    if len(score.units) < MIN_DONORS:
-        if score.unit == "cells":
-            return f"{len(score.units)} groups of cells are too few to know their spread ({MIN_DONORS} are needed)"
-        return (
-            f"{len(score.units)} donors cannot speak for new ones ({MIN_DONORS} are needed; scope = 'cells' "
-            "speaks for these donors only)"
-        )
-    undefined = [name for name, value in zip(score.units, leave_outs, strict=True) if not math.isfinite(value)]
-    if undefined:
-        shown = ", ".join(undefined[:5]) + (", ..." if len(undefined) > 5 else "")
-        return f"{score.metric} cannot be computed without {score.unit} {shown}"
-    return ""
 
 
 def _outcome(interval: tuple[float, float] | None, margin: float) -> Outcome:

@@ -9,11 +9,14 @@ from zsgate.metrics.cells import Cells, Floats
 
 
 def contingency(partition: npt.NDArray[np.integer], cells: Cells) -> Floats:
-    """Return the number of cells of each (cluster, label), shape (n_clusters, n_labels, 1 + n_units)."""
-    shape = (int(partition.max()) + 1, int(cells.labels.max()) + 1, len(cells.kept))
+    """Return the number of cells of each (cluster, label), shape (n_clusters, n_labels, n_columns).
+
+    The columns are those of ``cells.weights``; in the last, where all units weigh the same, numbers are fractions.
+    """
+    shape = (int(partition.max()) + 1, int(cells.labels.max()) + 1, len(cells.weights))
     key = np.ravel_multi_index((partition.astype(np.intp), cells.labels, cells.units), shape)
     counts = np.bincount(key, minlength=int(np.prod(shape))).reshape(shape)
-    table: Floats = counts @ cells.kept
+    table: Floats = counts @ cells.weights
     return table
 
 

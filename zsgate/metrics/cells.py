@@ -115,6 +115,21 @@ class Cells:
         n_units = len(self.names)
         return np.hstack([np.ones((n_units, 1)), 1 - np.eye(n_units)])
 
+    @cached_property
+    def weights(self) -> Floats:
+        """Weight of each unit in the columns of ``kept`` and in one more, where all units weigh the same."""
+        if not self.names:
+            return self.kept
+        balanced = self.n_cells / (len(self.names) * np.bincount(self.units))
+        return np.column_stack([self.kept, balanced])
+
+    @property
+    def n_effective(self) -> float | None:
+        """Number of equally large units that would know as much, 1 / sum(share ** 2); None without units."""
+        if not self.names:
+            return None
+        return float(1 / np.sum((np.bincount(self.units) / self.n_cells) ** 2))
+
     def halves(self, of: str) -> list[tuple[Codes, Codes]]:
         """Return random splits in complementary halves, the positions of the cells of either.
 

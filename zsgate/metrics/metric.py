@@ -14,6 +14,7 @@ from zsgate.metrics.cells import Cells, Floats
 from zsgate.recipe import Recipe
 from zsgate.score import Score
 
+# a value a draw (rows): with everybody, without each unit and, where the metric can, with all units weighing alike
 Columns = Callable[[Embedding, Cells, Recipe, int], Floats]
 Halves = Callable[[Embedding, Cells, Recipe, str], Floats]
 
@@ -111,16 +112,20 @@ class Metric:
             raise ValueError(msg)
         recipe = given.recipe if recipe is None else recipe
         columns = self.columns(given, cells, recipe, seeds)
+        n_units = len(cells.names)
+        balanced = columns[:, 1 + n_units :].mean() if n_units and columns.shape[1] > 1 + n_units else np.nan
         return Score.of_draws(
             self.name,
             columns[:, 0].tolist(),
-            list(columns[:, 1:] if cells.names else columns[:, :0]),
+            list(columns[:, 1 : 1 + n_units]),
             units=cells.names,
             unit=cells.unit,
             cells=cells.digest,
             recipe=str(recipe),
             higher_is_better=self.higher_is_better,
             unit_halves=self._halves(given, cells, recipe, "units"),
+            balanced=float(balanced) if np.isfinite(balanced) else None,
+            n_effective=cells.n_effective,
             cell_halves=() if cells.unit == "cells" else self._halves(given, cells, recipe, "cells"),
         )
 

@@ -23,8 +23,8 @@ class Pass:
     Attributes
     ----------
     asw
-        Average silhouette width of the cell types scaled to 0..1, shape (1 + n_units,): with everybody, then
-        without each unit; NaN where undefined.
+        Average silhouette width of the cell types scaled to 0..1, shape (n_columns,), the columns those of
+        ``Cells.weights``: everybody, without each unit, all units alike; NaN where undefined.
     batch_score
         The paper's batch integration score, the same shape.
     neighbours
@@ -40,8 +40,8 @@ class Pass:
 class _Layout:
     """Cells sorted by (label, batch, unit), and the groups that are runs of that order.
 
-    ``weights`` has a row for each group: 1 in the columns that keep its unit; ``sizes`` the same times its
-    number of cells.
+    ``weights`` has a row for each group and a column as ``Cells.weights``: 1 where its unit is kept; ``sizes`` is
+    the same times its number of cells, ``present`` that number where the weight is not 0.
     """
 
     order: Codes
@@ -50,6 +50,7 @@ class _Layout:
     batches: Codes
     weights: Floats
     sizes: Floats
+    present: Floats
 
     @classmethod
     def of(cls, cells: Cells) -> _Layout:
@@ -60,8 +61,9 @@ class _Layout:
         order = np.argsort(key, kind="stable")
         _, starts, counts = np.unique(key[order], return_index=True, return_counts=True)
         first = order[starts]
-        weights = cells.kept[cells.units[first]]
-        return cls(order, starts, cells.labels[first], cells.batches[first], weights, weights * counts[:, None])
+        weights = cells.weights[cells.units[first]]
+        sizes, present = weights * counts[:, None], (weights > 0).astype(np.float64) * counts[:, None]
+        return cls(order, starts, cells.labels[first], cells.batches[first], weights, sizes, present)
 
     def runs(self, codes: Codes, within: slice) -> list[slice]:
         """Return the runs of equal ``codes`` among the groups ``within``."""
@@ -86,7 +88,7 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
         Neighbours to find for each cell.
     """
     layout = _Layout.of(cells)
-    n_columns = cells.kept.shape[1]
+    n_columns = cells.weights.shape[1]
     by_label = layout.runs(layout.labels, slice(0, len(layout.starts)))
     borders = layout.starts[[run.start for run in by_label]]
     widths = np.zeros(n_columns)
@@ -97,25 +99,25 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
         here = layout.order[block.start : block.stop]
         neighbours[here] = layout.order[block.neighbours]
         label = int(cells.labels[here[0]])
-        kept = cells.kept[cells.units[here]]
-        widths += (kept * _silhouettes(block, layout, by_label, np.full(len(here), label))).sum(axis=0)
+        weights = cells.weights[cells.units[here]]
+        widths += (weights * _silhouettes(block, weights, layout, by_label, np.full(len(here), label))).sum(axis=0)
         by_batch = layout.runs(layout.batches, by_label[label])
         own = np.searchsorted(layout.batches[[run.start for run in by_batch]], cells.batches[here])
-        mixing[label] += (kept * (1 - abs(_silhouettes(block, layout, by_batch, own)))).sum(axis=0)
+        mixing[label] += (weights * (1 - abs(_silhouettes(block, weights, layout, by_batch, own)))).sum(axis=0)
     return Pass(_asw(widths, layout, by_label), _batch_score(mixing, layout, by_label), neighbours)
 
 
-def _silhouettes(block: Block, layout: _Layout, clusters: list[slice], own: Codes) -> Floats:
-    """Return the silhouette of each row of the block in each column, shape (n_rows, 1 + n_units).
+def _silhouettes(block: Block, weights: Floats, layout: _Layout, clusters: list[slice], own: Codes) -> Floats:
+    """Return the silhouette of each row of the block in each column, shape (n_rows, n_columns).
 
-    ``clusters`` are runs of groups and ``own`` the cluster of each row. Where no other cluster is left the
-    value is 0 and must be masked by the caller.
+    ``weights`` are those of the rows, ``clusters`` runs of groups and ``own`` the cluster of each row. Where no other
+    cluster is left the value is 0 and must be masked by the caller.
     """
     row = np.arange(len(own))
     sums = np.stack([block.sums[:, run] @ layout.weights[run] for run in clusters])
     sizes = np.stack([layout.sizes[run].sum(axis=0) for run in clusters])
     with np.errstate(divide="ignore", invalid="ignore"):
-        within = sums[own, row] / (sizes[own] - 1)
+        within = sums[own, row] / (sizes[own] - weights)
         sums /= sizes[:, None, :]
         sums[np.broadcast_to(sizes[:, None, :] == 0, sums.shape)] = np.inf
         sums[own, row] = np.inf
@@ -143,9 +145,9 @@ def _batch_score(mixing: Floats, layout: _Layout, by_label: list[slice]) -> Floa
     per_label = np.full_like(mixing, np.nan)
     for label, groups in enumerate(by_label):
         sizes = np.stack([layout.sizes[run].sum(axis=0) for run in layout.runs(layout.batches, groups)])
-        n_cells, n_batches = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
-        defined = (n_batches >= 2) & (n_batches < n_cells)
-        np.divide(mixing[label], n_cells, out=per_label[label], where=defined)
+        n_batches = (sizes > 0).sum(axis=0)
+        defined = (n_batches >= 2) & (n_batches < layout.present[groups].sum(axis=0))
+        np.divide(mixing[label], sizes.sum(axis=0), out=per_label[label], where=defined)
     n_labels = (~np.isnan(per_label)).sum(axis=0)
     total = np.nansum(per_label, axis=0)
     mean: Floats = np.divide(total, n_labels, out=np.full_like(total, np.nan), where=n_labels > 0)

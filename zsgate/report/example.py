@@ -29,6 +29,7 @@ def steps(verdict: Record) -> list[tuple[str, str]]:
     return [
         ("Difference", _difference(verdict)),
         ("Unit", _unit(verdict)),
+        *([("Weights", _weights(verdict))] if _is_sensitive(verdict) else []),
         *([("Clusters", _halves(verdict))] if verdict["variance"].get("halves") is not None else []),
         *([("Chance", _seeds(verdict))] if verdict["variance"].get("seeds") is not None else []),
         ("Interval", _interval(verdict)),
@@ -56,6 +57,18 @@ def _unit(v: Record) -> str:
         f"exactly: the cells of a {noun} that is left out leave every other cell's distances too. The "
         f"G = {v['n_units']} differences give the jackknife variance (G − 1)/G · Σ (difference without "
         "one − their mean)²."
+    )
+
+
+def _is_sensitive(v: Record) -> bool:
+    return v["unit"] == "donor" and v["balanced"] is not None and v["n_effective"] is not None
+
+
+def _weights(v: Record) -> str:
+    return (
+        f"Donors have unequal numbers of cells: the {units(v)} know as much as {v['n_effective']:.1f} of one size, "
+        f"1/Σ share². If every donor weighed the same, the difference would be {signed(v['balanced'])}; where that "
+        "differs much, a few donors decide."
     )
 
 

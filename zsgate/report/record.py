@@ -42,7 +42,7 @@ _ENTRY: dict[str, Record] = {
         "nodeid": "", "claim": "", "suite": "", "model": "", "dataset": "", "metric": "", "baseline": "",
         "ours": None, "theirs": None, "difference": None, "ci": None, "level": 0.9, "outcome": "inconclusive",
         "passed": False, "advisory": False, "waiver": None, "threshold": None, "policy": "beats", "margin": 0.0,
-        "unit": "donor", "n_units": 0,
+        "unit": "donor", "n_units": 0, "n_effective": None, "balanced": None,
         "seeds": {}, "se": None, "variance": {}, "p": None, "detectable": None, "reason": "", "sentence": "",
     },
     "controls": {

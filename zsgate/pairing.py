@@ -1,0 +1,124 @@
+"""Pairing: two scores of the same cells, subtracted part by part, and what forbids an interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.dataset import MIN_DONORS
+from zsgate.inference import Inference, Variance, infer, jackknife_variance, split_variance
+from zsgate.score import Score
+
+Floats = npt.NDArray[np.float64]
+SAME = ("metric", "recipe", "cells", "units", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Differences of two scores, ours - theirs, oriented so that positive is better.
+
+    Attributes
+    ----------
+    ours, theirs
+        The scores.
+    difference
+        With everybody.
+    balanced
+        The same with every unit weighing the same; None where unknown.
+    leave_outs
+        Without each unit, shape (n_units,).
+    unit_halves, cell_halves
+        In the two halves of each split, shapes (n_splits, 2); no rows where nothing was split.
+    """
+
+    ours: Score
+    theirs: Score
+    difference: float
+    balanced: float | None
+    leave_outs: Floats
+    unit_halves: Floats
+    cell_halves: Floats
+
+    @classmethod
+    def of(cls, ours: Score, theirs: Score) -> Pair:
+        """Return the differences.
+
+        Raises
+        ------
+        ValueError
+            If the scores are of different metrics, recipes, cells, units or splits.
+        """
+        _refuse_strangers(ours, theirs)
+        sign = 1.0 if ours.higher_is_better else -1.0
+        known = ours.balanced is not None and theirs.balanced is not None
+
+        def halves(what: str) -> Floats:
+            first, second = (np.array(getattr(score, what), dtype=np.float64) for score in (ours, theirs))
+            return (sign * (first - second)).reshape(-1, 2)
+
+        return cls(
+            ours,
+            theirs,
+            sign * (ours.value - theirs.value),
+            sign * (ours.balanced - theirs.balanced) if known else None,  # type: ignore[operator]
+            sign * (np.array(ours.leave_outs) - np.array(theirs.leave_outs)),
+            halves("unit_halves"),
+            halves("cell_halves"),
+        )
+
+    @property
+    def objection(self) -> str:
+        """Why no interval can be given, or an empty string."""
+        return _too_little(self.ours, self.difference) or self._undefined()
+
+    def infer(self, margin: float) -> Inference:
+        """Return what can be inferred; only where there is no objection."""
+        variance = Variance(
+            jackknife=jackknife_variance(self.leave_outs),
+            halves=split_variance(self.unit_halves),
+            cells=split_variance(self.cell_halves),
+            seeds=self.ours.seed_variance + self.theirs.seed_variance,
+        )
+        return infer(self.difference, variance, n_units=len(self.leave_outs), margin=margin)
+
+    def _undefined(self) -> str:
+        score = self.ours
+        named = zip(score.units, self.leave_outs.tolist(), strict=True)
+        undefined = [name for name, value in named if not math.isfinite(value)]
+        if undefined:
+            shown = ", ".join(undefined[:5]) + (", ..." if len(undefined) > 5 else "")
+            return f"{score.metric} cannot be computed without {score.unit} {shown}"
+        dealt = "cells" if score.unit == "cells" else "donors"
+        for what, halves in ((dealt, self.unit_halves), ("cells", self.cell_halves)):
+            if len(halves) and split_variance(halves) is None:
+                return f"{score.metric} cannot be computed in any random half of the {what}"
+        return ""
+
+
+def _refuse_strangers(ours: Score, theirs: Score) -> None:
+    for what in SAME:
+        if getattr(ours, what) != getattr(theirs, what):
+            msg = f"scores of different {what} cannot be compared: {getattr(ours, what)} and {getattr(theirs, what)}"
+            raise ValueError(msg)
+    for what in ("unit_halves", "cell_halves"):
+        if len(getattr(ours, what)) != len(getattr(theirs, what)):
+            msg = f"scores of different {what.replace('_', ' ')} cannot be compared"
+            raise ValueError(msg)
+
+
+def _too_little(score: Score, difference: float) -> str:
+    if not math.isfinite(difference):
+        return f"{score.metric} is not defined on these cells"
+    if not score.units:
+        return "no donors are known, so nothing can be said about new ones (name their column, or scope = 'cells')"
+    if len(score.units) >= MIN_DONORS:
+        return ""
+    if score.unit == "cells":
+        return f"{len(score.units)} groups of cells are too few to know their spread ({MIN_DONORS} are needed)"
+    return (
+        f"{len(score.units)} donors cannot speak for new ones ({MIN_DONORS} are needed; scope = 'cells' "
+        "speaks for these donors only)"
+    )
