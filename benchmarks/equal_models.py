@@ -67,7 +67,7 @@ class Member:
 
 
 def cells_of(name: str, kang: Path | None) -> Dataset:
-    """Return 1,500 cells of the pancreas, all of its 6 largest donors, or 1,500 of Kang et al. by donor and stimulus."""
+    """Return 1,500 cells of the pancreas, all of its 6 largest donors, or 1,500 of Kang et al., donor x stimulus."""
     if name == "pancreas_20":
         return load("pancreas_quick")
     if name == "pancreas_6":
