@@ -17,12 +17,13 @@ import numpy.typing as npt
 
 from zsgate.baselines import pca, scvi
 from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate.columns import Columns
 from zsgate.dataset import Dataset
 from zsgate.embedding import Embedding
 from zsgate.fixtures.catalogue import load
 from zsgate.metrics import METRICS
 from zsgate.metrics.parts import code_digest
-from zsgate.reading import Columns, read_h5ad
+from zsgate.reading import read_h5ad
 from zsgate.score import Score
 from zsgate.store import Store
 
