@@ -19,6 +19,7 @@ import zsgate
 from zsgate.execution.guard import Guard
 from zsgate.fixtures import cast
 from zsgate.fixtures.trial import LIBRARIES, Trial
+from zsgate.leakage import sentences
 from zsgate.store import versions
 from zsgate.waiver import NEEDLESS, reviewed
 
@@ -202,7 +203,9 @@ class Clerk:
         return "inconclusive" if failed else "passed"
 
     def _caveats(self) -> list[str]:
-        return [QUICK_CAVEAT] * (self.trial.config.tier == "quick")
+        exposures = {name: self.trial.exposure(name) for name in self.trial.cards}
+        said = sentences(exposures, self.trial.config.model)
+        return [QUICK_CAVEAT] * (self.trial.config.tier == "quick") + said
 
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
         words = {

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from zsgate.dataset import SCOPES
 from zsgate.errors import UsageProblem
+from zsgate.leakage import ACTIONS
 from zsgate.names import unknown
 from zsgate.recipe import RECIPES
 from zsgate.settings import Address, read
@@ -59,6 +60,8 @@ class Config:
         Advisory metrics whose verdicts decide the run all the same.
     scope
         What the user's own files can speak for: new ``donors``, or these donors' ``cells`` only.
+    leakage
+        What to do with a verdict on a dataset that the candidate saw in pretraining: ``report`` it, or ``fail``.
     policy
         What passes: ``beats``, ``noninferior`` or ``point``.
     margin
@@ -91,6 +94,7 @@ class Config:
     recipe: str = "default"
     require: tuple[str, ...] = ()
     scope: str = "donors"
+    leakage: str = "report"
     policy: str = "beats"
     margin: float = 0.0
     threshold: tuple[Threshold, ...] = ()
@@ -101,7 +105,13 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
-        choices = (("tier", tuple(TIERS)), ("recipe", tuple(RECIPES)), ("policy", POLICIES), ("scope", SCOPES))
+        choices = (
+            ("tier", tuple(TIERS)),
+            ("recipe", tuple(RECIPES)),
+            ("policy", POLICIES),
+            ("scope", SCOPES),
+            ("leakage", ACTIONS),
+        )
         for name, known in choices:
             if getattr(self, name) not in known:
                 raise UsageProblem(unknown(name, getattr(self, name), known))

@@ -14,7 +14,8 @@ from zsgate.waiver import Waiver
 T = TypeVar("T")
 Address = str  # of a folder, or on the web
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness")
+ABOUT_PRETRAINING = ("pretraining",)  # what a user may say of any model, a model of their own too
+MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", *ABOUT_PRETRAINING)
 DATASET_SETTINGS = ("path", "label", "batch", "donor", "counts", "scope")
 SCOPES = ("donors", "cells")
 WORDS = {
@@ -82,14 +83,22 @@ def _tables(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
     from zsgate.models import MODELS
 
     for name, table in value.items():
-        if name not in MODELS:
+        if name not in MODELS and not set(table) <= set(ABOUT_PRETRAINING):
             raise UsageProblem(unknown("model", name, tuple(MODELS)) + "; only packaged models have settings")
         if strangers := set(table) - set(MODEL_SETTINGS):
             raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
+    parsers = {"weights": lambda value, folder: _place(_text(value, folder), folder), "pretraining": _list}
     return {
-        name: {key: _place(_text(each, folder), folder) if key == "weights" else each for key, each in table.items()}
+        name: {key: parsers[key](each, folder) if key in parsers else each for key, each in table.items()}
         for name, table in value.items()
     }
+
+
+def _list(value: Any, folder: Path) -> tuple[str, ...]:
+    """Return names; an empty list means none."""
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(_text(item, folder) for item in value)
 
 
 def _datasets(value: Any, folder: Path) -> dict[str, dict[str, Any]]:

@@ -121,3 +121,18 @@ def test_an_unwritable_report_exits_3(gate, project):
 
     assert result.ret == 3
     result.stdout.fnmatch_lines(["*cannot write the report*"])
+
+
+def test_a_verdict_on_data_seen_in_pretraining_fails_if_asked(gate, verdict, project):
+    """What the user declares is on every verdict, on the page's caveats, and with --leakage=fail decides."""
+    table = '[tool.zsgate.models."models:good"]\npretraining = ["cells"]\n'
+    (project.path / "pyproject.toml").write_text(table, encoding="utf-8")
+    assert gate("models:good", "-k", "hvg and asw").ret == 0
+    record = verdict()
+    seen = {"status": "seen", "source": "declared in pyproject.toml"}
+    assert [each["pretraining"] for each in (*record["verdicts"], *record["datasets"])] == [seen, seen]
+    assert any("models:good saw cells in pretraining" in caveat for caveat in record["caveats"])
+    assert gate("models:good", "-k", "hvg and asw", "--leakage=fail").ret == 1
+    (failed,) = verdict()["verdicts"]
+    assert (failed["outcome"], failed["passed"]) == ("beats", False)
+    assert "it was in the model's pretraining data (declared in pyproject.toml)" in failed["reason"]

@@ -44,6 +44,7 @@ _ENTRY: dict[str, Record] = {
         "passed": False, "advisory": False, "waiver": None, "threshold": None, "policy": "beats", "margin": 0.0,
         "unit": "donor", "n_units": 0, "n_effective": None, "balanced": None,
         "seeds": {}, "se": None, "variance": {}, "p": None, "detectable": None, "reason": "", "sentence": "",
+        "pretraining": {"status": "unknown", "source": ""},
     },
     "controls": {
         "nodeid": "", "control": "", "dataset": "", "metric": "", "baseline": None, "expected": "", "got": "",
@@ -59,6 +60,7 @@ _ENTRY: dict[str, Record] = {
     "datasets": {
         "name": "", "n_cells": None, "n_genes": None, "n_cell_types": None, "n_batches": None,
         "n_donors": None, "scope": "donors", "source": "", "licence": "", "citation": "", "notes": [],
+        "pretraining": {"status": "unknown", "source": ""},
     },
     "coverage": {
         "model": "", "dataset": "", "gene_ids": "symbol", "n_genes": None, "n_mapped": None, "n_vocabulary": None,
