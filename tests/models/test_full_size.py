@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -42,3 +44,42 @@ def test_full_size_checkpoints_load_and_embed(name, make, parameters, width, tmp
         rows = each.embed(cells)
         assert rows.shape == (4, width)
         assert np.isfinite(rows).all()
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from dataclasses import replace
+import numpy as np, scipy.sparse as sp
+from zsgate.models import load
+from zsgate.testing import some_cells
+
+n_cells, folder = int(sys.argv[1]), Path(sys.argv[2])
+model, real = load("scgpt_human", weights=folder, cache=folder), some_cells(24)
+most = np.sort(np.argsort(-real.counts.getnnz(axis=0), kind="stable")[:60])
+few = sp.csr_matrix(real.counts[:, most])
+cells = replace(
+    real,
+    counts=sp.vstack([few] * (n_cells // 24), format="csr"),
+    symbols=real.symbols[most],
+    ensembl=None,
+    cell_ids=np.array([f"c{place}" for place in range(n_cells)]),
+    **{name: np.tile(getattr(real, name), n_cells // 24) for name in ("cell_types", "batches", "donors")},
+)
+assert model.embed(cells).shape == (n_cells, 32)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_cells(scgpt_folder: Path) -> None:
+    """Eight times the cells, 3,840 short ones for 480, raise the peak by little more than their counts and rows.
+
+    The network is small, or reading its weights would be the peak.
+    """
+    peaks = []
+    for n_cells in (480, 3840):
+        command = [sys.executable, "-c", PEAK, str(n_cells), str(scgpt_folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout) / 1024)
+    assert peaks[1] - peaks[0] < 40, f"{peaks[0]:.0f} MiB, then {peaks[1]:.0f} MiB"

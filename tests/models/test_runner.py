@@ -7,10 +7,12 @@ import contextlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zsgate.errors import UsageProblem
+from zsgate.models import attention
+from zsgate.models.attention import Runs, attend
 from zsgate.models.runner import Batch, Runner, chosen_device, chosen_dtype, one_thread_each
 from zsgate.models.tokens import Tokens, batches, masked_genes
 
@@ -25,6 +27,7 @@ def tokens_of(lengths: list[int]) -> Tokens:
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.integers(0, 200))
 def test_batches_hold_every_cell_once_within_the_budget(lengths: list[int], budget: int) -> None:
     """Every cell is in one batch, batches respect the budget unless they are one cell, long cells come first."""
@@ -35,6 +38,7 @@ def test_batches_hold_every_cell_once_within_the_budget(lengths: list[int], budg
     assert (np.diff(sizes[np.concatenate(found)]) <= 0).all()
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.data())
 def test_take_gathers_runs(lengths: list[int], data: st.DataObject) -> None:
     """Taking cells gives their runs in that order, equal to slicing each."""
@@ -61,6 +65,7 @@ class Small(Runner):
         return (tokens.offsets[cells],)
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.integers(50, 400))
 def test_running_out_of_memory_halves_the_budget_and_goes_on(lengths: list[int], room: int) -> None:
     """With too large a budget every cell is still done once, and the budget ends up within the room."""
@@ -99,6 +104,7 @@ def test_threads_are_given_back() -> None:
     assert torch.get_num_threads() == before
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.floats(0.01, 0.99), st.integers(0, 5))
 def test_the_stated_share_of_genes_is_masked(lengths: list[int], share: float, seed: int) -> None:
     """Each cell has round(share x genes) genes masked, one at least, and special tokens never."""
@@ -149,3 +155,19 @@ def test_bfloat16_on_the_cpu_stays_close(tiny_scgpt, few_cells) -> None:  # type
     model = tiny_scgpt()
     half = replace(model, dtype=torch.bfloat16).embed(few_cells)
     assert (half * model.embed(few_cells)).sum(1).min() > 0.999
+
+
+@pytest.mark.parametrize("block", [1, 700, 2**20])
+def test_attention_in_blocks_is_attention(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bf16 in blocks, whatever their size, is as close to float64 as torch's own bf16 up to rounded scores."""
+    monkeypatch.setattr(attention, "BLOCK", block)
+    lengths = (1, 7, 130, 400)
+    device = torch.device("cpu")
+    exact = torch.randn(sum(lengths), 3, 4, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for keys in (Runs(lengths, device), Runs(lengths, device).firsts):
+        n_queries = sum(keys.lengths)
+        query, key, value = exact[:n_queries, 0], exact[:, 1], exact[:, 2]
+        wanted = attend(query, key, value, keys, Runs(lengths, device))
+        rough = attend(*(part.bfloat16() for part in (query, key, value)), keys, Runs(lengths, device))
+        assert rough.dtype == torch.bfloat16
+        torch.testing.assert_close(rough.double(), wanted, atol=0.03, rtol=0.02)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 HALF = (torch.bfloat16, torch.float16)
+BLOCK = 2**20  # scores at a time on a CPU
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,27 @@ def attend(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs)
 
 
 def _within(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    if query.dtype == torch.bfloat16 and not query.is_cuda:
+        return _in_blocks(query, key, value)
     heads_first = (part.transpose(0, 1)[None] for part in (query, key, value))
     mixed: Tensor = functional.scaled_dot_product_attention(*heads_first)  # type: ignore[arg-type]
     return mixed[0].transpose(0, 1)
+
+
+def _in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return the same as plain products over blocks of queries, whose scores stay in the cache.
+
+    On CPUs torch's fused kernel takes 1.6 times as long in bfloat16, no less than in float32.
+    """
+    query = (query * query.shape[-1] ** -0.5).transpose(0, 1).contiguous()
+    key, value = key.permute(1, 2, 0).contiguous(), value.transpose(0, 1).contiguous()
+    n_heads, n_queries, _ = query.shape
+    size = max(1, BLOCK // (n_heads * key.shape[2]))
+    blocks = [
+        torch.bmm(torch.bmm(query[:, start : start + size], key).softmax(-1), value)
+        for start in range(0, n_queries, size)
+    ]
+    return torch.cat(blocks, dim=1).transpose(0, 1)
 
 
 def _cut(packed: Tensor, runs: Runs) -> tuple[Tensor, ...]:
