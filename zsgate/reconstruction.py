@@ -104,7 +104,7 @@ def hidden(
     """
     lengths = np.diff(offsets)
     cell = np.repeat(np.arange(len(lengths)), lengths)
-    words = _mixed(genes.astype(np.uint64) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15))
+    words = _mixed(genes.astype(np.uint64) + np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64))
     of_cell = np.zeros(len(lengths), np.uint64)
     np.add.at(of_cell, cell, words)  # modulo 2**64, so in any order
     place = np.empty(len(words), np.int64)

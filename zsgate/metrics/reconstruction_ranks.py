@@ -7,7 +7,6 @@ one having rank 0: the definition of the code of Kedzierska et al. 2025 (``model
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
@@ -47,6 +46,8 @@ class RankTally:
         Groups of the cells.
     share
         Share of genes that were hidden: with 0 ranks are correlated, else hidden tokens are scored.
+    spool
+        A file to keep the unions of all cells in, which memory may not hold.
     seen
         Cells of each group whose token has a rank above 0, and the sum of these ranks, float64
         (2, n_groups, n_tokens); grows with the largest token.
@@ -66,6 +67,7 @@ class RankTally:
 
     groups: Groups
     share: float
+    spool: IO[bytes]
     seen: Floats = field(init=False)
     levels: npt.NDArray[np.int32] = field(init=False)
     hidden: Floats = field(init=False)
@@ -73,7 +75,6 @@ class RankTally:
     n_scored: Floats = field(init=False)
     shown: dict[str, int] = field(default_factory=dict)
     points: list[dict[str, npt.NDArray[Any]]] = field(default_factory=list)
-    _spool: IO[bytes] = field(init=False)
     _windows: int = 0
 
     def __post_init__(self) -> None:
@@ -81,7 +82,6 @@ class RankTally:
         self.seen = np.zeros((2, self.groups.size, 0))
         self.levels = np.zeros((self.groups.size, LEVELS, 0), np.int32)
         self.hidden = np.zeros((2, self.groups.size, LEVELS, 0))
-        self._spool = tempfile.TemporaryFile()  # noqa: SIM115  unions of all cells do not fit in memory
 
     def add(self, part: Reconstruction) -> None:
         """Take in a window."""
@@ -101,9 +101,9 @@ class RankTally:
 
     def unions(self) -> Iterator[Union]:
         """Yield the unions of all windows again."""
-        self._spool.seek(0)
+        self.spool.seek(0)
         for _ in range(self._windows):
-            yield Union(*(np.load(self._spool, allow_pickle=False) for _ in Union._fields))
+            yield Union(*(np.load(self.spool, allow_pickle=False) for _ in Union._fields))
 
     def head(self, statistic: str, name: str, weight: str) -> list[float]:
         """Return the mean of a statistic of a head over everybody and without each unit."""
@@ -154,7 +154,7 @@ class RankTally:
     def _correlate(self, part: Reconstruction, owner: Codes) -> None:
         union = joined(part, owner)
         for array in union:
-            np.save(self._spool, array)
+            np.save(self.spool, array)
         self._windows += 1
         self.n_scored[part.cells] = np.diff(part.offsets)
         self._note("rank_correlation", "token", part.cells, correlations(union.offsets, union.true, union.predicted))
@@ -188,7 +188,7 @@ def joined(part: Reconstruction, owner: Codes) -> Union:
     true, named = owner * width + part.tokens, owner * width + part.predictions["token"]
     keys, place = np.unique(np.concatenate([true, named]), return_inverse=True)
     x, total, times = np.zeros(len(keys), np.float32), np.zeros(len(keys)), np.zeros(len(keys))
-    x[place[: len(true)]] = part.target
+    x[place[: len(true)]] = part.target * (np.diff(part.offsets) > 1)[owner]  # one token has no ranking
     np.add.at(total, place[len(true) :], part.target.astype(np.float64))
     np.add.at(times, place[len(true) :], 1.0)
     y = np.divide(total, times, out=total, where=times > 0).astype(np.float32)
