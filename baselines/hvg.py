@@ -18,6 +18,5 @@ if TYPE_CHECKING:
 
 def embed(dataset: Dataset) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
     """Return ([float32 (n_cells, up to 2,000)], notes)."""
-    logged = log_normalised(dataset)
-    genes = highly_variable(logged)
-    return [logged[:, genes].toarray()], {"genes": len(genes)}
+    genes = highly_variable(dataset)
+    return [log_normalised(dataset, genes).toarray()], {"genes": len(genes)}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+
+from zsgate.counts import blocks
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
@@ -14,19 +17,23 @@ if TYPE_CHECKING:
 N_TOP_GENES = 2000
 
 
-def log_normalised(dataset: Dataset) -> sp.csr_matrix:
+def log_normalised(dataset: Dataset, genes: npt.NDArray[np.intp] | None = None) -> sp.csr_matrix:
     """Return log(1 + counts scaled to 10,000 per cell), CSR float32, as ``normalize_total`` and ``log1p``.
 
-    An empty cell stays zero.
+    An empty cell stays zero. With ``genes`` (columns), of those only; the scale is that of all genes.
     """
-    counts = dataset.counts
-    totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    scaled = counts.copy()
-    scaled.data = np.log1p(scaled.data * (1e4 / np.repeat(totals, np.diff(counts.indptr)))).astype(np.float32)
-    return scaled
+    return sp.vstack([block for _, block in logged_blocks(dataset, genes)], format="csr")
 
 
-def highly_variable(logged: sp.csr_matrix, n_top: int = N_TOP_GENES) -> npt.NDArray[np.intp]:
+def logged_blocks(dataset: Dataset, genes: npt.NDArray[np.intp] | None = None) -> Iterator[tuple[slice, sp.csr_matrix]]:
+    """Yield (rows, their log-normalised expression), so that no copy of all counts is ever in memory."""
+    for rows, counts in blocks(dataset.counts):
+        totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+        counts.data = np.log1p(counts.data * (1e4 / np.repeat(totals, np.diff(counts.indptr)))).astype(np.float32)
+        yield rows, counts if genes is None else counts[:, genes]
+
+
+def highly_variable(dataset: Dataset, n_top: int = N_TOP_GENES) -> npt.NDArray[np.intp]:
     """Return the columns of the ``n_top`` most dispersed genes, in matrix order.
 
     The ``seurat`` flavour (Satija et al. 2015) as scanpy implements it: dispersions of the expm1 values, z-scored
@@ -34,8 +41,8 @@ def highly_variable(logged: sp.csr_matrix, n_top: int = N_TOP_GENES) -> npt.NDAr
 
     Parameters
     ----------
-    logged
-        Log-normalised expression (n_cells, n_genes).
+    dataset
+        The cells.
     n_top
         Number of genes, of equally dispersed ones the first; all that vary if there are fewer.
 
@@ -46,12 +53,14 @@ def highly_variable(logged: sp.csr_matrix, n_top: int = N_TOP_GENES) -> npt.NDAr
     """
     import pandas as pd
 
-    raw = logged.copy()
-    raw.data = np.expm1(raw.data.astype(np.float64))
-    n = raw.shape[0]
-    mean = np.asarray(raw.mean(axis=0)).ravel()
-    square = np.asarray(raw.multiply(raw).mean(axis=0)).ravel()
-    variance = (square - mean**2) * n / (n - 1)
+    n, n_genes = dataset.counts.shape
+    total, square = np.zeros(n_genes), np.zeros(n_genes)
+    for _, raw in logged_blocks(dataset):
+        raw.data = np.expm1(raw.data.astype(np.float64))
+        total += np.asarray(raw.sum(axis=0)).ravel()
+        square += np.asarray(raw.multiply(raw).sum(axis=0)).ravel()
+    mean = total / n
+    variance = (square / n - mean**2) * n / (n - 1)
     mean[mean == 0] = 1e-12
     dispersion = variance / mean
     dispersion[dispersion <= 0] = np.nan  # a constant gene's variance may round below zero

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate.baselines.normalise import highly_variable, logged_blocks
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
@@ -23,16 +23,19 @@ def embed(dataset: Dataset) -> tuple[list[npt.NDArray[np.float32]], dict[str, An
     """
     from scipy.linalg import eigh
 
-    logged = log_normalised(dataset)
-    genes = highly_variable(logged)
-    x = logged[:, genes].astype(np.float64)
-    n, d = x.shape
+    genes = highly_variable(dataset)
+    n, d = dataset.n_cells, len(genes)
     k = min(N_COMPONENTS, n - 1, d)
-    mean = np.asarray(x.mean(axis=0)).ravel()
-    covariance = (x.T @ x).toarray() / n - np.outer(mean, mean)
+    total, products = np.zeros(d), np.zeros((d, d))
+    for _, x in logged_blocks(dataset, genes):
+        x = x.astype(np.float64)
+        total += np.asarray(x.sum(axis=0)).ravel()
+        products += (x.T @ x).toarray()
+    mean = total / n
+    covariance = products / n - np.outer(mean, mean)
     _, vectors = eigh(covariance, subset_by_index=(d - k, d - 1))
     vectors = vectors[:, ::-1]
     largest = np.abs(vectors).argmax(axis=0)
     vectors = vectors * np.sign(vectors[largest, np.arange(k)])
-    scores = x @ vectors - mean @ vectors
+    scores = np.concatenate([x @ vectors - mean @ vectors for _, x in logged_blocks(dataset, genes)])
     return [scores.astype(np.float32)], {"genes": len(genes), "components": k}

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.baselines import lacking
-from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate.baselines.normalise import highly_variable
 from zsgate.errors import UsageProblem
 from zsgate.execution.memory import keep_freed_blocks
 
@@ -58,7 +58,7 @@ def embed(dataset: Dataset, *, seeds: int, quick: bool) -> tuple[list[npt.NDArra
         raise UsageProblem(problem)
     counts = dataset.counts
     if quick:
-        counts = counts[:, highly_variable(log_normalised(dataset))]
+        counts = counts[:, highly_variable(dataset)]
     jobs = [(counts, dataset.batches, seed, quick) for seed in range(seeds)]
     trained = list(_side_by_side(jobs))
     notes = {

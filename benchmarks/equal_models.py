@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.baselines import pca, scvi
-from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate.baselines.normalise import highly_variable
 from zsgate.columns import Columns
 from zsgate.dataset import Dataset
 from zsgate.embedding import Embedding
@@ -101,7 +101,7 @@ def moved(base: Rows, units: npt.NDArray[np.intp], setting: Setting, member: int
 
 def refits(dataset: Dataset, seeds: range, store: Store) -> Iterator[Rows]:
     """Yield scVI trained by the quick tier's protocol, a seed at a time."""
-    counts = dataset.counts[:, highly_variable(log_normalised(dataset))]
+    counts = dataset.counts[:, highly_variable(dataset)]
     for seed in seeds:
 
         def train(seed: int = seed) -> tuple[list[Rows], dict[str, Any]]:

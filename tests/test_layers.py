@@ -39,10 +39,10 @@ ALLOWED = {
     "execution": {"errors"},
     "report": set(),
     "metrics": {"dataset", "embedding", "errors", "recipe", "reconstruction", "score", "store"},
-    "models": {"dataset", "download", "embedding", "errors", "execution", "names", "reconstruction", "store"},
+    "models": {"counts", "dataset", "download", "embedding", "errors", "execution", "names", "reconstruction", "store"},
     "reconstruction": {"dataset", "errors"},
     "testing": {"dataset", "embedding", "errors", "models", "reconstruction"},
-    "baselines": {"dataset", "embedding", "errors", "execution", "models"},
+    "baselines": {"counts", "dataset", "embedding", "errors", "execution", "models"},
     "fixtures": {
         *("baselines", "columns", "config", "dataset", "download", "embedding", "errors", "execution"),
         *("leakage", "metrics", "models", "names", "opened", "pattern", "reading", "recipe", "reconstruction"),

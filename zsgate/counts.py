@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,15 @@ def matrix_digest(counts: sp.csr_matrix) -> str:
         for begin in range(0, len(array), STRETCH):
             part.update(np.ascontiguousarray(array[begin : begin + STRETCH], dtype=kind).data)
     return hashlib.sha256("".join(part.hexdigest() for part in parts).encode()).hexdigest()
+
+
+def blocks(counts: sp.csr_matrix, size: int = 1 << 23) -> Iterator[tuple[slice, sp.csr_matrix]]:
+    """Yield (rows, counts of these rows in memory), as many rows at a time as hold ``size`` numbers, in order."""
+    indptr = counts.indptr
+    starts = np.unique(np.searchsorted(indptr, np.arange(0, max(1, int(indptr[-1])), size), side="left"))
+    starts = np.union1d(starts[starts < counts.shape[0]], [0])
+    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), counts.shape[0]], strict=True):
+        yield slice(start, stop), counts[start:stop]
 
 
 def was_checked(counts: Any) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from zsgate.baselines import BASELINES, hvg, pca
 from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate.counts import blocks
 from zsgate.dataset import Dataset
 from zsgate.reading import Columns, read_h5ad
 
@@ -45,7 +46,7 @@ def assert_equals_scanpy(dataset):
     theirs = scanpys(dataset)
     logged = log_normalised(dataset)
     assert abs(logged - theirs.X).max() < 2e-6
-    genes = highly_variable(logged)
+    genes = highly_variable(dataset)
     np.testing.assert_array_equal(genes, chosen(theirs))
     (rows,), notes = hvg.embed(dataset)
     assert (notes["genes"], rows.dtype) == (len(genes), np.float32)
@@ -90,15 +91,15 @@ POISSON = np.random.default_rng(0).poisson(0.5, (80, 300))
 def test_genes_are_scanpys_on_degenerate_counts(counts):
     """Empty cells, unexpressed genes, bins of one gene: the same genes, and no warning of ours."""
     dataset = made(counts)
-    np.testing.assert_array_equal(highly_variable(log_normalised(dataset), 2000), chosen(scanpys(dataset)))
+    np.testing.assert_array_equal(highly_variable(dataset, 2000), chosen(scanpys(dataset)))
 
 
 def test_constant_genes_are_never_chosen():
     """A gene with the same share in every cell has a variance of rounding errors, above or below zero."""
     counts = np.hstack([np.full((60, 4), 7), np.tile([[1, 2], [2, 1]], (30, 1))])
-    assert highly_variable(log_normalised(made(counts))).tolist() == [4, 5]
+    assert highly_variable(made(counts)).tolist() == [4, 5]
     with pytest.raises(ValueError, match="no gene stands out"):
-        highly_variable(log_normalised(made(np.full((60, 4), 7))))
+        highly_variable(made(np.full((60, 4), 7)))
 
 
 def test_an_empty_cell_stays_zero():
@@ -178,3 +179,13 @@ def test_twins_that_ignore_their_seed_are_noticed(few_cells):
 
     with pytest.raises(ValueError, match=r"deaf: random_init\(0\) and random_init\(1\) embed every cell alike"):
         random_init.embed(few_cells, candidate=candidate, seeds=5)
+
+
+def test_blocks_change_nothing(pancreas, monkeypatch):
+    """Cells taken a few at a time give the genes and, up to rounding, the components of all cells at once."""
+    genes, (rows,), (components,) = highly_variable(pancreas), hvg.embed(pancreas)[0], pca.embed(pancreas)[0]
+    monkeypatch.setattr(blocks, "__defaults__", (100_000,))
+    assert len(list(blocks(pancreas.counts))) > 10
+    np.testing.assert_array_equal(highly_variable(pancreas), genes)
+    np.testing.assert_array_equal(hvg.embed(pancreas)[0][0], rows)
+    np.testing.assert_allclose(pca.embed(pancreas)[0][0], components, atol=2e-5)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.counts import blocks
 from zsgate.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -109,10 +110,12 @@ def gene_coverage(
     """
     mapped = tokens >= 0
     names = dataset.ensembl if gene_ids == "ensembl" and dataset.ensembl is not None else dataset.symbols
-    total = np.asarray(dataset.counts.sum(axis=1), dtype=np.float64).ravel()
-    known = dataset.counts @ mapped.astype(np.float64)
+    total, known, of_gene = np.zeros(dataset.n_cells), np.zeros(dataset.n_cells), np.zeros(len(tokens))
+    for rows, counts in blocks(dataset.counts):  # a product of all counts would copy them
+        total[rows] = np.asarray(counts.sum(axis=1)).ravel()
+        known[rows] = counts @ mapped.astype(np.float64)
+        of_gene += np.asarray(counts.sum(axis=0)).ravel()
     share = np.divide(known, total, out=np.zeros_like(total), where=total > 0)
-    of_gene = np.asarray(dataset.counts.sum(axis=0), dtype=np.float64).ravel()
     unmapped = np.flatnonzero(~mapped)
     most = unmapped[np.argsort(-of_gene[unmapped], kind="stable")][:NAMED]
     distinct, times = np.unique(tokens[mapped], return_counts=True)
@@ -145,7 +148,8 @@ def check_coverage(coverage: GeneCoverage, dataset: Dataset, tokens: npt.NDArray
         )
         raise UsageProblem(msg)
     genes = dataset.counts.getnnz(axis=1)
-    known = np.asarray((dataset.counts != 0) @ (tokens >= 0).astype(np.int64)).ravel()
+    mapped = (tokens >= 0).astype(np.float32)
+    known = np.concatenate([(counts != 0) @ mapped for _, counts in blocks(dataset.counts)])
     for what, cells in (("without a single count", genes == 0), ("with no count in a known gene", known == 0)):
         if cells.any():
             names = dataset.cell_ids[cells].tolist()
