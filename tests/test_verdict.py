@@ -150,6 +150,30 @@ def test_donors_are_exchangeable(pair, chance):
     assert renamed.interval == pytest.approx(known.interval, abs=1e-12)
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(6, 12), st.booleans())
+def test_a_donor_cut_in_two_does_not_buy_certainty(seed, n_donors, loud):
+    """Half of a donor's cells under a new name take from the variance at most half of that donor's part.
+
+    And a share as large as its share of the cells, for a mean over cells with leave-outs by removal.
+    """
+    rng = np.random.default_rng(seed)
+    donors = np.repeat(np.arange(n_donors), rng.integers(2, 30, n_donors))
+    values = rng.normal(size=n_donors)[donors] + rng.normal(size=len(donors)) + 10 * loud * (donors == 0)
+
+    def verdict(of):
+        left_out = [values[of != donor].mean() for donor in np.unique(of)]
+        names = tuple(map(str, np.unique(of)))
+        return judge(score(values.mean(), left_out, units=names), score(0.0, [0.0] * len(names), units=names))
+
+    cut = donors.copy()
+    own = np.flatnonzero(donors == 0)
+    cut[rng.permutation(own)[: len(own) // 2]] = n_donors
+    left_out = np.array([values[donors != donor].mean() for donor in range(n_donors)])
+    parts = (left_out - left_out.mean()) ** 2
+    least = 1 - parts[0] / parts.sum() / 2 - len(own) / len(donors)
+    assert verdict(cut).variance.total >= least * verdict(donors).variance.total
+
+
 @given(pairs, st.floats(0, 0.5), st.sampled_from(POLICIES))
 def test_beats_is_the_one_sided_test(pair, margin, policy):
     """Outcome, p-value and interval tell one story, whatever passes: beats exactly where p < 5 %."""
