@@ -6,10 +6,12 @@ the verdict counts only if the embedding tells cell types apart better than its 
 
 import pytest
 
-from zsgate.metrics import batch_score, nmi
+from zsgate.metrics import avg_batch, batch_score, bras, ilisi, kbet, nmi, pcr, pcr_comparison
+
+ON_REQUEST = [bras, pcr, pcr_comparison, avg_batch, ilisi, kbet]
 
 
-@pytest.mark.parametrize("metric", [batch_score])
+@pytest.mark.parametrize("metric", [batch_score, *ON_REQUEST])
 @pytest.mark.parametrize("baseline", ["hvg", "pca", "scvi", "random_init"], indirect=True)
 def test_mixes_batches(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.embed(dataset), dataset)

@@ -5,10 +5,12 @@ The zero-shot clustering trial of Kedzierska et al., Genome Biology 26:101 (2025
 
 import pytest
 
-from zsgate.metrics import ari, asw, avg_bio, nmi
+from zsgate.metrics import ari, asw, avg_bio, clisi, graph_connectivity, isolated_labels, label_transfer, nmi
+
+ON_REQUEST = [graph_connectivity, label_transfer, isolated_labels, clisi]
 
 
-@pytest.mark.parametrize("metric", [avg_bio, asw, nmi, ari])
+@pytest.mark.parametrize("metric", [avg_bio, asw, nmi, ari, *ON_REQUEST])
 @pytest.mark.parametrize("baseline", ["hvg", "pca", "scvi", "random_init"], indirect=True)
 def test_separates_cell_types(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.embed(dataset), dataset)

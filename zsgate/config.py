@@ -56,6 +56,8 @@ class Config:
         Which datasets to judge on; ``quick`` also trains scVI for a shorter time.
     recipe
         Choices that shape every score: ``default``, or ``kedzierska2023`` for the paper's.
+    metrics
+        Metrics to compute as well that a run computes on request only.
     require
         Advisory metrics whose verdicts decide the run all the same.
     scope
@@ -92,6 +94,7 @@ class Config:
     counts: str | None = None
     tier: str = "full"
     recipe: str = "default"
+    metrics: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     scope: str = "donors"
     leakage: str = "report"

@@ -59,3 +59,38 @@ def test_the_recipe_is_recorded_and_an_unknown_one_refused(gate, project, verdic
     result = gate("models:bad", "--recipe=kedzierska", "-k", "hvg and asw")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*unknown recipe 'kedzierska'; did you mean 'kedzierska2023'?*"])
+
+
+def test_metrics_on_request_run_when_asked_for(gate, verdict):
+    """--metrics computes them without letting them decide; a required one decides; dead models fail the controls."""
+    result = gate(
+        "models:bad",
+        "--metrics=graph_connectivity,bras",
+        "--require=label_transfer",
+        "-k",
+        "hvg and (connect or bras or transfer)",
+    )
+
+    assert result.ret == 1, result.stdout.str()
+    judged = {each["metric"]: each for each in verdict()["verdicts"]}
+    assert {name: each["advisory"] for name, each in judged.items()} == {
+        "graph_connectivity": True,
+        "bras": True,
+        "label_transfer": False,
+    }
+    assert judged["label_transfer"]["outcome"] == "loses"
+    assert "without cell-type signal" in judged["bras"]["reason"]
+    assert {each["metric"] for each in verdict()["controls"] if each["control"] == "noise"} == {
+        "bras",
+        "label_transfer",
+    }
+    assert all(each["passed"] for each in verdict()["controls"])
+    assert judged["label_transfer"]["p_holm"] == 1.0
+
+
+def test_a_metric_that_nobody_asked_for_is_not_collected(gate):
+    """The default run is no longer for it."""
+    result = gate("models:bad", "--collect-only", "-q")
+
+    assert "avg_bio" in result.stdout.str()
+    assert "graph_connectivity" not in result.stdout.str()

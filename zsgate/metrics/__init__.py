@@ -9,13 +9,40 @@ from __future__ import annotations
 import numpy as np
 
 from zsgate.embedding import Embedding
+from zsgate.metrics.bras import bras
 from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.graph import graph_connectivity
+from zsgate.metrics.isolated import isolated_labels
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.parts import agreements, halves, silhouettes
 from zsgate.metrics.reconstruction import RECONSTRUCTION, ReconstructionMetric
+from zsgate.metrics.regression import avg_batch, pcr, pcr_comparison
+from zsgate.metrics.scib import clisi, ilisi, kbet
+from zsgate.metrics.transfer import label_transfer
 from zsgate.recipe import DEFAULT, Recipe
 
-__all__ = ["DEFAULT", "EVERY", "METRICS", "Metric", "Recipe", "ari", "asw", "avg_bio", "batch_score", "nmi"]
+__all__ = [
+    "DEFAULT",
+    "EVERY",
+    "METRICS",
+    "Metric",
+    "Recipe",
+    "ari",
+    "asw",
+    "avg_batch",
+    "avg_bio",
+    "batch_score",
+    "bras",
+    "clisi",
+    "graph_connectivity",
+    "ilisi",
+    "isolated_labels",
+    "kbet",
+    "label_transfer",
+    "nmi",
+    "pcr",
+    "pcr_comparison",
+]
 
 
 def _asw(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
@@ -94,6 +121,11 @@ batch_score = Metric(
     uses_batches=True,
 )
 
+_ALL = (
+    *(asw, nmi, ari, avg_bio, batch_score),
+    *(graph_connectivity, label_transfer, isolated_labels, clisi),
+    *(bras, pcr, pcr_comparison, avg_batch, ilisi, kbet),
+)
 # of embeddings; EVERY has those of reconstruction too
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (asw, nmi, ari, avg_bio, batch_score)}
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 EVERY: dict[str, Metric | ReconstructionMetric] = {**METRICS, **RECONSTRUCTION}

@@ -34,6 +34,8 @@ class Cells:
         SHA-256 of the cells as far as metrics depend on them.
     ranks
         Rank of each cell's name among all, shape (n_cells,); its position where names are unknown.
+    dataset
+        Where they came from, for metrics that look at the counts; None for arrays.
     """
 
     labels: Codes
@@ -44,6 +46,7 @@ class Cells:
     has_batches: bool
     digest: str
     ranks: Codes
+    dataset: Dataset | None = None
 
     @classmethod
     def of(
@@ -66,7 +69,8 @@ class Cells:
                 raise ValueError(msg)
             units, unit = labels.units
             ranks = np.argsort(np.argsort(labels.cell_ids))
-            return cls._coded(labels.cell_types, labels.batches, units, unit, labels.cells_digest, ranks)
+            found = cls._coded(labels.cell_types, labels.batches, units, unit, labels.cells_digest, ranks)
+            return replace(found, dataset=labels)
         return cls._coded(labels, batches, donors, "donor", "")
 
     @classmethod
@@ -156,7 +160,7 @@ class Cells:
         """Return the cells at the positions ``rows`` with labels and batches only, to be scored by themselves."""
         none = np.zeros(len(rows), dtype=np.intp)
         labels, batches, ranks = (codes[rows] for codes in (self.labels, self.batches, self.ranks))
-        return replace(self, labels=labels, batches=batches, units=none, names=(), digest="", ranks=ranks)
+        return replace(self, labels=labels, batches=batches, units=none, names=(), digest="", ranks=ranks, dataset=None)
 
 
 def _codes(what: str, values: npt.ArrayLike, n_cells: int | None = None) -> tuple[tuple[str, ...], Codes]:

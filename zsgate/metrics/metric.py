@@ -33,6 +33,8 @@ class Metric:
         Gives the value of each draw (rows) with everybody and without each unit (columns).
     uses_batches
         Whether batches are needed.
+    uses_units
+        Whether donors, or groups of cells, are needed.
     halves
         Of a metric that clusters: gives the value in either half of each random split of ``"units"`` or
         ``"cells"``, shape (n_splits, 2). Leave-outs keep the partition, so without halves its intervals are
@@ -41,15 +43,22 @@ class Metric:
         Orientation.
     advisory
         Whether its verdict is shown and does not decide the run, unless the user requires it.
+    on_request
+        Whether a run computes it only if asked to, for it is slow or needs a package.
+    package
+        The optional package that computes it, if any.
     """
 
     name: str
     card: str
     columns: Columns
     uses_batches: bool = False
+    uses_units: bool = False
     halves: Halves | None = None
     higher_is_better: bool = True
     advisory: bool = False
+    on_request: bool = False
+    package: str = ""
 
     @property
     def __name__(self) -> str:
@@ -95,7 +104,8 @@ class Metric:
         ------
         ValueError
             If labels, batches or donors have missing values or another length than the embedding, if there
-            are too few cells or labels to score, or if batches are needed and unknown.
+            are too few cells or labels to score, or if batches or donors are needed and
+            unknown.
         """
         given = embedding if isinstance(embedding, Embedding) else Embedding.of(np.asarray(embedding))
         cells = Cells.of(labels, batches, donors)
@@ -105,6 +115,9 @@ class Metric:
                 raise ValueError(msg)
         if self.uses_batches and not cells.has_batches:
             msg = f"{self.name} needs the batch of each cell and none is known"
+            raise ValueError(msg)
+        if self.uses_units and not cells.names:
+            msg = f"{self.name} needs the donor of each cell and none is known"
             raise ValueError(msg)
         seeds = given.clusterings if seeds is None else seeds
         if seeds < 1:

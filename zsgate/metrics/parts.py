@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -62,16 +62,17 @@ def code_digest() -> str:
 
 
 def silhouettes(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
-    """Return the columns of ``asw`` and ``batch_score`` of each draw."""
+    """Return the columns of ``asw`` and ``batch_score`` of each draw, and the flattened ``label_widths``."""
 
     def compute() -> Part:
         passes = [_pass(embedding, cells, recipe, draw) for draw in range(len(embedding.draws))]
         return {
             "asw": [one.asw.tolist() for one in passes],
             "batch_score": [one.batch_score.tolist() for one in passes],
+            "label_widths": [one.label_widths.ravel().tolist() for one in passes],
         }
 
-    return _kept("silhouettes", embedding, cells, recipe, {}, compute)
+    return kept("silhouettes", embedding, cells, recipe, {}, compute)
 
 
 def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Part:
@@ -92,7 +93,7 @@ def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -
             "ari": [ari_columns(table).tolist() for table in best],
         }
 
-    return _kept("agreements", embedding, cells, recipe, {"seeds": seeds}, compute)
+    return kept("agreements", embedding, cells, recipe, {"seeds": seeds}, compute)
 
 
 def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
@@ -117,7 +118,7 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
                 found[name].append(list(values))
         return found
 
-    return _kept(f"halves of {of}", embedding, cells, recipe, {}, compute)
+    return kept(f"halves of {of}", embedding, cells, recipe, {}, compute)
 
 
 def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe, seed: int) -> tuple[float, float, float]:
@@ -156,12 +157,12 @@ def _pass(embedding: Embedding, cells: Cells, recipe: Recipe, draw: int) -> Pass
     return _passes.get(key, lambda: distance_pass(embedding.draws[draw], cells, n_nearest))
 
 
-def _kept(
+def kept(
     part: str,
     embedding: Embedding,
     cells: Cells,
     recipe: Recipe,
-    rest: dict[str, int],
+    rest: Mapping[str, Any],
     compute: Callable[[], Part],
 ) -> Part:
     """Return the part from this process, else from the store, else computed."""
@@ -171,7 +172,8 @@ def _kept(
         "cells": cells.digest,
         "recipe": recipe.hash,
         "code": code_digest(),
-    } | rest
+        **rest,
+    }
     store = embedding.store
     load = compute if store is None else lambda: store.json("score", key, compute)
     return _parts.get(tuple(key.items()), load)

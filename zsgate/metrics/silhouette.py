@@ -25,6 +25,8 @@ class Pass:
     asw
         Average silhouette width of the cell types scaled to 0..1, shape (n_columns,), the columns those of
         ``Cells.weights``: everybody, without each unit, all units alike; NaN where undefined.
+    label_widths
+        The unscaled mean silhouette of each cell type's cells, shape (n_labels, n_columns); NaN where it has none.
     batch_score
         The paper's batch integration score, the same shape.
     neighbours
@@ -32,6 +34,7 @@ class Pass:
     """
 
     asw: Floats
+    label_widths: Floats
     batch_score: Floats
     neighbours: npt.NDArray[np.int32]
 
@@ -91,8 +94,7 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
     n_columns = cells.weights.shape[1]
     by_label = layout.runs(layout.labels, slice(0, len(layout.starts)))
     borders = layout.starts[[run.start for run in by_label]]
-    widths = np.zeros(n_columns)
-    mixing = np.zeros((len(by_label), n_columns))
+    widths, mixing = np.zeros((2, len(by_label), n_columns))
     neighbours = np.empty((cells.n_cells, n_nearest), dtype=np.int32)
     blocks = distance_blocks(rows[layout.order], layout.starts, borders, n_nearest=n_nearest)
     for block in blocks:
@@ -100,11 +102,15 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
         neighbours[here] = layout.order[block.neighbours]
         label = int(cells.labels[here[0]])
         weights = cells.weights[cells.units[here]]
-        widths += (weights * _silhouettes(block, weights, layout, by_label, np.full(len(here), label))).sum(axis=0)
+        widths[label] += (weights * _silhouettes(block, weights, layout, by_label, np.full(len(here), label))).sum(
+            axis=0
+        )
         by_batch = layout.runs(layout.batches, by_label[label])
         own = np.searchsorted(layout.batches[[run.start for run in by_batch]], cells.batches[here])
         mixing[label] += (weights * (1 - abs(_silhouettes(block, weights, layout, by_batch, own)))).sum(axis=0)
-    return Pass(_asw(widths, layout, by_label), _batch_score(mixing, layout, by_label), neighbours)
+    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in by_label])
+    label_widths = np.divide(widths, sizes, out=np.full_like(widths, np.nan), where=sizes > 0)
+    return Pass(_asw(widths.sum(axis=0), sizes), label_widths, _batch_score(mixing, layout, by_label), neighbours)
 
 
 def _silhouettes(block: Block, weights: Floats, layout: _Layout, clusters: list[slice], own: Codes) -> Floats:
@@ -127,9 +133,8 @@ def _silhouettes(block: Block, weights: Floats, layout: _Layout, clusters: list[
     return silhouettes
 
 
-def _asw(widths: Floats, layout: _Layout, by_label: list[slice]) -> Floats:
+def _asw(widths: Floats, sizes: Floats) -> Floats:
     """Return the scaled mean silhouette; NaN with fewer than two labels or none with two cells."""
-    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in by_label])
     n_cells, n_labels = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
     defined = (n_labels >= 2) & (n_labels < n_cells)
     mean = np.divide(widths, n_cells, out=np.full_like(widths, np.nan), where=defined)

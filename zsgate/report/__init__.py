@@ -32,9 +32,10 @@ def write(record: Mapping[str, Any], folder: Path) -> Path:
     TypeError
         If the record holds anything but builtins.
     """
+    from zsgate.report import holm
     from zsgate.report.html import render
 
-    whole = complete(record)
+    whole = holm.with_adjusted(complete(record))
     pages = {
         "verdict.json": json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         "index.html": render(whole),

@@ -21,6 +21,13 @@ def adjusted(p_values: Sequence[float | None]) -> list[float | None]:
     return result
 
 
+def with_adjusted(record: Record) -> Record:
+    """Return ``record`` with the adjusted p of each verdict in its ``p_holm``."""
+    adjusted_p = by_baseline(record["verdicts"])
+    verdicts = [{**verdict, "p_holm": p} for verdict, p in zip(record["verdicts"], adjusted_p, strict=True)]
+    return {**record, "verdicts": verdicts}
+
+
 def by_baseline(verdicts: Sequence[Record]) -> list[float | None]:
     """Return the adjusted p of each verdict, adjusted over all tests against its baseline."""
     result: list[float | None] = [None] * len(verdicts)

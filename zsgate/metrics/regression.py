@@ -1,0 +1,142 @@
+"""Principal component regression: how much of the embedding's variance the batches explain."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from zsgate.embedding import Embedding
+from zsgate.metrics.cells import Cells, Codes, Floats
+from zsgate.metrics.metric import Metric
+from zsgate.metrics.parts import silhouettes
+from zsgate.metrics.removal import Mask, Score, by_removal
+from zsgate.recipe import Recipe
+
+N_COMPONENTS = 50
+
+
+def regression(rows: npt.NDArray[Any] | sp.csr_matrix, cells: Cells, recipe: Recipe) -> Score:
+    """Return what gives the share of variance that batches explain among the cells of a mask."""
+
+    def score(remaining: Mask) -> float:
+        return explained(rows[np.flatnonzero(remaining)], cells.batches[remaining])
+
+    return score
+
+
+def explained(rows: npt.NDArray[Any] | sp.csr_matrix, batches: Codes) -> float:
+    """Return the R2 of each principal component on the batches, weighted by its variance (Buttner et al. 2019).
+
+    Parameters
+    ----------
+    rows
+        Cells, dense or sparse, shape (n_cells, n_dimensions).
+    batches
+        Batch of each cell, shape (n_cells,).
+
+    Returns
+    -------
+    0 to 1; NaN with fewer than two batches.
+    """
+    _, own, sizes = np.unique(batches, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        return math.nan
+    scores = _components(rows)
+    sums = np.zeros((len(sizes), scores.shape[1]))
+    np.add.at(sums, own, scores)
+    # the components are centred, so the sum of squares between batches is all that the regression explains
+    return float((sums**2 / sizes[:, None]).sum() / (scores**2).sum())
+
+
+def _components(rows: npt.NDArray[Any] | sp.csr_matrix) -> Floats:
+    """Return the cells on the first 50 components; all of them where there are no more, rotated or not."""
+    from scipy.sparse.linalg import LinearOperator, svds
+
+    mean = np.asarray(rows.mean(axis=0), dtype=np.float64).ravel()
+    if min(rows.shape) <= N_COMPONENTS:
+        return np.asarray((rows.toarray() if isinstance(rows, sp.csr_matrix) else rows) - mean)
+    wide = rows.astype(np.float64)
+    centred = LinearOperator(
+        rows.shape,
+        matvec=lambda x: wide @ x.ravel() - mean @ x.ravel(),
+        rmatvec=lambda y: wide.T @ y.ravel() - mean * y.sum(),
+        dtype=np.float64,
+    )
+    start = np.random.default_rng(0).normal(size=min(rows.shape))
+    left, singular, _ = svds(centred, k=N_COMPONENTS, v0=start, tol=1e-5, return_singular_vectors="u")
+    return np.asarray(left * singular)
+
+
+def compared(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    """Return max(0, (before - after) / before), with the explained shares in the counts and in the embedding.
+
+    Raises
+    ------
+    ValueError
+        If the labels did not come as a Dataset, so that there are no counts.
+    """
+    if cells.dataset is None:
+        msg = "pcr_comparison compares with the counts: pass the Dataset, not arrays of labels"
+        raise ValueError(msg)
+    nobody = np.zeros((cells.n_cells, 1), dtype=np.float32)  # what the counts say does not depend on the embedding
+    before = _of_counts(replace(embedding, draws=(nobody,)), cells, recipe, seeds)
+    after = _of_embedding(embedding, cells, recipe, seeds)
+    return np.asarray(np.maximum(0, (before - after) / before))
+
+
+def averaged(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    """Return the mean of the PCR comparison and the batch integration score."""
+    cleared = compared(embedding, cells, recipe, seeds)
+    mixed = np.array(silhouettes(embedding, cells, recipe)["batch_score"])[:, : cleared.shape[1]]
+    return np.asarray((cleared + mixed) / 2)
+
+
+def _counts(_: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score:
+    from zsgate.baselines.normalise import log_normalised
+
+    assert cells.dataset is not None
+    return regression(log_normalised(cells.dataset), cells, recipe)
+
+
+def _identity(cells: Cells) -> dict[str, str]:
+    return {} if cells.dataset is None else {"dataset": cells.dataset.digest}
+
+
+_of_embedding = by_removal("pcr", regression)
+_of_counts = by_removal("pcr of the counts", _counts, key=_identity)
+
+pcr = Metric(
+    "pcr",
+    "Principal component regression: the share of the variance of the embedding's first 50 principal components that "
+    "the batches explain (Buttner et al. 2019); 0 to 1, LOWER is better. Noise has about 0, and where batches differ "
+    "in their cell types a good embedding must let them explain something.",
+    _of_embedding,
+    uses_batches=True,
+    higher_is_better=False,
+    advisory=True,
+    on_request=True,
+)
+pcr_comparison = Metric(
+    "pcr_comparison",
+    "PCR comparison: by how much less the batches explain in the embedding than in the log-normalised counts, as a "
+    "share, at least 0 (Luecken et al. 2022); higher is better. Noise has about 1, and differences below 0 are cut "
+    "off, so two embeddings that both add batch effects are equal.",
+    compared,
+    uses_batches=True,
+    advisory=True,
+    on_request=True,
+)
+avg_batch = Metric(
+    "avg_batch",
+    "Average batch score: the mean of pcr_comparison and batch_score (Kedzierska et al. 2025); 0 to 1, higher is "
+    "better. Noise wins both, so it counts only with evidence of cell-type signal.",
+    averaged,
+    uses_batches=True,
+    advisory=True,
+    on_request=True,
+)
