@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 
 from zsgate.dataset import Dataset
@@ -62,6 +64,24 @@ def test_a_half_scores_as_it_would_alone(pancreas, metric, of):
         for half, value in zip(pair, found[split], strict=True):
             alone = metric(pancreas.embedding[half], pancreas.labels[half], seeds=split + 1)
             assert value == pytest.approx(alone.draws[split], abs=1e-12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_half_that_loses_labels_scores_the_rest(seed):
+    """Where labels and batches belong to single donors, a half is still scored as its cells alone would be."""
+    rng = np.random.default_rng(seed)
+    donors = rng.integers(0, 6, 90)
+    labels, batches = np.minimum(donors, rng.integers(0, 6, 90)), donors // 2
+    rows = (rng.normal(size=(90, 4)) + labels[:, None]).astype(np.float32)
+    score = avg_bio(rows, labels, batches=batches, donors=donors, seeds=1)
+    first = Cells.of(labels, batches, donors).halves("units")[0]
+    for half, value in zip(first, score.unit_halves[0], strict=True):
+        if len(np.unique(labels[half])) < 2:
+            assert np.isnan(value)
+        else:
+            alone = avg_bio(rows[half], labels[half], batches=batches[half], seeds=1)
+            assert value == pytest.approx(alone.value, abs=1e-12)
 
 
 def test_a_half_equals_scikit_learn(pancreas):

@@ -159,8 +159,9 @@ class Cells:
     def take(self, rows: Codes) -> Cells:
         """Return the cells at the positions ``rows`` with labels and batches only, to be scored by themselves."""
         none = np.zeros(len(rows), dtype=np.intp)
-        labels, batches, ranks = (codes[rows] for codes in (self.labels, self.batches, self.ranks))
-        return replace(self, labels=labels, batches=batches, units=none, names=(), digest="", ranks=ranks, dataset=None)
+        labels, batches = (np.unique(codes[rows], return_inverse=True)[1] for codes in (self.labels, self.batches))
+        alone = {"units": none, "names": (), "digest": "", "dataset": None}
+        return replace(self, labels=labels, batches=batches, ranks=self.ranks[rows], **alone)
 
 
 def _codes(what: str, values: npt.ArrayLike, n_cells: int | None = None) -> tuple[tuple[str, ...], Codes]:
