@@ -160,8 +160,8 @@ class Cells:
         """Return the cells at the positions ``rows`` with labels and batches only, to be scored by themselves."""
         none = np.zeros(len(rows), dtype=np.intp)
         labels, batches = (np.unique(codes[rows], return_inverse=True)[1] for codes in (self.labels, self.batches))
-        alone = {"units": none, "names": (), "digest": "", "dataset": None}
-        return replace(self, labels=labels, batches=batches, ranks=self.ranks[rows], **alone)
+        some = replace(self, labels=labels, batches=batches, ranks=self.ranks[rows])
+        return replace(some, units=none, names=(), digest="", dataset=None)
 
 
 def _codes(what: str, values: npt.ArrayLike, n_cells: int | None = None) -> tuple[tuple[str, ...], Codes]:
