@@ -54,6 +54,8 @@ class Dataset:
         ``"donors"``: verdicts speak for new donors. ``"cells"``: for these donors only.
     card
         Where it comes from: source, licence, citation, notes; builtins, shown in the report.
+    drawn_from
+        Names of all cells of the dataset that these were drawn from, or None where nothing was drawn.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Dataset:
     donors: Strings | None = None
     scope: str = "donors"
     card: Mapping[str, Any] = field(default_factory=dict)
+    drawn_from: Strings | None = None
 
     def __post_init__(self) -> None:
         """Bring the counts into their form and refuse what breaks the contract."""

@@ -172,3 +172,18 @@ def test_a_file_has_no_twin_and_no_fingerprint(tmp_path, few_cells, rows):
     assert not hasattr(adapter, "random_init")
     assert adapter.fingerprint is None
     assert (adapter.info.name, adapter.info.independent_cells) == ("few_cells", False)
+
+
+def test_rows_of_cells_that_were_not_drawn_may_be_there(pancreas, tmp_path):
+    """Embeddings of the whole dataset serve its quick draw, and the card says how many rows are left out."""
+    ids = pancreas.drawn_from
+    assert len(ids) == 3274
+    whole = np.arange(len(ids), dtype=np.float32)[:, None] * [1.0, 2.0]
+    np.savez(tmp_path / "pancreas_quick.npz", X=whole, ids=ids)
+    model = Precomputed(tmp_path)
+    rows = model.embed(pancreas)
+    assert ids[rows[:, 0].astype(int)].tolist() == pancreas.cell_ids.tolist()
+    assert any("1,774 rows of cells of the whole dataset" in note for note in model.info.notes)
+    np.savez(tmp_path / "pancreas_quick.npz", X=np.vstack([whole, whole[:1]]), ids=[*ids, "stranger"])
+    with pytest.raises(UsageProblem, match="has extra 1 cells: stranger"):
+        model.embed(pancreas)

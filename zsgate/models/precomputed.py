@@ -36,13 +36,18 @@ class Precomputed:
     def __init__(self, path: Path, key: str | None = None) -> None:
         self.path = path
         self.key = key
+        self._left_out: dict[str, int] = {}  # rows of cells that were not drawn, by dataset
 
     @property
     def info(self) -> ModelInfo:
         """The card: little is known of rows in a file."""
-        note = f"precomputed embeddings read from {self.path.name}"
+        left_out = (
+            f"{n:,} rows of cells of the whole dataset that {name} does not draw are left out"
+            for name, n in self._left_out.items()
+        )
+        notes = (f"precomputed embeddings read from {self.path.name}", *left_out)
         # rows in a file cannot be asked again for fewer cells
-        return ModelInfo(name=self.path.stem, independent_cells=False, notes=(note,))
+        return ModelInfo(name=self.path.stem, independent_cells=False, notes=notes)
 
     @property
     def fingerprint(self) -> None:
@@ -55,7 +60,8 @@ class Precomputed:
         Raises
         ------
         UsageProblem
-            If the file is missing or unreadable, or its cell ids are not exactly the dataset's.
+            If the file is missing or unreadable, or its cell ids are not exactly the dataset's; of a dataset that
+            is a draw, rows of the cells that were not drawn may be there too.
         """
         path = self._file(dataset.name)
         rows, ids = self._read(path)
@@ -67,6 +73,11 @@ class Precomputed:
             msg = f"{where}: {len(rows)} rows but {len(ids)} cell ids"
             raise UsageProblem(msg)
         refuse_duplicates(where, "cell", ids)
+        if dataset.drawn_from is not None:
+            beyond = np.isin(ids, dataset.drawn_from) & ~np.isin(ids, dataset.cell_ids)
+            rows, ids = rows[~beyond], ids[~beyond]
+            if beyond.any():
+                self._left_out[dataset.name] = int(beyond.sum())
         _refuse_strangers(where, dataset.cell_ids, ids)
         position = {cell: row for row, cell in enumerate(ids.tolist())}
         return rows[[position[cell] for cell in dataset.cell_ids.tolist()]]
