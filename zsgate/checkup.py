@@ -37,11 +37,14 @@ class Checkup:
         What keeps it from being judged on; empty where nothing does.
     command
         What to type, or None.
+    columns
+        What was named or guessed.
     """
 
     lines: tuple[str, ...]
     problems: tuple[str, ...]
     command: str | None
+    columns: Columns
 
     @property
     def usable(self) -> bool:
@@ -88,7 +91,7 @@ def checkup(path: Path, columns: Columns) -> Checkup:
         else:
             lines.append(f"judged on: {dataset.n_cells:,} cells x {dataset.counts.shape[1]:,} genes")
             lines += [f"  {note}" for note in [*dataset.card["notes"], *remarks(dataset)]]
-    return Checkup(tuple(lines), tuple(problems), None if problems else _command(path, found))
+    return Checkup(tuple(lines), tuple(problems), None if problems else _command(path, found), found)
 
 
 def _matrix_line(file: Opened, place: str, where: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zsgate.fingerprints import Evidence
 
 STATUSES = ("seen", "not seen", "unknown")
 ACTIONS = ("report", "fail")
@@ -35,6 +39,7 @@ def exposure(
     declared: Sequence[str] | None,
     published: tuple[str, str] | None,
     stated: Sequence[str] | None,
+    evidence: Evidence | None = None,
 ) -> Exposure:
     """Return whether a model saw a dataset, from the first that says so.
 
@@ -49,13 +54,19 @@ def exposure(
     stated
         Names of datasets that the model's own card says are in its pretraining data; empty says that none of any
         kind is, None says nothing. A list of some is not a list of all: what is not on it stays unknown.
+    evidence
+        How many of its cells are in the model's corpus; what was found there overrules whoever says it was not seen.
     """
+    if evidence is not None and evidence.seen:
+        return Exposure("seen", str(evidence))
     if declared is not None:
         return Exposure("seen" if dataset in declared else "not seen", "declared in pyproject.toml")
     if published is not None:
         return Exposure(*published)
     if stated is not None and (dataset in stated or not stated):
         return Exposure("seen" if dataset in stated else "not seen", "the model's card")
+    if evidence is not None:
+        return Exposure("not seen", str(evidence))
     return Exposure("unknown", "no source says whether it was in the pretraining data")
 
 

@@ -14,7 +14,7 @@ from zsgate.waiver import Waiver
 T = TypeVar("T")
 Address = str  # of a folder, or on the web
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-ABOUT_PRETRAINING = ("pretraining",)  # what a user may say of any model, a model of their own too
+ABOUT_PRETRAINING = ("pretraining", "corpus")  # what a user may say of any model, a model of their own too
 MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", *ABOUT_PRETRAINING)
 DATASET_SETTINGS = ("path", "label", "batch", "donor", "counts", "scope")
 SCOPES = ("donors", "cells")
@@ -87,7 +87,11 @@ def _tables(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
             raise UsageProblem(unknown("model", name, tuple(MODELS)) + "; only packaged models have settings")
         if strangers := set(table) - set(MODEL_SETTINGS):
             raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
-    parsers = {"weights": lambda value, folder: _place(_text(value, folder), folder), "pretraining": _list}
+
+    def path(value: Any, folder: Path) -> Path:
+        return _place(_text(value, folder), folder)
+
+    parsers = {"weights": path, "corpus": path, "pretraining": _list}
     return {
         name: {key: parsers[key](each, folder) if key in parsers else each for key, each in table.items()}
         for name, table in value.items()
