@@ -49,6 +49,7 @@ class Clerk:
         self.config = config
         self.started = time.time()
         self.verdicts: dict[str, dict[str, Any]] = {}
+        self.scores: dict[tuple[str, str], dict[str, Any]] = {}
         self.controls: list[dict[str, Any]] = []
         self.failures: list[dict[str, Any]] = []
         self.timings: list[dict[str, Any]] = []
@@ -67,7 +68,10 @@ class Clerk:
         """Note what a test's report carries."""
         for name, value in report.user_properties:
             if name == cast.VERDICT and report.when == "call":
-                self.verdicts[report.nodeid] = {"nodeid": report.nodeid, **json.loads(str(value))}
+                verdict = json.loads(str(value))
+                score = {"dataset": verdict["dataset"], **verdict.pop("score")}
+                self.scores[score["dataset"], score["metric"]] = score
+                self.verdicts[report.nodeid] = {"nodeid": report.nodeid, **verdict}
             elif name == cast.CONTROL and report.when == "call":
                 self.controls.append({"nodeid": report.nodeid, **json.loads(str(value))})
             elif name == cast.FAILURE:
@@ -161,6 +165,7 @@ class Clerk:
             "tier": trial.config.tier,
             "policy": trial.config.policy,
             "verdicts": verdicts,
+            "scores": list(self.scores.values()),
             "waivers": self.waivers,
             "controls": self.controls,
             "failures": self.failures,
@@ -205,6 +210,8 @@ class Clerk:
     def _caveats(self) -> list[str]:
         exposures = {name: self.trial.exposure(name) for name in self.trial.cards}
         said = sentences(exposures, self.trial.config.model)
+        rival = self.trial.rival
+        said += [rival.remark] if rival and rival.remark else []
         return [QUICK_CAVEAT] * (self.trial.config.tier == "quick") + said
 
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Config:
         Which datasets to judge on; ``quick`` also trains scVI for a shorter time.
     recipe
         Choices that shape every score: ``default``, or ``kedzierska2023`` for the paper's.
+    against
+        Another model, or the verdict.json of an earlier run, to be judged against as well.
     metrics
         Metrics to compute as well that a run computes on request only.
     require
@@ -94,6 +96,7 @@ class Config:
     counts: str | None = None
     tier: str = "full"
     recipe: str = "default"
+    against: str | None = None
     metrics: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     scope: str = "donors"

@@ -25,6 +25,7 @@ from zsgate.store import Store
 
 SUITES = Path(suites.__file__).parent
 CONTROLS = SUITES / "test_controls.py"
+AGAINST = SUITES / "test_against.py"
 
 
 def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
@@ -93,6 +94,8 @@ class Suite(pytest.Module):
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         """Yield the tests that make sense for this candidate and these datasets."""
         trial = self.config.stash[cast.TRIAL]
+        if self.path == AGAINST and trial.rival is None:
+            return
         for item in super().collect():
             if not trial.objection(**_asked(item)):
                 yield item
@@ -149,6 +152,8 @@ class Gate:
         """Ask every suite's claim of every dataset."""
         if Path(metafunc.module.__file__ or "").parent == SUITES and "dataset" in metafunc.fixturenames:
             metafunc.parametrize("dataset", self.datasets, indirect=True, scope="session")
+            if Path(metafunc.module.__file__ or "") == AGAINST and self.trial.rival:
+                metafunc.parametrize("baseline", [self.trial.rival.name], indirect=True)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

@@ -18,6 +18,7 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 
 _LISTS = (
     "verdicts",
+    "scores",
     "waivers",
     "controls",
     "failures",

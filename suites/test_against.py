@@ -1,0 +1,32 @@
+"""The candidate does better than another model, or than an earlier run says of one.
+
+Collected with ``--against``; the same metrics, cells and terms as against the baselines.
+"""
+
+import pytest
+
+from zsgate.metrics import METRICS, isolated_labels, nmi
+
+MIXING = [metric for metric in METRICS.values() if metric.uses_batches and metric is not isolated_labels]
+SEPARATING = [metric for metric in METRICS.values() if metric not in MIXING]
+
+
+@pytest.mark.parametrize("metric", SEPARATING)
+def test_separates_cell_types(candidate, baseline, dataset, metric, judge):
+    ours = metric(candidate.embed(dataset), dataset)
+    theirs = baseline.score(metric, dataset)
+
+    verdict = judge(ours, theirs)
+
+    assert verdict
+
+
+@pytest.mark.parametrize("metric", MIXING)
+def test_mixes_batches(candidate, baseline, dataset, metric, judge):
+    ours = metric(candidate.embed(dataset), dataset)
+    theirs = baseline.score(metric, dataset)
+    signal = nmi(candidate.embed(dataset), dataset), nmi(candidate.shuffled(dataset), dataset)
+
+    verdict = judge(ours, theirs, provided=signal)
+
+    assert verdict
