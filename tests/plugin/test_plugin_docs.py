@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from zsgate import plugin
+from zsgate.config import Config
+from zsgate.fixtures.selection import chosen
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,7 +23,7 @@ def blocks(document: str, language: str) -> list[str]:
 def test_the_readme_s_model_runs_with_its_pyproject(project, verdict):
     """The 20 lines of the README gate a model, its untrained twin included."""
     (code,) = blocks("README.md", "python")
-    (table,) = blocks("README.md", "toml")
+    table = blocks("README.md", "toml")[0]
     (project.path / "my_pkg").mkdir()
     (project.path / "my_pkg" / "gate.py").write_text(code, encoding="utf-8")
     assert len(code.splitlines()) <= 20
@@ -75,3 +77,11 @@ def test_the_exit_codes_are_explained():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert [f"| {code} |" in text for code in range(6)] == [True] * 6
+
+
+def test_the_readme_s_tables_of_datasets_are_read(tmp_path):
+    """The second table of the README is one that zsgate reads as it says."""
+    (tmp_path / "pyproject.toml").write_text(blocks("README.md", "toml")[1], encoding="utf-8")
+    config = Config.gather({"model": "my_pkg.gate:MyModel"}, {}, tmp_path)
+    assert list(chosen(config)) == ["mine", "pancreas_quick"]
+    assert config.models["my_pkg.gate:MyModel"]["pretraining"] == ("mine",)
