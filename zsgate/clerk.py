@@ -89,7 +89,8 @@ class Clerk:
         if reasons and not interrupted:
             session.exitstatus = BROKE
         elif not self.verdicts and not self.failures and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # the user's own tests are no verdict
+            if not any(each["control"] == "published" for each in self.controls):
+                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # the user's own tests are no verdict
             return
         self.waivers = reviewed(
             self.trial.config.waiver, list(self.verdicts.values()), date.today(), whole=self._whole(session)

@@ -49,6 +49,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     except UsageProblem as problem:
         msg = f"zsgate: {problem}"
         raise pytest.UsageError(msg) from None
+    config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.stash[cast.TRIAL] = trial
     config.args[:] = _collected(config)
     config.pluginmanager.register(cast, "zsgate-cast")
@@ -97,7 +98,7 @@ class Suite(pytest.Module):
         if self.path == AGAINST and trial.rival is None:
             return
         for item in super().collect():
-            if not trial.objection(**_asked(item)):
+            if not trial.objection(**_asked(item)) and _is_due(item, trial):
                 yield item
 
 
@@ -115,6 +116,15 @@ def _asked(item: pytest.Item | pytest.Collector) -> dict[str, str]:
     }
 
 
+def _is_due(item: pytest.Item | pytest.Collector, trial: Trial) -> bool:
+    """Return whether a test is no check of published numbers, or one that ``-m weights`` asks for in such a run."""
+    mark = item.get_closest_marker("weights")
+    if mark is None:
+        return True
+    run = {"model": trial.config.model, "dataset": _asked(item)["dataset"], "recipe": trial.recipe.id}
+    return "weights" in item.config.option.markexpr and mark.kwargs == run
+
+
 def _concerns(control: Mapping[str, str], tests: Sequence[Mapping[str, str]]) -> bool:
     """Return whether a control is about the dataset and metric of a selected test, and against nothing costly.
 
@@ -123,7 +133,7 @@ def _concerns(control: Mapping[str, str], tests: Sequence[Mapping[str, str]]) ->
     return any(
         control["dataset"] == test["dataset"]
         and control.get("metric", test["metric"]) == test["metric"]
-        and control.get("baseline", "pca") in ("hvg", "pca", test["baseline"])
+        and control.get("baseline", "pca") in ("hvg", "pca", test.get("baseline"))
         for test in tests
     )
 
