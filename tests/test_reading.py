@@ -485,3 +485,23 @@ def test_real_files_are_anndata_s(shared_data):
     assert dataset.cell_ids.tolist() == adata.obs_names.tolist()
     known = adata[:, dataset.symbols.tolist()].X
     assert (known != dataset.counts).nnz == 0
+
+
+def test_files_before_anndata_0_7_are_read(some, tmp_path):
+    """Tables stored as records and sparse matrices with the marks of h5sparse, as anndata 0.6 wrote them."""
+    path = tmp_path / "old.h5ad"
+    types, codes = np.unique(some.cell_types, return_inverse=True)
+    with h5py.File(path, "w") as file:
+        obs = np.empty(some.n_cells, dtype=[("index", "S40"), ("cell_type", "i4")])
+        obs["index"], obs["cell_type"] = some.cell_ids.astype("S40"), codes
+        var = np.empty(len(some.symbols), dtype=[("index", "S20"), ("symbol", "S40")])
+        var["index"], var["symbol"] = some.ensembl.astype("S20"), some.symbols.astype("S40")
+        file["obs"], file["var"] = obs, var
+        file["uns/cell_type_categories"] = types.astype("S40")
+        x = file.create_group("X")
+        x.attrs["h5sparse_format"], x.attrs["h5sparse_shape"] = "csr", some.counts.shape
+        x["data"], x["indices"], x["indptr"] = some.counts.data, some.counts.indices, some.counts.indptr
+    dataset = read_h5ad(path, "old", Columns(label="cell_type"))
+    assert dataset.cell_types.tolist() == some.cell_types.tolist()
+    assert dataset.ensembl.tolist() == some.ensembl.tolist()
+    assert (dataset.counts != some.counts).nnz == 0
