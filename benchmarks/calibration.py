@@ -70,15 +70,20 @@ def pairs(metric: str, members: list[Member], donors: npt.NDArray[np.str_], refi
         seeds = ours.seed_variance + theirs.seed_variance
         if metric == "asw":
             gap = widths[0] - widths[1]
-            fixed = jackknife_variance(np.array([gap[donors != donor].mean() for donor in np.unique(donors)]))
+            fixed = _about_mean(np.array([gap[donors != donor].mean() for donor in np.unique(donors)]))
             cells = float(gap.var(ddof=1) / len(gap))
         else:
-            fixed = jackknife_variance(np.array(ours.leave_outs) - np.array(theirs.leave_outs))
+            fixed = _about_mean(np.array(ours.leave_outs) - np.array(theirs.leave_outs))
             halves = [np.array(side.cell_halves).reshape(-1, 2) for side in (ours, theirs)]
             cells = split_variance(halves[0] - halves[1]) or math.nan
         reach["conditional jackknife"] = quantile * math.sqrt(fixed + seeds)
         reach["cells alone"] = quantile * math.sqrt(cells + seeds)
         yield Pair((*first, *second), verdict.difference, reach, verdict.detectable or math.nan)
+
+
+def _about_mean(leave_outs: Floats) -> float:
+    """Return the plain jackknife variance, about the mean of the leave-outs."""
+    return jackknife_variance(float(leave_outs.mean()), leave_outs)
 
 
 def joined(scores: list[Score]) -> Score:

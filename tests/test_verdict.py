@@ -42,6 +42,15 @@ def test_the_interval_is_the_jackknifes():
     assert (verdict.outcome, verdict.passed, verdict.n_units) == ("inconclusive", False, 8)
 
 
+def test_unequal_donors_have_fewer_degrees_of_freedom():
+    """Student's t has one degree less than the effective number of units; leave-outs that drift from d count."""
+    verdict = judge(replace(OURS, n_effective=5.5), THEIRS)
+    half = student.ppf(0.95, 4.5) * math.sqrt(7 / 8 * 0.0036)
+    assert verdict.interval == pytest.approx((0.1 - half, 0.1 + half), rel=1e-9)
+    drifted = judge(replace(OURS, value=0.55), THEIRS)
+    assert drifted.variance.jackknife == pytest.approx(7 / 8 * (0.0036 + 8 * 0.05**2), rel=1e-12)
+
+
 def test_a_mean_over_donors_gets_the_textbook_interval():
     """For a score that is a mean of donor effects, V_J is s**2/G: the interval of a paired t-test."""
     effects = np.array([0.03, 0.08, 0.05, 0.01, 0.09, 0.04, 0.06])

@@ -1,14 +1,18 @@
 """Inference: how sure a paired difference is, from leave-one-out values, random halves and the spread over seeds.
 
 With d the difference and d(-g) the same without unit g of G, the jackknife variance
-V_J = (G-1)/G * sum((d(-g) - mean d(-g))**2) (Efron and Stein 1981) is that of a new sample of units. It takes
-partitions as fixed. A clustering metric adds V_H, the mean of (d_half1 - d_half2)**2 / 4 over random splits of the
-units in complementary halves, each half clustered anew, and V_C, the same over splits of the cells: a half has twice
-the variance of the whole and the two are independent. (A bootstrap over cells would need no new mechanism, but it puts
-copies of a cell at distance 0 among its own neighbours, and the graph of a sample with copies is no sample's graph.)
-The three estimate variances that hold each other in part, so the largest counts. Seeds add V_S = s**2/S of each side
-that draws. The interval is d +- t(0.95, G-1) * sqrt(max(V_J, V_C, V_H) + V_S), two-sided 90 %, so that a lower end
-above 0 is a one-sided test at 5 %.
+V_J = (G-1)/G * sum((d(-g) - d)**2) (Efron and Stein 1981) is that of a new sample of units; taken about d and not about
+the mean of d(-g) it holds the bias too, and a partition that one large unit keeps up. It takes partitions as fixed. A
+clustering metric adds V_H, the mean of (d_half1 - d_half2)**2 / 4 over random splits of the units in complementary
+halves, each half clustered anew, and V_C, the same over splits of the cells: a half has twice the variance of the
+whole and the two are independent. (A bootstrap over cells would put copies of a cell at distance 0 among its own
+neighbours, and the graph of a sample with copies is no sample's graph.) The three estimate variances that hold each
+other in part, so the largest counts. Seeds add V_S = s**2/S of each side that draws.
+
+The interval is d +- t(0.95, df) * sqrt(max(V_J, V_C, V_H) + V_S), two-sided 90 %, so that a lower end above 0 is a
+one-sided test at 5 %. Units of unequal size know less of their own variance: df is one less than their effective
+number 1 / sum(share**2), which is G where all have as many cells. ``benchmarks.calibration`` shows what the interval
+keeps and why both corrections are there.
 """
 
 from __future__ import annotations
@@ -73,10 +77,10 @@ class Inference:
     detectable: float | None = None
 
 
-def jackknife_variance(leave_outs: Floats) -> float:
-    """Return V_J of the differences without each unit, shape (n_units,), finite, at least two."""
+def jackknife_variance(difference: float, leave_outs: Floats) -> float:
+    """Return V_J of the differences with every unit and without each, shape (n_units,), finite, at least two."""
     n = len(leave_outs)
-    return float((n - 1) / n * np.sum((leave_outs - leave_outs.mean()) ** 2))
+    return float((n - 1) / n * np.sum((leave_outs - difference) ** 2))
 
 
 def split_variance(halves: Floats) -> float | None:
@@ -89,7 +93,7 @@ def split_variance(halves: Floats) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def infer(difference: float, variance: Variance, *, n_units: int, margin: float) -> Inference:
+def infer(difference: float, variance: Variance, *, n_units: float, margin: float) -> Inference:
     """Return what the variance says of a difference.
 
     Parameters
@@ -99,18 +103,19 @@ def infer(difference: float, variance: Variance, *, n_units: int, margin: float)
     variance
         Its parts.
     n_units
-        Number of units; t has one degree of freedom less.
+        Effective number of units; t has one degree of freedom less.
     margin
         Difference that counts as better.
     """
     from scipy.special import stdtr, stdtrit
 
     se = math.sqrt(variance.total)
-    quantile = float(stdtrit(n_units - 1, (1 + LEVEL) / 2))
+    df = max(1.0, n_units - 1)
+    quantile = float(stdtrit(df, (1 + LEVEL) / 2))
     excess = difference - margin
     return Inference(
         variance=variance,
         interval=(difference - quantile * se, difference + quantile * se),
-        p=float(stdtr(n_units - 1, -excess / se)) if se > 0 else float(excess <= 0),
-        detectable=(quantile + float(stdtrit(n_units - 1, POWER))) * se,
+        p=float(stdtr(df, -excess / se)) if se > 0 else float(excess <= 0),
+        detectable=(quantile + float(stdtrit(df, POWER))) * se,
     )

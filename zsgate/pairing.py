@@ -77,12 +77,12 @@ class Pair:
     def infer(self, margin: float) -> Inference:
         """Return what can be inferred; only where there is no objection."""
         variance = Variance(
-            jackknife=jackknife_variance(self.leave_outs),
+            jackknife=jackknife_variance(self.difference, self.leave_outs),
             halves=split_variance(self.unit_halves),
             cells=split_variance(self.cell_halves),
             seeds=self.ours.seed_variance + self.theirs.seed_variance,
         )
-        return infer(self.difference, variance, n_units=len(self.leave_outs), margin=margin)
+        return infer(self.difference, variance, n_units=self.ours.n_effective or len(self.leave_outs), margin=margin)
 
     def _undefined(self) -> str:
         score = self.ours

@@ -50,7 +50,7 @@ def verdict(dataset: str, baseline: str, metric: str, **changed: Any) -> dict[st
         "model": "cellama", "dataset": dataset, "metric": metric, "baseline": baseline,
         "ours": ours, "theirs": theirs, "difference": d, "ci": [d - half, d + half], "level": 0.9,
         "outcome": outcome, "passed": outcome == "beats", "policy": "beats", "margin": 0.0, "unit": "donor",
-        "n_units": N_DONORS, "n_effective": 10.3, "balanced": d - 0.002,
+        "n_units": N_DONORS, "n_effective": float(N_DONORS), "balanced": d - 0.002,
         "seeds": {"ours": 1, "theirs": SEEDS.get(baseline, 1)}, "se": se,
         "variance": parts_of(metric, se**2 - seeds, seeds), "p": float(stats.t.sf(d / se, df)),
         "detectable": float(stats.t.ppf(0.95, df) + stats.t.ppf(0.8, df)) * se,

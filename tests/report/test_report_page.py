@@ -85,7 +85,7 @@ def test_example_uses_real_numbers(record: dict[str, Any]) -> None:
     text = Page(render(record)).text
     assert "The steps of one verdict of this run, nmi against scvi on pancreas_quick" in text
     assert "cellama scores 0.701 and scvi 0.743 by nmi" in text
-    assert "the 20 donors know as much as 10.3 of one size" in text
+    assert "the 20 donors know as much as 20.0 of one size" in text
     assert "If every donor weighed the same, the difference would be −0.044" in text
     assert "donors 0.019, halves of them 0.024, halves of the cells 0.007 (the largest, 0.024, counts)" in text
     assert "19 degrees of freedom, 1.729, the 90 % interval is −0.042 ± 0.041, from −0.083 to −0.001" in text

@@ -56,7 +56,7 @@ def _unit(v: Record) -> str:
         f"{claim} Each of the {units(v)} is left out in turn and both scores are computed anew without it, "
         f"exactly: the cells of a {noun} that is left out leave every other cell's distances too. The "
         f"G = {v['n_units']} differences give the jackknife variance (G − 1)/G · Σ (difference without "
-        "one − their mean)²."
+        "one − the difference)²."
     )
 
 
@@ -67,7 +67,8 @@ def _is_sensitive(v: Record) -> bool:
 def _weights(v: Record) -> str:
     return (
         f"Donors have unequal numbers of cells: the {units(v)} know as much as {v['n_effective']:.1f} of one size, "
-        f"1/Σ share². If every donor weighed the same, the difference would be {signed(v['balanced'])}; where that "
+        "1/Σ share², and t has one degree of freedom less than that. If every donor weighed the same, the "
+        f"difference would be {signed(v['balanced'])}; where that "
         "differs much, a few donors decide."
     )
 
@@ -96,7 +97,7 @@ def _interval(v: Record) -> str:
     half = (high - low) / 2
     return (
         f"As square roots: {_parts(v)} → standard error {number(v['se'])}. With Student's t for "
-        f"{v['n_units'] - 1} degrees of freedom, {half / v['se']:.3f}, the {100 * v['level']:g} % interval "
+        f"{_effective(v) - 1:.3g} degrees of freedom, {half / v['se']:.3f}, the {100 * v['level']:g} % interval "
         f"is {signed(v['difference'])} ± {number(half)}, from {signed(low)} to {signed(high)}."
     )
 
@@ -120,6 +121,10 @@ def _power(v: Record) -> str:
         "power: the 95 % and 80 % points of t, added up, times the standard error. A true difference much "
         "smaller than that would probably stay inconclusive."
     )
+
+
+def _effective(v: Record) -> float:
+    return float(v["n_effective"] or v["n_units"])
 
 
 def _parts(v: Record) -> str:
