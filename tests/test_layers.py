@@ -66,7 +66,8 @@ ALLOWED = {
     "cli": {"commands", "errors"},
     "commands": set(),
     "gate": {"baselines", "clerk", "config", "errors", "execution", "fixtures", "store", "suites"},
-    "clerk": {"execution", "fixtures", "leakage", "report", "store", "waiver"},
+    "provenance": {"fixtures", "store"},
+    "clerk": {"provenance", "execution", "fixtures", "leakage", "report", "store", "waiver"},
 }
 FOLDERS = {"baselines": ROOT / "baselines", "fixtures": ROOT / "fixtures", "suites": ROOT / "suites"}
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 import io
 import json
 import os
-import platform
-import shlex
-import subprocess
 import time
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import zsgate
+from zsgate import provenance
 from zsgate.execution.guard import Guard
 from zsgate.fixtures import cast
-from zsgate.fixtures.trial import LIBRARIES, Trial
+from zsgate.fixtures.trial import Trial
 from zsgate.leakage import sentences
-from zsgate.store import versions
 from zsgate.waiver import NEEDLESS, reviewed
 
 BROKE = 3
@@ -167,6 +163,12 @@ class Clerk:
             "policy": trial.config.policy,
             "verdicts": verdicts,
             "scores": list(self.scores.values()),
+            "checks": [
+                {"dataset": dataset, **each}
+                for (who, dataset), notes in made.items()
+                if who == trial.config.model
+                for each in notes.get("checks", ())
+            ],
             "waivers": self.waivers,
             "controls": self.controls,
             "failures": self.failures,
@@ -222,19 +224,9 @@ class Clerk:
             2: "interrupted; what was computed is kept",
             BROKE: "; ".join(reasons[:3]),
         }
-        return {
-            "zsgate": zsgate.__version__,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "device": _device(self.trial.config.gpu),
-            "packages": versions(*LIBRARIES, "anndata", "igraph", "pytest", "tokenizers"),
-            "command": shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
-            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.time() - self.started, 1),
-            "git": _git(self.config.invocation_params.dir),
-            "exit_code": exit_code,
-            "exit_reason": words.get(exit_code, pytest.ExitCode(exit_code).name.lower().replace("_", " ")),
-        }
+        done = words.get(exit_code, pytest.ExitCode(exit_code).name.lower().replace("_", " "))
+        here = provenance.of(self.config, self.trial, self.started)
+        return {**here, "exit_code": exit_code, "exit_reason": done}
 
     def _write(self, session: pytest.Session) -> Path | None:
         from zsgate.report import github, write
@@ -249,27 +241,3 @@ class Clerk:
             self.record["provenance"] |= {"exit_code": BROKE, "exit_reason": f"cannot write the report: {error}"}
             return None
         return page
-
-
-def _device(gpu: bool) -> str:
-    if gpu:
-        import torch
-
-        return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
-    return f"CPU, {os.cpu_count()} cores"
-
-
-def _git(folder: Path) -> str | None:
-    """Return the commit the run was started in, or None outside a repository."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

@@ -50,7 +50,7 @@ def test_what_is_not_comparable_is_refused(gate, project, verdict):
         (project.path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     for against, words in (
         ("recipe.json", "they are not comparable"),
-        ("cells.json", "its cells has other cells"),
+        ("cells.json", "was judged on other cells"),
         ("none.json", "it holds no scores"),
         ("other.json", "no verdict.json of zsgate"),
         ("absent.json", "no verdict.json of zsgate"),

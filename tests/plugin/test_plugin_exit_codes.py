@@ -41,7 +41,7 @@ def test_an_inconclusive_verdict_is_not_called_lost(gate, verdict):
         ("short", "239 rows for 240 cells"),
         ("not_a_number", "NaN or infinite values for 1 of 240 cells"),
         ("constant", "the same row for all 240 cells"),
-        ("reordered", "in another order"),
+        ("reordered", "Rows must be in the order given"),
         ("broken", "RuntimeError: out of memory"),
     ],
 )

@@ -19,6 +19,7 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 _LISTS = (
     "verdicts",
     "scores",
+    "checks",
     "waivers",
     "controls",
     "failures",
@@ -57,6 +58,7 @@ _ENTRY: dict[str, Record] = {
     "waivers": {
         "match": "", "reason": "", "owner": "", "expires": "", "max_deficit": None, "state": "", "tests": 0,
     },
+    "checks": {"dataset": "", "check": "", "cells": 0, "moved": None, "typical": None, "apart": None},
     "not_tested": {"what": "", "suite": None, "dataset": None, "metric": None, "baseline": None, "reason": ""},
     "datasets": {
         "name": "", "n_cells": None, "n_genes": None, "n_cell_types": None, "n_batches": None,
