@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "br", "hr", "link", "img", "input"}
+VOID = {"meta", "br", "hr", "link", "img", "input", "wbr"}
 
 
 class Page(HTMLParser):
@@ -17,6 +17,7 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.words: list[str] = []
         self._open: list[str] = []
+        self._broken = False  # a word goes on behind <wbr>
         self.feed(text)
         self.close()
         assert not self._open, f"left open: {self._open}"
@@ -30,6 +31,7 @@ class Page(HTMLParser):
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Gather tag and attributes."""
         self.tags.append(tag)
+        self._broken = tag == "wbr"
         for name, value in attrs:
             self.attributes.append((tag, name, value or ""))
             if name == "id":
@@ -43,7 +45,10 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Gather what is read."""
         if self._open and self._open[-1] != "style":
+            if self._broken:
+                data = self.words.pop() + data
             self.words.append(data)
+            self._broken = False
 
     @property
     def text(self) -> str:

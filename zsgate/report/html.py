@@ -8,9 +8,9 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from zsgate.report import example, forest, holm, words
+from zsgate.report import example, forest, holm, reconstruction, words
 from zsgate.report.matrix import anchors, matrices
 from zsgate.report.record import Record, complete, distinct
 from zsgate.report.sentence import headline
@@ -54,7 +54,7 @@ def _template() -> jinja2.Template:
         words.portion,
     )
     environment.filters.update({function.__name__: function for function in filters})
-    environment.filters.update(listed=_listed, capped=_capped, steps=example.steps)
+    environment.filters.update(breakable=_breakable, listed=_listed, capped=_capped, steps=example.steps)
     environment.globals.update(gate_states=words.GATE_STATES)
     return environment.get_template("page.html.jinja")
 
@@ -82,6 +82,7 @@ def _sections(record: Record) -> list[dict[str, Any]]:
                 "margins": sorted({v["margin"] for v in here if v["margin"]}),
                 "panels": forest.panels(here),
                 "claims": claims,
+                "reconstruction": reconstruction.block(record, dataset),
             }
         )
     return sections
@@ -95,6 +96,11 @@ def _control_groups(record: Record) -> list[dict[str, Any]]:
         entries.sort(key=lambda control: control["passed"])
         groups.append({"name": name, "why": next((c["why"] for c in entries if c["why"]), ""), "entries": entries})
     return sorted(groups, key=lambda group: all(control["passed"] for control in group["entries"]))
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name, escaped, that may be broken behind its underscores."""
+    return Markup(escape(name).replace("_", Markup("_<wbr>")))
 
 
 def _listed(value: Any) -> str:
