@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_records import sample
 
 from zsgate.report import reconstruction
@@ -67,6 +69,15 @@ def test_a_density_has_every_cell_once() -> None:
     assert max(opacity for _, opacity, _ in plot.layers) == 1
     assert [label for _, label in plot.x_ticks] == ["0", "10", "20", "30", "40"]
     assert [len(re.findall("h0", path)) for _, _, path in genes.layers] == [3, 3]
+
+
+@given(st.lists(st.lists(st.integers(0, 10**6), min_size=3, max_size=3), min_size=3, max_size=3))
+def test_any_density_is_drawn(counts: list[list[int]]) -> None:
+    """Whatever the counts, the fullest cell has the darkest shade and an empty cell has none."""
+    figures = {"densities": {"gep": {"low": 0.0, "high": 1.0, "counts": counts}}}
+    (plot,) = reconstruction.plots(complete({"reconstruction": [entry(figures=figures)]})["reconstruction"][0])
+    assert bool(plot.layers) == any(map(any, counts))
+    assert max((opacity for _, opacity, _ in plot.layers), default=1) == 1
 
 
 def test_the_page_shows_table_and_plots_and_stays_light() -> None:

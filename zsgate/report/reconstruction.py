@@ -131,7 +131,7 @@ def _density(title: str, across: str, up: str, grid: Mapping[str, Any]) -> Plot:
     fullest = math.sqrt(max((count for row in counts for count in row), default=0) or 1)
     paths = [""] * (SHADES + 1)
     for y, row in enumerate(counts):
-        shades = [math.ceil(SHADES * math.sqrt(count) / fullest) for count in row] + [-1]
+        shades = [min(SHADES, math.ceil(SHADES * math.sqrt(count) / fullest)) for count in row] + [-1]
         start = 0
         for x in range(1, len(shades)):
             if shades[x] != shades[start]:
