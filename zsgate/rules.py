@@ -48,7 +48,7 @@ def remarks(dataset: Dataset) -> list[str]:
     if reason := no_batch_score(dataset):
         said.append(f"no batch score: {reason}")
     elif len(alone):
-        said.append(f"{_labels(alone)} cells of one batch only and do not enter the batch score")
+        said.append(f"{_labels(alone)} cells of one batch only: not part of the batch score")
     n_donors = 0 if dataset.donors is None else len(set(dataset.donors.tolist()))
     if dataset.scope == "donors" and n_donors < MIN_DONORS:
         known = "no column of donors is named" if dataset.donors is None else f"{n_donors} donors are known"
