@@ -64,6 +64,20 @@ def test_the_contributing_model_passes_the_contract(pytester):
     assert outcomes["passed"] + outcomes.get("skipped", 0) == 10
 
 
+def test_the_readme_s_policies_and_waivers_run(project, verdict, gate):
+    """Its table makes noise that loses pass: advisory metrics are shown, and the waiver covers HVG."""
+    (table,) = (block for block in blocks("README.md", "toml") if "waiver" in block)
+    (project.path / "pyproject.toml").write_text(table.replace('"lab-', '"cells-'), encoding="utf-8")
+    result = gate("models:bad", "-k", "hvg and (avg_bio or label_transfer or connectivity or bras)")
+
+    judged = {each["metric"]: each for each in verdict()["verdicts"]}
+    assert set(judged) == {"avg_bio", "label_transfer", "graph_connectivity", "bras"}
+    assert [judged[name]["advisory"] for name in ("bras", "label_transfer")] == [True, False]
+    assert (judged["avg_bio"]["margin"], judged["avg_bio"]["threshold"]) == (0.02, 0.3)
+    assert judged["avg_bio"]["waiver"]["owner"] == "Ada"
+    assert result.ret == (0 if judged["label_transfer"]["waiver"] else 1)
+
+
 def test_every_option_in_the_readme_exists():
     """Each --option that the README types is registered, pytest's own aside."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
