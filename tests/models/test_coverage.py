@@ -99,3 +99,19 @@ def test_counts_outweigh_long_annotations(handful: Dataset) -> None:
     assert found.sufficient
     tokens[most[: len(most) * 9 // 10]] = -1
     assert not gene_coverage(handful, tokens, model="m", gene_ids="symbol", n_vocabulary=9).sufficient
+
+
+def test_a_remark_is_made_below_four_fifths_of_the_counts(handful: Dataset) -> None:
+    """What lacks more than a fifth of the counts is said in one sentence; the record is builtins of ten names."""
+    total = np.asarray(handful.counts.sum(axis=0)).ravel()
+    tokens = np.arange(len(total), dtype=np.int32)
+    whole = gene_coverage(handful, tokens, model="m", gene_ids="ensembl", n_vocabulary=9)
+    assert whole.remark == ""
+    assert whole.like_ensembl == len(total)
+    tokens[np.argsort(-total)[:200]] = -1
+    found = gene_coverage(handful, tokens, model="m", gene_ids="symbol", n_vocabulary=9)
+    assert found.share_counts < 0.8
+    assert f"of {len(total):,} genes of handful, with {found.share_counts:.0%}" in found.remark
+    assert found.unmapped[0] in found.remark
+    assert len(found.as_dict()["unmapped"]) == 10
+    assert found.as_dict()["shared"] == 0

@@ -173,6 +173,21 @@ def test_genes_of_another_organism_are_refused(gate, project, islets, folders):
     assert not (project.path / "zsgate-report").exists()
 
 
+def test_a_vocabulary_that_lacks_much_is_said_in_the_header(gate, project, islets, folders):
+    """Below 80 % of the counts the first screen of the terminal says so; the run goes on."""
+    adata = anndata.read_h5ad(islets)
+    strangers = np.zeros(adata.n_vars, dtype=bool)
+    strangers[np.argsort(-np.asarray(adata.X.sum(axis=0)).ravel())[::3]] = True
+    names = np.where(strangers, [f"ENSG9{place:010d}" for place in range(adata.n_vars)], adata.var_names)
+    adata.var_names = names.astype(object)
+    adata.write_h5ad(project.path / "islets.h5ad")
+    folder = folders("geneformer_v1_10m")
+    result = gate("geneformer_v1_10m", f"--weights={folder}", "-k", "no_such_test", columns=ISLETS)
+
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["zsgate: geneformer_v1_10m knows * of * genes of islets, with * of a cell's counts*"])
+
+
 def test_absent_weights_are_refused(gate, project, islets):
     """Without a network each missing file is named, before anything runs."""
     (project.path / "islets.h5ad").symlink_to(islets)
