@@ -156,6 +156,12 @@ class Dataset:
         return anndata.AnnData(X=self.counts.copy(), obs=obs, var=var)
 
 
+def effective_number(units: npt.NDArray[Any]) -> float:
+    """Return the number of equally large units that would know as much as these, 1 / sum(share of the cells ** 2)."""
+    sizes = np.unique(units, return_counts=True)[1]
+    return float(1 / np.sum((sizes / sizes.sum()) ** 2))
+
+
 def _digest_of(*columns: npt.NDArray[Any] | None) -> str:
     """Return the SHA-256 of columns of names or numbers, told apart from each other and from missing ones."""
     sha = hashlib.sha256()

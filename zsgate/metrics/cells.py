@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.dataset import Dataset
+from zsgate.dataset import Dataset, effective_number
 
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -130,9 +130,7 @@ class Cells:
     @property
     def n_effective(self) -> float | None:
         """Number of equally large units that would know as much, 1 / sum(share ** 2); None without units."""
-        if not self.names:
-            return None
-        return float(1 / np.sum((np.bincount(self.units) / self.n_cells) ** 2))
+        return effective_number(self.units) if self.names else None
 
     def halves(self, of: str) -> list[tuple[Codes, Codes]]:
         """Return random splits in complementary halves, the positions of the cells of either.

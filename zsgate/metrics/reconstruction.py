@@ -116,6 +116,7 @@ class ReconstructionMetric:
             cells=found["cells"],
             recipe=str(recovered.recipe),
             higher_is_better=self.higher_is_better,
+            n_effective=found["n_effective"],
         )
 
 
