@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import zsgate
-from zsgate.fixtures.trial import LIBRARIES, Trial
+from zsgate.fixtures.making import LIBRARIES
+from zsgate.fixtures.trial import Trial
 from zsgate.store import versions
 
 

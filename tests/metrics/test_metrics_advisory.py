@@ -172,3 +172,26 @@ def test_what_runs_on_request_is_advisory(metric):
     """A metric nobody asked for decides nothing, and its card says how it fails."""
     assert metric.advisory
     assert len(metric.card) > 150
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(importlib.util.find_spec("scib_metrics") is None, reason="scib-metrics is not installed")
+@pytest.mark.parametrize(("name", "k"), [("ilisi", 90), ("clisi", 90), ("kbet", 50)])
+def test_scib_metrics_gets_the_exact_neighbours(some, name, k):
+    """The wrappers give what scib-metrics gives on scikit-learn's neighbours, to 1e-4 (kBET: 0.02, by ties)."""
+    import scib_metrics
+    from scib_metrics.nearest_neighbors import NeighborsResults
+    from sklearn.neighbors import NearestNeighbors
+
+    dataset, rows = some
+    labels, batches = (np.unique(column, return_inverse=True)[1] for column in (dataset.cell_types, dataset.batches))
+    distances, indices = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows).kneighbors(rows)
+    results = NeighborsResults(indices.astype(np.int32), distances.astype(np.float32))
+    theirs = {
+        "ilisi": lambda: scib_metrics.ilisi_knn(results, batches),
+        "clisi": lambda: scib_metrics.clisi_knn(results, labels),
+        "kbet": lambda: scib_metrics.kbet_per_label(results, batches, labels),
+    }[name]()
+    ours = METRICS[name](rows, dataset.cell_types, batches=dataset.batches).value
+    assert ours == pytest.approx(float(theirs), abs=0.02 if name == "kbet" else 1e-4)
