@@ -51,9 +51,27 @@ def test_the_contributing_model_is_an_adapter(few_cells):
     assert rows.dtype == np.float32
 
 
+def test_the_contributing_model_reconstructs(few_cells):
+    """The example's windows are read; halves of the shown counts are told from what it says of hidden ones."""
+    from zsgate.fixtures.recover import recover
+    from zsgate.models.external import External
+
+    namespace: dict = {}
+    exec(blocks("CONTRIBUTING.md", "python")[2], namespace)
+    model = External("docs:HalfRight", subject=namespace["HalfRight"]())
+    found = {masked: recover(model, few_cells, masked) for masked in (0.0, 0.15)}
+
+    counts = few_cells.counts
+    expected = np.mean([np.mean((counts[cell].data / 2) ** 2) for cell in range(few_cells.n_cells)])
+    ours = {masked: each["columns"]["default"]["mse_gep"]["candidate"][0] for masked, each in found.items()}
+    assert abs(ours[0.0] / expected - 1) < 1e-6
+    assert found[0.15]["scale"] == "counts"
+    assert ours[0.15] > ours[0.0]
+
+
 def test_the_contributing_model_passes_the_contract(pytester):
     """Both examples of CONTRIBUTING together: the adapter passes the ten tests that come with the package."""
-    adapter, contract = blocks("CONTRIBUTING.md", "python")
+    adapter, contract, _ = blocks("CONTRIBUTING.md", "python")
     (pytester.path / "my_pkg").mkdir()
     (pytester.path / "my_pkg" / "gate.py").write_text(adapter, encoding="utf-8")
     pytester.makepyfile(test_contract=contract)
