@@ -14,8 +14,9 @@ demo: $(VENV)/.quickstart
 	  *) echo "make demo: pytest exited $$code: no verdict was reached"; exit $$code ;; \
 	esac
 
+# two tests at a time, each on one thread: most of them start a pytest of their own
 test: $(VENV)/.test check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
