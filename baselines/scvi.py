@@ -13,7 +13,8 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +77,21 @@ def _side_by_side(jobs: list[tuple[sp.csr_matrix, npt.NDArray[np.str_] | None, i
 
     workers = min(len(jobs), 2 * (os.cpu_count() or 1)) if jobs[0][-1] else 1
     with (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(workers, mp_context=_processes()) as pool,
         steps("scvi: training", len(jobs)) as advance,
     ):
         for trained in pool.map(_train, jobs):
             advance(1)
             yield trained
+
+
+def _processes() -> BaseContext:
+    """Return how to start processes: as forks of one that has imported scvi-tools already, where there is fork."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["scvi", "zsgate.baselines.scvi"])
+    return context
 
 
 def _train(job: tuple[sp.csr_matrix, npt.NDArray[np.str_] | None, int, bool]) -> Trained:
@@ -99,6 +109,9 @@ def _train(job: tuple[sp.csr_matrix, npt.NDArray[np.str_] | None, int, bool]) ->
         import pandas as pd
         import scvi
 
+        from zsgate.baselines.likelihood import log_prob
+
+        scvi.distributions.NegativeBinomial.log_prob = log_prob  # in this process only
         scvi.settings.seed = seed
         adata = anndata.AnnData(counts.toarray() if quick else counts)
         if batches is not None:
@@ -130,7 +143,7 @@ def _schedule(n_cells: int, quick: bool) -> dict[str, Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence Lightning's and scvi-tools' chatter on loggers and standard output."""
-    loud = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning", "scvi")]
+    loud = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning", "scvi")]
     levels = [logger.level for logger in loud]
     for logger in loud:
         logger.setLevel(logging.ERROR)
