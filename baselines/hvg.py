@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.baselines.normalise import highly_variable, log_normalised
+from zsgate import spill
+from zsgate.baselines.normalise import highly_variable, logged_blocks
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
 
 
 def embed(dataset: Dataset) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
-    """Return ([float32 (n_cells, up to 2,000)], notes)."""
+    """Return ([float32 (n_cells, up to 2,000)], notes); of many cells the rows lie in a mapped file."""
     genes = highly_variable(dataset)
-    return [log_normalised(dataset, genes).toarray()], {"genes": len(genes)}
+    rows = spill.empty((dataset.n_cells, len(genes)))
+    for part, logged in logged_blocks(dataset, genes):
+        logged.toarray(out=rows[part])
+    return [rows], {"genes": len(genes)}

@@ -21,16 +21,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from zsgate import spill
 from zsgate.baselines import lacking
 from zsgate.baselines.normalise import highly_variable
+from zsgate.counts import blocks
 from zsgate.errors import UsageProblem
 from zsgate.execution.memory import keep_freed_blocks
+from zsgate.prepared import counts_at, place_of
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
     from zsgate.dataset import Dataset
 
+# counts or the folder they are mapped from, genes (None for all), batches, seed, whether quick
+Job = tuple["sp.csr_matrix | Path", "npt.NDArray[np.intp] | None", "npt.NDArray[np.str_] | None", int, bool]
 Trained = tuple[npt.NDArray[np.float32], int]  # posterior means, epochs
 MIN_EPOCHS = 100
 PATIENCE = 10  # epochs without a better validation ELBO, once MIN_EPOCHS are done
@@ -57,21 +62,20 @@ def embed(dataset: Dataset, *, seeds: int, quick: bool) -> tuple[list[npt.NDArra
     """
     if problem := lacking("scvi"):
         raise UsageProblem(problem)
-    counts = dataset.counts
-    if quick:
-        counts = counts[:, highly_variable(dataset)]
-    jobs = [(counts, dataset.batches, seed, quick) for seed in range(seeds)]
+    genes = highly_variable(dataset) if quick else None
+    counts = place_of(dataset.counts) or dataset.counts  # counts on disk are mapped by every worker
+    jobs = [(counts, genes, dataset.batches, seed, quick) for seed in range(seeds)]
     trained = list(_side_by_side(jobs))
     notes = {
         "seeds": list(range(seeds)),
-        "genes": int(counts.shape[1]),
+        "genes": dataset.counts.shape[1] if genes is None else len(genes),
         "epochs": [epochs for _, epochs in trained],
         "stopped": "when the validation ELBO levelled off" if quick else "after the paper's number of epochs",
     }
     return [latent for latent, _ in trained], notes
 
 
-def _side_by_side(jobs: list[tuple[sp.csr_matrix, npt.NDArray[np.str_] | None, int, bool]]) -> Iterator[Trained]:
+def _side_by_side(jobs: list[Job]) -> Iterator[Trained]:
     """Train every seed in a process of its own; of the quick tier side by side, for threads do not help it."""
     from zsgate.execution.progress import steps
 
@@ -94,9 +98,9 @@ def _processes() -> BaseContext:
     return context
 
 
-def _train(job: tuple[sp.csr_matrix, npt.NDArray[np.str_] | None, int, bool]) -> Trained:
+def _train(job: Job) -> Trained:
     """Return (posterior means, epochs trained) of one seed."""
-    counts, batches, seed, quick = job
+    source, genes, batches, seed, quick = job
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # deprecations inside the training stack, which no user can act on
         import torch
@@ -113,7 +117,8 @@ def _train(job: tuple[sp.csr_matrix, npt.NDArray[np.str_] | None, int, bool]) ->
 
         scvi.distributions.NegativeBinomial.log_prob = log_prob  # in this process only
         scvi.settings.seed = seed
-        adata = anndata.AnnData(counts.toarray() if quick else counts)
+        counts = counts_at(source) if isinstance(source, Path) else source
+        adata = anndata.AnnData(counts if genes is None else _dense(counts, genes))
         if batches is not None:
             adata.obs["batch"] = pd.Categorical(batches.astype(object))
         scvi.model.SCVI.setup_anndata(adata, batch_key=None if batches is None else "batch")
@@ -123,6 +128,14 @@ def _train(job: tuple[sp.csr_matrix, npt.NDArray[np.str_] | None, int, bool]) ->
         )
         latent = np.asarray(model.get_latent_representation(), dtype=np.float32)
         return latent, len(model.history["elbo_train"])
+
+
+def _dense(counts: sp.csr_matrix, genes: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    """Return these genes' counts as an array; of many cells in a mapped file."""
+    rows = spill.empty((counts.shape[0], len(genes)))
+    for part, some in blocks(counts):
+        some[:, genes].toarray(out=rows[part])
+    return rows
 
 
 def _schedule(n_cells: int, quick: bool) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from zsgate.columns import Columns
+
+COLUMNS = Columns(label="organ_tissue", batch="donor+method", donor="donor", counts="layers/raw_counts")
 CELLS, GENES, DETECTED = 483_152, 58_870, 2_000
 BLOCK = 2_048  # cells; one block is drawn and repeated, for what is measured is reading
 
@@ -92,15 +95,12 @@ def run(what: str, path: Path) -> None:
 
     from zsgate.baselines import pca
     from zsgate.checkup import checkup
-    from zsgate.columns import Columns
     from zsgate.reading import read_h5ad
 
-    columns = Columns(label="organ_tissue", batch="donor+method", donor="donor", counts="layers/raw_counts")
-
     def read():
-        return read_h5ad(path, "large", columns, cache=path.parent / "prepared")
+        return read_h5ad(path, "large", COLUMNS, cache=path.parent / "prepared")
 
-    steps = {"check": lambda: checkup(path, columns), "prepare": read, "open": read}
+    steps = {"check": lambda: checkup(path, COLUMNS), "prepare": read, "open": read}
     steps["pca"] = lambda: pca.embed(read())
     print(json.dumps({name: round(value, 2) for name, value in measured(steps[what]).items()}))
 

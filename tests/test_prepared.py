@@ -134,3 +134,32 @@ def test_every_block_is_read_once(adata, tmp_path, on_disk):
             blocks = list(matrix.blocks(size))
             assert [first for first, _ in blocks] == np.cumsum([0, *(b.shape[0] for _, b in blocks)])[:-1].tolist()
             assert (sp.vstack([block for _, block in blocks], format="csr") != x).nnz == 0
+
+
+def test_an_anndata_of_counts_on_disk_is_private(adata, tmp_path, on_disk):
+    """It shares the copy's pages; what is written to it reaches neither the dataset nor the file."""
+    path = written(adata, tmp_path / "cells.h5ad")
+    here = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+    digest = here.digest
+    given = here.to_anndata()
+    assert lies_on_disk(given.X.data)
+    assert (here.counts != given.X).nnz == 0
+    given.X.data *= 2
+    given.X.indices[:] = 0
+    again = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+    assert (again.counts != here.counts).nnz == 0
+    assert prepared.matrix_digest(sp.csr_matrix(again.counts, copy=True)) == again.counts.checked_digest
+    assert again.digest == digest
+
+
+def test_columns_are_written_in_the_type_that_they_are_mapped_in(adata, tmp_path, on_disk, monkeypatch):
+    """Where int32 cannot count the numbers, SciPy wants int64: then the copy holds it, and is the same dataset."""
+    path = written(adata, tmp_path / "cells.h5ad")
+    narrow = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "narrow")
+    assert prepared._index_type(2**31 - 1) is np.int32
+    assert prepared._index_type(2**31) is np.int64
+    monkeypatch.setattr(prepared, "_index_type", lambda n_stored: np.int64)
+    wide = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "wide")
+    assert narrow.digest == wide.digest
+    sizes = [next((tmp_path / name).rglob("indices")).stat().st_size for name in ("narrow", "wide")]
+    assert sizes == [4 * narrow.counts.nnz, 8 * narrow.counts.nnz]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
+from zsgate import spill
 from zsgate.store import Store, source_digest, versions
 
 KEY = {"who": "hvg", "dataset": "abc", "settings": {"seeds": 3, "quick": True}}
@@ -141,6 +142,7 @@ def test_a_write_that_fails_midway_leaves_nothing_behind(store):
 
     class Fading:
         dtype = np.dtype(float)
+        nbytes = 8
 
         def __array__(self, dtype=None, copy=None):
             assert list(store.folder.rglob(".part-*")), "the file was begun"
@@ -186,6 +188,50 @@ def test_a_flipped_bit_is_noticed(store):
     path.write_bytes(content)
     (found,), _ = store.arrays("embedding", KEY, lambda: ([array + 1], {}))
     np.testing.assert_array_equal(found, array + 1)
+
+
+@pytest.fixture
+def small_is_large(monkeypatch):
+    """Keep every array of more than 64 bytes in a file of its own."""
+    monkeypatch.setattr(spill, "IN_MEMORY", 64)
+
+
+LARGE = ([np.arange(3), np.arange(60, dtype=np.float32).reshape(20, 3), np.array(["β" * 40, "a"])], {"epochs": [1]})
+
+
+def test_large_arrays_are_mapped_read_only(store, small_is_large):
+    """Beside the archive, in their place among the others, with type, shape and notes; another store finds them."""
+    compute = Counted(LARGE)
+    for _ in range(2):
+        arrays, notes = Store(store.folder).arrays("embedding", KEY, compute)
+        assert notes == LARGE[1]
+        for found, known in zip(arrays, LARGE[0], strict=True):
+            assert found.dtype == known.dtype
+            np.testing.assert_array_equal(found, known)
+    assert compute.calls == 1
+    assert sorted(Path(name).suffixes for name in files(store)) == [[".1", ".npy"], [".2", ".npy"], [".npz"]]
+    with pytest.raises(ValueError, match="read-only"):
+        arrays[1][0] = 1
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "flipped", "other"])
+def test_a_damaged_large_array_is_computed_anew(store, small_is_large, damage):
+    """Whatever happened to its file, it is written again and what was mapped before stays as it was."""
+    before = store.arrays("embedding", KEY, lambda: LARGE)[0][1]
+    (path,) = store.folder.rglob("*.1.npy")
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content[:-5])
+    elif damage == "flipped":
+        content[-5] ^= 1
+        path.write_bytes(content)
+    elif damage == "other":
+        path.write_bytes(b"not what it was" * 20)
+    again = Counted(LARGE)
+    np.testing.assert_array_equal(store.arrays("embedding", KEY, again)[0][1], LARGE[0][1])
+    np.testing.assert_array_equal(before, LARGE[0][1])
+    assert (again.calls, len(files(store))) == (1, 3)
 
 
 def test_text_in_the_place_of_arrays_is_computed_anew(store):

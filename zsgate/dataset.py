@@ -140,10 +140,13 @@ class Dataset:
     def to_anndata(self) -> anndata.AnnData:
         """Return a fresh AnnData: counts in X, ``obs`` cell_type, batch, donor, ``var`` symbol, ensembl_id.
 
-        Labels are left out on purpose: a zero-shot model must not see them.
+        Labels are left out on purpose: a zero-shot model must not see them. Counts on disk stay there: what is
+        written to X is private to this AnnData.
         """
         import anndata
         import pandas as pd
+
+        from zsgate.prepared import copied
 
         obs = pd.DataFrame(index=pd.Index(self.cell_ids.astype(object)))
         for column, values in (("batch", self.batches), ("donor", self.donors)):
@@ -153,7 +156,7 @@ class Dataset:
         var = pd.DataFrame({"symbol": self.symbols.astype(object)}, index=pd.Index(index.astype(object)))
         if self.ensembl is not None:
             var["ensembl_id"] = self.ensembl.astype(object)
-        return anndata.AnnData(X=self.counts.copy(), obs=obs, var=var)
+        return anndata.AnnData(X=copied(self.counts), obs=obs, var=var)
 
 
 def effective_number(units: npt.NDArray[Any]) -> float:

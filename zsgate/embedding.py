@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate import spill
 from zsgate.recipe import DEFAULT, Recipe
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Embedding:
     ----------
     draws
         Arrays of shape (n_cells, n_dimensions), float32 and C-contiguous, in the dataset's cell order;
-        one for a deterministic source, one per seed otherwise.
+        one for a deterministic source, one per seed otherwise. Large ones are mapped from files.
     source
         Who made it, as the report names it.
     notes
@@ -57,7 +58,7 @@ class Embedding:
 
     def rows(self, cells: npt.NDArray[np.intp]) -> Embedding:
         """Return the embedding of the cells at these positions, in that order."""
-        return replace(self, draws=tuple(draw[cells] for draw in self.draws))
+        return replace(self, draws=tuple(spill.take(draw, cells) for draw in self.draws))
 
     def __post_init__(self) -> None:
         """Refuse no draws, and draws of different cells."""
@@ -106,13 +107,14 @@ def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
         msg = f"{source} gave an empty array of shape {array.shape}"
         raise ValueError(msg)
     with np.errstate(over="ignore"):
-        rows = np.ascontiguousarray(array, dtype=np.float32)
-    bad = ~np.isfinite(rows).all(axis=1)
+        fits = array.dtype == np.float32 and array.flags.c_contiguous
+        rows: Floats = array if fits else spill.moved(array, np.float32)
+    bad = np.concatenate([~np.isfinite(rows[part]).all(axis=1) for part in spill.stretches(rows)])
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         msg = f"{source} gave NaN or infinite values for {bad.sum()} of {len(rows)} cells (first: row {first})"
         raise ValueError(msg)
-    if len(rows) > 1 and (rows == rows[0]).all():
+    if len(rows) > 1 and all((rows[part] == rows[0]).all() for part in spill.stretches(rows)):
         msg = f"{source} gave the same row for all {len(rows)} cells: a constant embedding carries nothing"
         raise ValueError(msg)
     return rows

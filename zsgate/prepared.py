@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ class Prepared:
     Attributes
     ----------
     counts
-        CSR (n_cells, n_genes) over mapped arrays, marked as checked.
+        CSR (n_cells, n_genes) over mapped arrays, marked as checked, with the ``folder`` they lie in.
     rows, genes
         Which rows and columns of the file they are.
     n_poor
@@ -115,6 +115,7 @@ def _prepare(
         msg = f"{where}: no cell with a label has {min_genes} detected genes, or no gene is seen in {min_cells} cells"
         raise UsageProblem(msg)
     folder.mkdir()
+    kind = _index_type(int(seen[genes].sum()))
     sizes = [np.zeros(1, dtype=np.int64)]
     with (folder / "data").open("wb") as data, (folder / "indices").open("wb") as indices:
         for first, block in _checked(matrix, where, rounding):
@@ -122,7 +123,7 @@ def _prepare(
             kept = block[keep][:, genes]
             kept.sort_indices()
             data.write(kept.data.astype(np.float32).tobytes())
-            indices.write(kept.indices.astype(np.int32).tobytes())
+            indices.write(kept.indices.astype(kind).tobytes())
             sizes.append(np.diff(kept.indptr).astype(np.int64))
     np.save(folder / "indptr.npy", np.cumsum(np.concatenate(sizes)))
     np.save(folder / "rows.npy", rows)
@@ -147,15 +148,17 @@ def rounded(counts: sp.csr_matrix) -> sp.csr_matrix:
     return counts
 
 
-def _mapped_csr(folder: Path, n_genes: int) -> sp.csr_matrix:
+def _index_type(n_stored: int) -> type[np.signedinteger[Any]]:
+    return np.int32 if n_stored <= np.iinfo(np.int32).max else np.int64  # SciPy wants both index arrays of one type
+
+
+def _mapped_csr(folder: Path, n_genes: int, mode: Literal["r", "c"] = "r") -> sp.csr_matrix:
     indptr = np.load(folder / "indptr.npy")
     n_stored = int(indptr[-1])
-    small = n_stored <= np.iinfo(np.int32).max  # SciPy wants both index arrays of one type
-    data = np.memmap(folder / "data", dtype=np.float32, mode="r", shape=(n_stored,))
-    indices: Any = np.memmap(folder / "indices", dtype=np.int32, mode="r", shape=(n_stored,))
-    if not small:
-        indices = indices.astype(np.int64)
-    arrays = (data, indices, indptr.astype(np.int32 if small else np.int64))
+    kind = _index_type(n_stored)
+    data = np.memmap(folder / "data", dtype=np.float32, mode=mode, shape=(n_stored,))
+    indices = np.memmap(folder / "indices", dtype=kind, mode=mode, shape=(n_stored,))
+    arrays = (data, indices, indptr.astype(kind))
     counts = sp.csr_matrix(arrays, shape=(len(indptr) - 1, n_genes), copy=False)
     counts.has_sorted_indices = counts.has_canonical_format = True  # as they were written; a look would read it all
     return counts
@@ -166,7 +169,24 @@ def _mapped(folder: Path) -> Prepared:
     genes = np.load(folder / "genes.npy")
     counts = _mapped_csr(folder, len(genes))
     counts.checked_digest = facts["digest"]  # Dataset takes it for checked
+    counts.folder = folder
     return Prepared(counts, np.load(folder / "rows.npy"), genes, facts["n_poor"])
+
+
+def copied(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Return a copy that may be written to; of mapped counts one that shares their pages until it is."""
+    folder = place_of(counts)
+    return counts.copy() if folder is None else _mapped_csr(folder, counts.shape[1], "c")
+
+
+def place_of(counts: sp.csr_matrix) -> Path | None:
+    """Return the folder that counts are mapped from, for :func:`counts_at` of another process; None in memory."""
+    return getattr(counts, "folder", None)
+
+
+def counts_at(folder: Path) -> sp.csr_matrix:
+    """Return the counts of a folder, mapped."""
+    return _mapped(folder).counts
 
 
 def transposed(matrix: Matrix, folder: Path, size: int = BLOCK) -> Matrix:

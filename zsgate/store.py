@@ -2,7 +2,8 @@
 
 A key holds content digests (data, weights, settings, the source of the code that computes), so nothing is ever
 invalidated: other content is another key. Files appear by an atomic rename under a lock, so xdist workers and CI
-jobs share a folder and compute each artefact once.
+jobs share a folder and compute each artefact once. Large arrays lie in files of their own beside the rest and are
+mapped, not read.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ import json
 import shutil
 import uuid
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from zsgate import spill
 
 Arrays = Sequence[npt.NDArray[Any]]
 T = TypeVar("T")
@@ -64,7 +68,7 @@ class Store:
     def arrays(
         self, kind: str, key: Mapping[str, Any], compute: Callable[[], tuple[Arrays, Mapping[str, Any]]]
     ) -> tuple[tuple[npt.NDArray[Any], ...], dict[str, Any]]:
-        """Return (arrays, notes) kept under ``key``, computing and keeping them the first time.
+        """Return (arrays, notes) kept under ``key``, computing and keeping them the first time; large ones read-only.
 
         Parameters
         ----------
@@ -75,15 +79,16 @@ class Store:
         compute
             Returns the arrays and JSON-able notes about how they were made.
         """
+        final = self._path(kind, key, ".npz")
 
         def write(path: Path) -> None:
             values, notes = compute()
             if any(value.dtype.hasobject for value in values):
                 msg = f"{kind}: arrays of objects are not kept"
                 raise TypeError(msg)
-            np.savez(path, *values, notes=np.array(json.dumps(dict(notes))))
+            _write_arrays(path, final, values, notes)
 
-        return self._kept(self._path(kind, key, ".npz"), _read_arrays, write)
+        return self._kept(final, _read_arrays, write)
 
     def has(self, kind: str, key: Mapping[str, Any], suffix: str = ".npz") -> bool:
         """Return whether something is kept under ``key``."""
@@ -125,11 +130,41 @@ def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         part.unlink(missing_ok=True)
 
 
+def _write_arrays(path: Path, final: Path, values: Arrays, notes: Mapping[str, Any]) -> None:
+    """Write an archive to ``path``, and each large array to a file beside ``final``, where the archive will lie."""
+    large = {}
+    for place, value in enumerate(values):
+        if spill.is_large(value.nbytes):
+            _write_atomically(_beside(final, place), partial(np.save, arr=value))
+            large[place] = _check_sum(_mapped(_beside(final, place)))
+    held = [np.empty(0) if place in large else value for place, value in enumerate(values)]
+    np.savez(path, *held, notes=np.array(json.dumps(dict(notes))), large=np.array(json.dumps(large)))
+
+
 def _read_arrays(path: Path) -> tuple[tuple[npt.NDArray[Any], ...], dict[str, Any]]:
     # opened here, because np.load leaves a damaged file open
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        arrays = tuple(archive[f"arr_{i}"] for i in range(len(archive.files) - 1))
-        return arrays, json.loads(str(archive["notes"]))
+        names = [name for name in archive.files if name.startswith("arr_")]
+        arrays = {int(name[4:]): archive[name] for name in names}
+        for place, known in json.loads(str(archive["large"])).items():
+            arrays[int(place)] = _mapped(_beside(path, int(place)))
+            if _check_sum(arrays[int(place)]) != known:
+                msg = f"{_beside(path, int(place))} is damaged"
+                raise ValueError(msg)
+        return tuple(arrays[place] for place in range(len(arrays))), json.loads(str(archive["notes"]))
+
+
+def _beside(path: Path, place: int) -> Path:
+    return path.with_suffix(f".{place}.npy")
+
+
+def _mapped(path: Path) -> npt.NDArray[Any]:
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def _check_sum(array: npt.NDArray[Any]) -> int:
+    """Return the CRC-32, as an archive has one of each array in it."""
+    return zlib.crc32(np.ascontiguousarray(array).data)
 
 
 @cache

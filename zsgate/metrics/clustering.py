@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from zsgate import spill
+
 if TYPE_CHECKING:
     import igraph
 
@@ -57,8 +59,10 @@ class NeighbourGraph:
         starts = np.repeat(vertex, neighbours.shape[1])
         pairs = np.unique(np.minimum(starts, ends) * len(order) + np.maximum(starts, ends))
         edges = np.column_stack(np.divmod(pairs, len(order)))
-        content = hashlib.sha256(repr(whole.shape).encode() + whole[order].tobytes()).hexdigest()
-        return cls(igraph.Graph(n=len(order), edges=edges), order, content)
+        content = hashlib.sha256(repr(whole.shape).encode())
+        for part in spill.stretches(whole):
+            content.update(whole[order[part]].data)
+        return cls(igraph.Graph(n=len(order), edges=edges), order, content.hexdigest())
 
     def louvain(self, resolutions: Sequence[float], seed: int) -> list[Partition]:
         """Return the cluster of each cell at each resolution, shapes (n_cells,).

@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 BLOCK_BYTES = 64 * 2**20  # of distances held at a time
 BLOCK_ROWS = 512
+FACTOR_BYTES = 512 * 2**20  # of factors held; of a larger embedding they are made anew, a tile at a time
+TILE_BYTES = 64 * 2**20
 FOLD = 16  # columns folded into one when looking for the nearest
 
 
@@ -57,23 +59,73 @@ def distance_blocks(
     n_nearest
         Neighbours to find for each cell, at most n_cells - 1.
     """
-    n_cells, n_dimensions = rows.shape
-    right = np.ones((n_cells, n_dimensions + 2))  # (y, 1, |y|**2): one product with (-2 x, |x|**2, 1)
-    centred = right[:, :n_dimensions]
-    np.subtract(rows, rows.mean(axis=0, dtype=np.float64), out=centred)
-    norms = np.einsum("ij,ij->i", centred, centred)
-    right[:, -1] = norms
-    height = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * n_cells)))
+    factors = _Factors.of(rows)
+    n_cells = len(rows)
+    # the more rows a block has, the more each tile that is made anew is used
+    room = BLOCK_BYTES if len(factors.tiles) == 1 else FACTOR_BYTES
+    height = max(1, min(BLOCK_ROWS, room // (8 * n_cells)))
     buffer = np.empty((height, n_cells))
     for start, stop in _spans(borders, n_cells, height):
-        left = np.column_stack([-2 * centred[start:stop], norms[start:stop], np.ones(stop - start)])
-        squares = np.matmul(left, right.T, out=buffer[: stop - start])
+        squares = factors.squares(slice(start, stop), buffer[: stop - start])
         itself = np.arange(stop - start), np.arange(start, stop)
         squares[itself] = np.inf
         neighbours = _nearest(squares, n_nearest)
         squares[itself] = 0
         distances = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
         yield Block(start, stop, np.add.reduceat(distances, groups, axis=1), neighbours)
+
+
+@dataclass(frozen=True, slots=True)
+class _Factors:
+    """What distances are products of: (y, 1, |y|**2) of each cell y, centred.
+
+    Attributes
+    ----------
+    rows
+        Embedding.
+    mean
+        Of its rows.
+    tiles
+        Which cells' factors are at hand at a time.
+    held
+        The factors of all cells, where one tile has them all.
+    """
+
+    rows: npt.NDArray[Any]
+    mean: Floats
+    tiles: tuple[slice, ...]
+    held: Floats | None
+
+    @classmethod
+    def of(cls, rows: npt.NDArray[Any]) -> _Factors:
+        n_cells, bytes_a_cell = len(rows), 8 * (rows.shape[1] + 2)
+        mean = rows.mean(axis=0, dtype=np.float64)
+        if n_cells * bytes_a_cell <= FACTOR_BYTES:
+            whole = slice(0, n_cells)
+            return cls(rows, mean, (whole,), _factors(rows, mean, whole))
+        width = max(1, TILE_BYTES // bytes_a_cell)
+        tiles = (slice(first, min(first + width, n_cells)) for first in range(0, n_cells, width))
+        return cls(rows, mean, tuple(tiles), None)
+
+    def squares(self, cells: slice, out: Floats) -> Floats:
+        """Return the squared distances of some cells to all, shape (n, n_cells), written to ``out``."""
+        own = self._of(cells)
+        left = np.column_stack([-2 * own[:, :-2], own[:, -1], np.ones(len(own))])
+        for tile in self.tiles:
+            np.matmul(left, self._of(tile).T, out=out[:, tile])
+        return out
+
+    def _of(self, cells: slice) -> Floats:
+        return _factors(self.rows, self.mean, cells) if self.held is None else self.held[cells]
+
+
+def _factors(rows: npt.NDArray[Any], mean: Floats, cells: slice) -> Floats:
+    some = rows[cells]
+    factors = np.ones((len(some), some.shape[1] + 2))
+    centred = factors[:, :-2]
+    np.subtract(some, mean, out=centred)
+    factors[:, -1] = np.einsum("ij,ij->i", centred, centred)
+    return factors
 
 
 def _spans(borders: Positions, n_cells: int, height: int) -> Iterator[tuple[int, int]]:

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from zsgate import spill
 from zsgate.embedding import Embedding
 from zsgate.metrics.agreement import ari_columns, contingency, nmi_columns
 from zsgate.metrics.cells import Cells, Floats
@@ -113,7 +114,7 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
         found: Part = {"asw": [], "nmi": [], "ari": []}
         for split, pair in enumerate(cells.halves(of)):
             draw = embedding.draws[split % len(embedding.draws)]
-            scores = [_alone(draw[half], cells.take(half), recipe, split) for half in pair]
+            scores = [_alone(spill.take(draw, half), cells.take(half), recipe, split) for half in pair]
             for name, values in zip(found, zip(*scores, strict=True), strict=True):
                 found[name].append(list(values))
         return found

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from zsgate import spill
 from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.distances import Block, Positions, distance_blocks
 
@@ -96,7 +97,7 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
     borders = layout.starts[[run.start for run in by_label]]
     widths, mixing = np.zeros((2, len(by_label), n_columns))
     neighbours = np.empty((cells.n_cells, n_nearest), dtype=np.int32)
-    blocks = distance_blocks(rows[layout.order], layout.starts, borders, n_nearest=n_nearest)
+    blocks = distance_blocks(spill.take(rows, layout.order), layout.starts, borders, n_nearest=n_nearest)
     for block in blocks:
         here = layout.order[block.start : block.stop]
         neighbours[here] = layout.order[block.neighbours]

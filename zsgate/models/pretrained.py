@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from zsgate import spill
 from zsgate.errors import UsageProblem
 from zsgate.models import attention, binning, kernels, ranking, runner, tokens, transformer
 from zsgate.models.adapter import ModelInfo
@@ -152,7 +153,7 @@ class Pretrained(ABC):
         from zsgate.execution.progress import steps
 
         tokenise, run = self._tokeniser(dataset), self._runner()
-        rows = np.empty((dataset.n_cells, self.dimensions), np.float32)
+        rows = spill.empty((dataset.n_cells, self.dimensions))
         with steps(f"{self.checkpoint.name}: embedding", dataset.n_cells) as advance:
             for start, stop in windows(dataset.n_cells):
                 for cells, (output,) in run(tokenise(start, stop), self._cells):

@@ -1,0 +1,79 @@
+"""Spill: arrays that lie in memory while they are small, and in a mapped file while they are large.
+
+Pages of a mapped file belong to the operating system, which writes them out and takes them back at need, so half a
+million rows cost the process no memory of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IN_MEMORY = 1 << 28  # bytes of one array; a larger one lies in a file
+STRETCH = 1 << 25  # bytes of rows that are handled at a time
+
+Array = npt.NDArray[Any]
+
+
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> Array:
+    """Return an array to be filled, in memory or over a temporary file that is gone with the array.
+
+    The file lies where ``TMPDIR`` says, else in ``/var/tmp``, for ``/tmp`` may be in memory. Its room is taken at
+    once: on a full disk a page that is written later would end the process.
+
+    Raises
+    ------
+    OSError
+        If the disk has no room for it.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if not is_large(size):
+        return np.empty(shape, dtype)
+    with TemporaryFile(dir=_folder()) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        return np.asarray(np.memmap(file, dtype, "w+", shape=shape))
+
+
+def is_large(n_bytes: int) -> bool:
+    """Return whether an array of so many bytes lies in a file."""
+    return n_bytes > IN_MEMORY
+
+
+def take(rows: Array, positions: npt.NDArray[np.intp]) -> Array:
+    """Return ``rows[positions]``, positions being integers."""
+    if not is_large(len(positions) * rows[:1].nbytes):
+        return np.asarray(rows[positions])
+    taken = empty((len(positions), *rows.shape[1:]), rows.dtype)
+    for part in stretches(taken):
+        taken[part] = rows[positions[part]]
+    return taken
+
+
+def moved(rows: Array, dtype: npt.DTypeLike | None = None) -> Array:
+    """Return a copy of the rows in C order, of ``dtype`` or their own, in a file if it is large; else the rows."""
+    wanted = np.dtype(dtype or rows.dtype)
+    if not is_large(rows.size * wanted.itemsize):
+        return np.ascontiguousarray(rows, dtype=wanted)
+    target = empty(rows.shape, wanted)
+    for part in stretches(target):
+        target[part] = rows[part]
+    return target
+
+
+def stretches(rows: Array) -> Iterator[slice]:
+    """Yield consecutive slices of the rows, as many rows at a time as take 32 MiB."""
+    height = max(1, STRETCH // max(1, rows[:1].nbytes))
+    for start in range(0, len(rows), height):
+        yield slice(start, min(start + height, len(rows)))
+
+
+def _folder() -> str | None:
+    """Return where large temporary files belong; None is Python's choice."""
+    return None if os.environ.get("TMPDIR") or not os.access("/var/tmp", os.W_OK) else "/var/tmp"
