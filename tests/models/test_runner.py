@@ -14,7 +14,9 @@ from zsgate.errors import UsageProblem
 from zsgate.models import attention
 from zsgate.models.attention import Runs, attend
 from zsgate.models.runner import Batch, Runner, chosen_device, chosen_dtype, one_thread_each
+from zsgate.models.softmax import softmax_in_place
 from zsgate.models.tokens import Tokens, batches, masked_genes
+from zsgate.models.transformer import Linear
 
 
 def tokens_of(lengths: list[int]) -> Tokens:
@@ -155,6 +157,44 @@ def test_bfloat16_on_the_cpu_stays_close(tiny_scgpt, few_cells) -> None:  # type
     model = tiny_scgpt()
     half = replace(model, dtype=torch.bfloat16).embed(few_cells)
     assert (half * model.embed(few_cells)).sum(1).min() > 0.999
+
+
+@settings(deadline=None)
+@given(st.integers(1, 9), st.integers(1, 300), st.floats(0.01, 3.0), st.integers(0, 1000))
+def test_softmax_is_rounded_once(n_rows: int, n: int, factor: float, seed: int) -> None:
+    """The compiled softmax of bf16 rows is the float64 one, rounded: half a unit in the last place, and 1e-5."""
+    scores = torch.randn(n_rows, n, generator=torch.Generator().manual_seed(seed)).mul_(20).bfloat16()
+    wanted = (scores.double() * factor).softmax(-1)
+    softmax_in_place(scores, factor)
+    torch.testing.assert_close(scores.double(), wanted, rtol=2**-8 + 1e-5, atol=1e-35)
+
+
+def test_softmax_of_great_scores() -> None:
+    """What overflows an exponential does not matter: only differences count, and equal scores share."""
+    for top in (-1e4, 1e4, 3e37):
+        scores = torch.tensor([[top, top, -3e37, top]], dtype=torch.bfloat16)
+        softmax_in_place(scores, 0.125)
+        torch.testing.assert_close(scores.float(), torch.tensor([[1, 1, 0, 1]]) / 3, rtol=4e-3, atol=1e-30)
+
+
+def test_a_token_that_is_not_a_number_is_not_hidden() -> None:
+    """NaN in one token's key and value reaches every row of its run in bf16 as in float32."""
+    query, key, value = torch.randn(3, 40, 2, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    key[7], value[7] = torch.nan, torch.nan
+    runs = Runs((40,), query.device)
+    assert attend(query, key, value, runs, runs).isnan().all()
+
+
+@pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)])
+def test_a_packed_product_is_the_product(dtype: torch.dtype, within: float) -> None:
+    """Packing a weight for the CPU changes no more than the order of a sum, for any number of tokens."""
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(96, 64, generator=generator) / 8, torch.randn(96, generator=generator)
+    plain = Linear(weight.to(dtype), bias.to(dtype))
+    for n_tokens in (1, 7, 300):
+        x = torch.randn(n_tokens, 64, generator=generator).to(dtype)
+        wanted = torch.nn.functional.linear(x.double(), plain.weight.double(), plain.bias.double())
+        torch.testing.assert_close(plain.packed()(x).double(), wanted, atol=within, rtol=within)
 
 
 @pytest.mark.parametrize("block", [1, 700, 2**20])

@@ -127,7 +127,8 @@ class GeneformerNetwork:
         def layer(name: str) -> Layer:
             attention = f"{name}.attention"
             return Layer(
-                projection=linear(*(f"{attention}.self.{part}" for part in ("query", "key", "value"))),
+                query=linear(f"{attention}.self.query"),
+                key_value=linear(f"{attention}.self.key", f"{attention}.self.value"),
                 output=linear(f"{attention}.output.dense"),
                 norm_attention=norm(f"{attention}.output.LayerNorm"),
                 up=linear(f"{name}.intermediate.dense"),

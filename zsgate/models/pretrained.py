@@ -16,7 +16,7 @@ import torch
 
 from zsgate import spill
 from zsgate.errors import UsageProblem
-from zsgate.models import attention, binning, kernels, ranking, runner, tokens, transformer
+from zsgate.models import attention, binning, kernels, ranking, runner, softmax, tokens, transformer
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.checkpoints import Checkpoint
 from zsgate.models.coverage import GeneCoverage
@@ -27,7 +27,7 @@ from zsgate.models.weights import FoundFile
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
 
-SHARED_CODE = (attention, binning, kernels, ranking, runner, tokens, transformer)
+SHARED_CODE = (attention, binning, kernels, ranking, runner, softmax, tokens, transformer)
 Tokenise = Callable[[int, int], Tokens]
 
 

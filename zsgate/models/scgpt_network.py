@@ -140,8 +140,10 @@ class ScGPTNetwork:
 
         def layer(name: str) -> Layer:
             attention = f"{name}.self_attn"
+            weight, bias = state[f"{attention}.in_proj_weight"], state[f"{attention}.in_proj_bias"]
             return Layer(
-                projection=Linear(state[f"{attention}.in_proj_weight"], state[f"{attention}.in_proj_bias"]),
+                query=Linear(weight[: shape.embsize], bias[: shape.embsize]),
+                key_value=Linear(weight[shape.embsize :], bias[shape.embsize :]),
                 output=linear(f"{attention}.out_proj"),
                 norm_attention=norm(f"{name}.norm1"),
                 up=linear(f"{name}.linear1"),
