@@ -49,7 +49,7 @@ def digitise(offsets: Integers, counts: Floats, quantiles: Doubles) -> tuple[Byt
     below = np.empty(len(counts), np.int8)
     ties = np.empty(len(counts), np.int8)
     edges = np.empty(len(quantiles))
-    cumulated = np.empty(TABLED, np.int64)
+    cumulated = np.empty(TABLED + 1, np.int64)  # the last one: how many are larger
     table_below = np.empty(TABLED, np.int8)
     table_ties = np.empty(TABLED, np.int8)
     for cell in range(len(offsets) - 1):
@@ -58,11 +58,12 @@ def digitise(offsets: Integers, counts: Floats, quantiles: Doubles) -> tuple[Byt
             continue
         cumulated[:] = 0
         for count in row:
-            if count < TABLED:
-                cumulated[int(count)] += 1
+            cumulated[min(int(count), TABLED)] += 1
+        n_large = cumulated[TABLED]
         for count in range(1, TABLED):
             cumulated[count] += cumulated[count - 1]
-        quantile_edges(cumulated, np.sort(row[row >= TABLED]), quantiles, edges)
+        large = np.sort(row[row >= TABLED]) if n_large else row[:0]
+        quantile_edges(cumulated[:TABLED], large, quantiles, edges)
         under, upto = 0, 0
         for count in range(min(TABLED, int(edges[-1]) + 1)):
             while under < len(edges) and edges[under] < count:
@@ -70,14 +71,15 @@ def digitise(offsets: Integers, counts: Floats, quantiles: Doubles) -> tuple[Byt
             while upto < len(edges) and edges[upto] <= count:
                 upto += 1
             table_below[count], table_ties[count] = under, upto - under
-        for place, count in enumerate(row):
-            entry = offsets[cell] + place
-            if count < TABLED:
-                below[entry], ties[entry] = table_below[int(count)], table_ties[int(count)]
-            else:
-                under = np.searchsorted(edges, count)
-                below[entry] = under
-                ties[entry] = np.searchsorted(edges, count, side="right") - under
+        own_below, own_ties = below[offsets[cell] : offsets[cell + 1]], ties[offsets[cell] : offsets[cell + 1]]
+        for place in range(len(row)):
+            count = min(int(row[place]), TABLED - 1)
+            own_below[place], own_ties[place] = table_below[count], table_ties[count]
+        for place in range(len(row) if n_large else 0):
+            if row[place] >= TABLED:
+                under = np.searchsorted(edges, row[place])
+                own_below[place] = under
+                own_ties[place] = np.searchsorted(edges, row[place], side="right") - under
     return below, ties
 
 

@@ -34,21 +34,16 @@ def mixed(bits: np.uint64) -> np.uint64:
 def select(indptr: Integers, indices: Ids, counts: Floats, tokens: Ids) -> tuple[Integers, Ids, Ids, Floats]:
     """Return (offsets, tokens, columns, counts) of the entries whose column has a token (not -1)."""
     offsets = np.zeros(len(indptr), np.int64)
-    for cell in range(len(indptr) - 1):
-        mapped = 0
-        for entry in range(indptr[cell], indptr[cell + 1]):
-            mapped += tokens[indices[entry]] >= 0
-        offsets[cell + 1] = offsets[cell] + mapped
-    ids = np.empty(offsets[-1], np.int32)
-    columns = np.empty(offsets[-1], np.int32)
-    kept = np.empty(offsets[-1], np.float32)
+    room = indptr[-1] - indptr[0] + 1  # every entry is written, and kept by moving on
+    ids, columns, kept = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float32)
     place = 0
-    for entry in range(indptr[0], indptr[-1]):
-        column = indices[entry]
-        if tokens[column] >= 0:
+    for cell in range(len(indptr) - 1):
+        for entry in range(indptr[cell], indptr[cell + 1]):
+            column = indices[entry]
             ids[place], columns[place], kept[place] = tokens[column], column, counts[entry]
-            place += 1
-    return offsets, ids, columns, kept
+            place += tokens[column] >= 0
+        offsets[cell + 1] = place
+    return offsets, ids[:place], columns[:place], kept[:place]
 
 
 @compiled
@@ -57,13 +52,16 @@ def hash_entries(offsets: Integers, ids: Ids, counts: Floats, seed: int) -> Bits
     words = np.empty(len(ids), np.uint64)
     start = mixed(np.uint64(seed))
     for cell in range(len(offsets) - 1):
+        row = slice(offsets[cell], offsets[cell + 1])
+        own, tokens, values = words[row], ids[row], counts[row]
         key = start
-        for entry in range(offsets[cell], offsets[cell + 1]):
-            words[entry] = mixed(mixed(np.uint64(ids[entry])) + np.uint64(counts[entry]))
-            key += words[entry]  # a sum: the order of the genes does not matter
+        for entry in range(len(own)):
+            word = mixed(mixed(np.uint64(tokens[entry])) + np.uint64(values[entry]))
+            own[entry] = word
+            key += word  # a sum: the order of the genes does not matter
         key = mixed(key)
-        for entry in range(offsets[cell], offsets[cell + 1]):
-            words[entry] = mixed(key ^ words[entry])
+        for entry in range(len(own)):
+            own[entry] = mixed(key ^ own[entry])
     return words
 
 
@@ -101,14 +99,14 @@ def sample(offsets: Integers, words: Bits, limit: int) -> tuple[Integers, Intege
     kept_offsets = np.zeros(len(offsets), np.int64)
     for cell in range(len(offsets) - 1):
         kept_offsets[cell + 1] = kept_offsets[cell] + min(limit, offsets[cell + 1] - offsets[cell])
-    entries = np.empty(kept_offsets[-1], np.int64)
+    entries = np.empty(kept_offsets[-1] + 1, np.int64)  # every entry is written, and kept by moving on
     for cell in range(len(offsets) - 1):
-        start, stop, place = offsets[cell], offsets[cell + 1], kept_offsets[cell]
+        start, stop = offsets[cell], offsets[cell + 1]
+        place, end = kept_offsets[cell], kept_offsets[cell + 1]
         bound = np.uint64(0xFFFFFFFFFFFFFFFF)
         if stop - start > limit:
             bound = bound_of_smallest(words[start:stop], limit)
         for entry in range(start, stop):
-            if words[entry] <= bound and place < kept_offsets[cell + 1]:
-                entries[place] = entry
-                place += 1
-    return kept_offsets, entries
+            entries[place] = entry
+            place += (words[entry] <= bound) & (place < end)
+    return kept_offsets, entries[:-1]
