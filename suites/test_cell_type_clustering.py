@@ -5,9 +5,19 @@ The zero-shot clustering trial of Kedzierska et al., Genome Biology 26:101 (2025
 
 import pytest
 
-from zsgate.metrics import ari, asw, avg_bio, clisi, graph_connectivity, isolated_labels, label_transfer, nmi
+from zsgate.metrics import (
+    ari,
+    asw,
+    avg_bio,
+    clisi,
+    graph_connectivity,
+    isolated_labels,
+    isolated_labels_f1,
+    label_transfer,
+    nmi,
+)
 
-ON_REQUEST = [graph_connectivity, label_transfer, isolated_labels, clisi]
+ON_REQUEST = [graph_connectivity, label_transfer, isolated_labels, isolated_labels_f1, clisi]
 
 
 @pytest.mark.parametrize("metric", [avg_bio, asw, nmi, ari, *ON_REQUEST])

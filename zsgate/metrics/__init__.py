@@ -12,7 +12,7 @@ from zsgate.embedding import Embedding
 from zsgate.metrics.bras import bras
 from zsgate.metrics.cells import Cells, Floats
 from zsgate.metrics.graph import graph_connectivity
-from zsgate.metrics.isolated import isolated_labels
+from zsgate.metrics.isolated import isolated_labels, isolated_labels_f1
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.parts import agreements, halves, silhouettes
 from zsgate.metrics.reconstruction import RECONSTRUCTION, ReconstructionMetric
@@ -37,6 +37,7 @@ __all__ = [
     "graph_connectivity",
     "ilisi",
     "isolated_labels",
+    "isolated_labels_f1",
     "kbet",
     "label_transfer",
     "nmi",
@@ -123,7 +124,7 @@ batch_score = Metric(
 
 _ALL = (
     *(asw, nmi, ari, avg_bio, batch_score),
-    *(graph_connectivity, label_transfer, isolated_labels, clisi),
+    *(graph_connectivity, label_transfer, isolated_labels, isolated_labels_f1, clisi),
     *(bras, pcr, pcr_comparison, avg_batch, ilisi, kbet),
 )
 # of embeddings; EVERY has those of reconstruction too
