@@ -28,7 +28,7 @@ def sweep(pancreas):
 
 @pytest.mark.filterwarnings("ignore")
 def test_it_is_scibs_on_the_same_partitions(pancreas, sweep):
-    """scib 1.1.7 on the same 20 partitions of real cells, within 1e-12; the graph is that of nmi."""
+    """That of scib 1.1.7 on the same 20 partitions of real cells, within 1e-12; the graph is that of nmi."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scib = pytest.importorskip("scib")
@@ -59,7 +59,7 @@ def test_leave_outs_keep_the_partition_of_each_type(pancreas, sweep):
         pairs = pd.DataFrame({"label": pancreas.labels[kept], "batch": pancreas.batches[kept]}).drop_duplicates()
         n_batches = pairs.groupby("label").size()
         rare = n_batches.index[n_batches == n_batches.min()]
-        chosen = {label: max(sweep, key=lambda part: best(label, part, everybody)) for label in rare}  # noqa: B023
+        chosen = {label: max(sweep, key=lambda part: best(label, part, everybody)) for label in rare}
         expected = np.mean([best(label, chosen[label], kept) for label in rare])
         assert score.leave_outs[unit] == pytest.approx(expected, abs=1e-12), unit
 
