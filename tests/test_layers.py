@@ -77,6 +77,7 @@ ALLOWED = {
     "plugin": set(),
     "cli": {"commands", "errors"},
     "commands": set(),
+    "cache": set(),
     "gate": {"baselines", "clerk", "config", "errors", "execution", "fixtures", "store", "suites"},
     "provenance": {"fixtures", "store"},
     "clerk": {"provenance", "execution", "fixtures", "leakage", "report", "store", "waiver"},

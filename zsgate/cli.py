@@ -17,7 +17,7 @@ from typing import NoReturn
 import zsgate
 from zsgate.errors import UsageProblem
 
-NOUNS = ("data", "leakage", "metrics")
+NOUNS = ("cache", "data", "leakage", "metrics")
 BAD_USAGE = 4  # as in a run of the gate; argparse's own 2 means "interrupted" there
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -91,7 +93,7 @@ def prepared(
             with TemporaryDirectory(dir=cache, prefix="part-") as place:
                 _prepare(matrix, known, where, limits, rounding, Path(place) / name)
                 (Path(place) / name).replace(cache / name)
-    return _mapped(cache / name)
+        return _mapped(cache / name)
 
 
 def _prepare(
@@ -170,6 +172,8 @@ def _mapped(folder: Path) -> Prepared:
     counts = _mapped_csr(folder, len(genes))
     counts.checked_digest = facts["digest"]  # Dataset takes it for checked
     counts.folder = folder
+    with suppress(OSError):  # when it was last used, for whoever cleans up
+        os.utime(folder / "facts.json")
     return Prepared(counts, np.load(folder / "rows.npy"), genes, facts["n_poor"])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import uuid
 import zipfile
@@ -107,18 +108,26 @@ class Store:
         from filelock import FileLock
 
         with suppress(*DAMAGED):
-            return read(path)
+            return _used(path, read)
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_suffix(".lock")
         with FileLock(lock):
             try:
                 with suppress(*DAMAGED):
-                    return read(path)
+                    return _used(path, read)
                 _write_atomically(path, write)
                 return read(path)
             finally:  # locks need not stay: whoever gets the next one looks for the file first
                 with suppress(OSError):
                     lock.unlink()
+
+
+def _used(path: Path, read: Callable[[Path], T]) -> T:
+    """Read what is there and note on the file when that was, for whoever cleans up."""
+    value = read(path)
+    with suppress(OSError):  # a folder that is not ours to write to
+        os.utime(path)
+    return value
 
 
 def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:

@@ -1,0 +1,116 @@
+"""Cache: what runs have kept in the cache folder, how much room it takes, when it was last used."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+# folders of each kind; of what lies in them, files of one name belong together, and a folder is one thing
+FOLDERS = {
+    "counts": ("prepared",),
+    "embeddings": ("embedding",),
+    "scores": ("score",),
+    "reconstructions": ("reconstruction",),
+    "dictionaries": ("dictionaries",),
+    "runs": ("runs",),
+    "downloads": ("datasets", "weights"),
+}
+ABOUT = {
+    "counts": "copies of counts too large for memory",
+    "embeddings": "of models and baselines",
+    "scores": "of embeddings",
+    "reconstructions": "what is left of models' predictions",
+    "dictionaries": "gene dictionaries, read from pickles once",
+    "runs": "left behind by runs that were killed",
+    "downloads": "datasets and weights; they would have to be fetched again",
+}
+MADE = tuple(kind for kind in FOLDERS if kind != "downloads")  # all of it can be computed again
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One thing in the cache.
+
+    Attributes
+    ----------
+    kind
+        A key of :data:`FOLDERS`.
+    paths
+        The files or the folder that it is.
+    n_bytes
+        Room it takes.
+    used
+        When it was last read or written, seconds since the epoch; of downloads, when they were fetched.
+    """
+
+    kind: str
+    paths: tuple[Path, ...]
+    n_bytes: int
+    used: float
+
+    def idle(self, days: float) -> bool:
+        """Return whether nobody has used it for so many days."""
+        return time.time() - self.used > days * DAY
+
+
+def contents(root: Path) -> list[Kept]:
+    """Return everything that is kept under ``root``, kind by kind; locks are not listed and never removed."""
+    found = []
+    for kind, folders in FOLDERS.items():
+        for folder in folders:
+            found += [_kept(kind, paths) for paths in _things(root / folder)]
+    return found
+
+
+def remove(things: Iterable[Kept]) -> list[Kept]:
+    """Remove things and return those that are gone; what another process holds stays.
+
+    A run that goes on is not disturbed: it notices that something is missing and makes it again, and what it has
+    mapped stays readable until it ends.
+    """
+    return [thing for thing in things if all(_gone(path, thing.kind) for path in thing.paths)]
+
+
+def _things(folder: Path) -> Iterator[tuple[Path, ...]]:
+    together: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix != ".lock":
+            together[path.name if path.name.startswith(".") else path.name.partition(".")[0]].append(path)
+    # an archive goes first: it says that the arrays beside it are there
+    yield from (tuple(sorted(paths, key=lambda path: path.suffix != ".npz")) for paths in together.values())
+
+
+def _kept(kind: str, paths: tuple[Path, ...]) -> Kept:
+    n_bytes, used = 0, 0.0
+    for path in paths:
+        for file in (path, *path.rglob("*")):
+            with suppress(OSError):  # gone meanwhile
+                status = file.stat()
+                n_bytes += status.st_size if file.is_file() else 0
+                used = max(used, status.st_mtime)
+    return Kept(kind, paths, n_bytes, used)
+
+
+def _gone(path: Path, kind: str) -> bool:
+    """Remove a file or folder, so that nobody sees half a folder; return whether it is gone."""
+    from filelock import FileLock
+
+    # who makes or opens counts holds their lock
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0) if kind == "counts" else nullcontext()
+    try:
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+            return True
+        with lock:
+            aside = path.rename(path.with_name(f"part-{uuid.uuid4().hex}"))
+        shutil.rmtree(aside)
+    except OSError:  # a lock that is held is a TimeoutError
+        return False
+    return True
