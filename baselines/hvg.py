@@ -1,6 +1,7 @@
 """HVG: the log-normalised expression of the 2,000 most variable genes, as it is.
 
-Kedzierska et al. 2023: no PCA, no scaling. From raw counts; their released code log-normalised twice.
+Kedzierska et al. 2023: no PCA, no scaling. From raw counts; the paper's recipe takes what the file has in X, as the
+released code does, whatever was done to it before: that of the Pancreas is log-normalised, and so is logged twice.
 """
 
 from __future__ import annotations
@@ -11,16 +12,48 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate import spill
-from zsgate.baselines.normalise import highly_variable, logged_blocks
+from zsgate.baselines.normalise import highly_variable, logged, logged_blocks, most_dispersed
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
+    from zsgate.expression import Expression
+
+MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
 
 
-def embed(dataset: Dataset) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
-    """Return ([float32 (n_cells, up to 2,000)], notes); of many cells the rows lie in a mapped file."""
+def embed(dataset: Dataset, on: str = "counts") -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+    """Return ([float32 (n_cells, up to 2,000)], notes); of many cells the rows lie in a mapped file.
+
+    Parameters
+    ----------
+    dataset
+        The cells.
+    on
+        ``"counts"``, or ``"X"``: what the file has there. Where that is nothing or cannot be logged, the counts are
+        taken and the notes say so.
+    """
+    if on == "X":
+        if dataset.expression is None:
+            return _on_counts(dataset, "the counts, for no X beside them is at hand")
+        seen, fault = dataset.expression.looked_at()
+        if fault:
+            return _on_counts(dataset, f"the counts, for X holds {fault}")
+        return _on_x(dataset.expression, np.flatnonzero(seen >= MIN_CELLS))
+    return _on_counts(dataset)
+
+
+def _on_counts(dataset: Dataset, said: str = "") -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
     genes = highly_variable(dataset)
     rows = spill.empty((dataset.n_cells, len(genes)))
-    for part, logged in logged_blocks(dataset, genes):
-        logged.toarray(out=rows[part])
-    return [rows], {"genes": len(genes)}
+    for part, block in logged_blocks(dataset, genes):
+        block.toarray(out=rows[part])
+    return [rows], {"genes": len(genes)} | ({"computed on": said} if said else {})
+
+
+def _on_x(x: Expression, kept: npt.NDArray[np.intp]) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+    n_cells = len(x.rows)
+    genes = most_dispersed(logged((at, block[:, kept]) for at, block in x.blocks()), (n_cells, len(kept)))
+    rows = spill.empty((n_cells, len(genes)))
+    for part, block in logged(((at, block[:, kept]) for at, block in x.blocks()), genes):
+        rows[part] = block.toarray()
+    return [rows], {"genes": len(genes), "computed on": f"X of {x.path.name}, as the paper's code does"}

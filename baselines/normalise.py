@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from zsgate.dataset import Dataset
 
 N_TOP_GENES = 2000
+Rows = TypeVar("Rows", slice, npt.NDArray[np.intp])
+Blocks = Iterator[tuple[Rows, sp.csr_matrix]]
 
 
 def log_normalised(dataset: Dataset, genes: npt.NDArray[np.intp] | None = None) -> sp.csr_matrix:
@@ -27,13 +29,23 @@ def log_normalised(dataset: Dataset, genes: npt.NDArray[np.intp] | None = None) 
 
 def logged_blocks(dataset: Dataset, genes: npt.NDArray[np.intp] | None = None) -> Iterator[tuple[slice, sp.csr_matrix]]:
     """Yield (rows, their log-normalised expression), so that no copy of all counts is ever in memory."""
-    for rows, counts in blocks(dataset.counts):
+    return logged(blocks(dataset.counts), genes)
+
+
+def logged(values: Iterable[tuple[Rows, sp.csr_matrix]], genes: npt.NDArray[np.intp] | None = None) -> Blocks[Rows]:
+    """Yield (rows, log(1 + values scaled to 10,000 per cell)) of blocks of values, which are overwritten."""
+    for rows, counts in values:
         totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
         counts.data = np.log1p(counts.data * (1e4 / np.repeat(totals, np.diff(counts.indptr)))).astype(np.float32)
         yield rows, counts if genes is None else counts[:, genes]
 
 
 def highly_variable(dataset: Dataset, n_top: int = N_TOP_GENES) -> npt.NDArray[np.intp]:
+    """Return the columns of the ``n_top`` most dispersed genes; see :func:`most_dispersed`."""
+    return most_dispersed(logged_blocks(dataset), dataset.counts.shape, n_top)
+
+
+def most_dispersed(logs: Blocks[Any], shape: tuple[int, int], n_top: int = N_TOP_GENES) -> npt.NDArray[np.intp]:
     """Return the columns of the ``n_top`` most dispersed genes, in matrix order.
 
     The ``seurat`` flavour (Satija et al. 2015) as scanpy implements it: dispersions of the expm1 values, z-scored
@@ -41,8 +53,10 @@ def highly_variable(dataset: Dataset, n_top: int = N_TOP_GENES) -> npt.NDArray[n
 
     Parameters
     ----------
-    dataset
-        The cells.
+    logs
+        The log-normalised expression, block by block; it is overwritten.
+    shape
+        (n_cells, n_genes) of all blocks together.
     n_top
         Number of genes, of equally dispersed ones the first; all that vary if there are fewer.
 
@@ -53,9 +67,9 @@ def highly_variable(dataset: Dataset, n_top: int = N_TOP_GENES) -> npt.NDArray[n
     """
     import pandas as pd
 
-    n, n_genes = dataset.counts.shape
+    n, n_genes = shape
     total, square = np.zeros(n_genes), np.zeros(n_genes)
-    for _, raw in logged_blocks(dataset):
+    for _, raw in logs:
         raw.data = np.expm1(raw.data.astype(np.float64))
         total += np.asarray(raw.sum(axis=0)).ravel()
         square += np.asarray(raw.multiply(raw).sum(axis=0)).ravel()

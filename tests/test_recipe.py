@@ -23,6 +23,7 @@ def test_the_paper_scores_7500_cells_by_20_resolutions():
         False,
         "arithmetic",
     )
+    assert (DEFAULT.hvg_on, KEDZIERSKA2023.hvg_on) == ("counts", "X")
     assert (KEDZIERSKA2023.quick, KEDZIERSKA2023.preset, KEDZIERSKA2023.in_sample) == (False, "paper", True)
 
 

@@ -183,7 +183,7 @@ class Clerk:
             "metrics": [{"name": m, "card": EVERY[m].card} for m in dict.fromkeys(v["metric"] for v in verdicts)],
             "reconstruction": recovery.shown(trial, verdicts),
             "timings": self.timings,
-            "caveats": self._caveats(),
+            "caveats": self._caveats(made),
             "provenance": self._provenance(exit_code, reasons),
         }
 
@@ -210,11 +210,13 @@ class Clerk:
             return "lost"
         return "inconclusive" if failed else "passed"
 
-    def _caveats(self) -> list[str]:
+    def _caveats(self, made: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
         exposures = {name: self.trial.exposure(name) for name in self.trial.cards}
         said = sentences(exposures, self.trial.config.model)
         rival = self.trial.rival
         said += [rival.remark] if rival and rival.remark else []
+        on = ((who, dataset, notes["computed on"]) for (who, dataset), notes in made.items() if "computed on" in notes)
+        said += [f"{who} on {dataset} is computed on {what}." for who, dataset, what in on]
         return [QUICK_CAVEAT] * (self.trial.config.tier == "quick") + said
 
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from zsgate.errors import UsageProblem
 if TYPE_CHECKING:
     import anndata
 
+    from zsgate.expression import Expression
+
 Strings = npt.NDArray[np.str_]
 MIN_DONORS = 6  # fewer cannot speak for new donors
 MAX_UNITS = 50  # more donors than this are left out in groups
@@ -56,6 +58,8 @@ class Dataset:
         Where it comes from: source, licence, citation, notes; builtins, shown in the report.
     drawn_from
         Names of all cells of the dataset that these were drawn from, or None where nothing was drawn.
+    expression
+        What the file has in X beside the counts, still unread, or None where there is nothing.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Dataset:
     scope: str = "donors"
     card: Mapping[str, Any] = field(default_factory=dict)
     drawn_from: Strings | None = None
+    expression: Expression | None = None
 
     def __post_init__(self) -> None:
         """Bring the counts into their form and refuse what breaks the contract."""
@@ -126,6 +131,7 @@ class Dataset:
             cell_types=self.cell_types[rows],
             batches=pick(self.batches),
             donors=pick(self.donors),
+            expression=None if self.expression is None else self.expression.subset(rows),
         )
 
     def with_genes(self, columns: npt.NDArray[np.intp]) -> Dataset:

@@ -15,6 +15,7 @@ from zsgate.columns import Columns, column_of, labelled, listed, told_apart
 from zsgate.counts import as_counts, check_counts, fault_of
 from zsgate.dataset import Dataset, Strings
 from zsgate.errors import UsageProblem
+from zsgate.expression import Expression
 from zsgate.genes import gene_names
 from zsgate.opened import Matrix, Opened, opened
 from zsgate.prepared import prepared, rounded
@@ -81,9 +82,12 @@ def read_h5ad(
             "batches": obs.get("batch"),
             "donors": obs.get("donor"),
             "scope": scope,
+            "expression": None,
             "card": {**(card or {}), "notes": [*(card or {}).get("notes", ()), *notes, *remarks]},
             "where": f"{where}: column {columns.label!r} for --label",
         }
+        if place != "X" and "X" in file.places:
+            facts["expression"] = Expression(path, np.arange(len(file.obs)))
         matrix = file.matrix(place)
         if matrix.n_stored <= IN_MEMORY:
             return assembled(name, counts=read_whole(matrix, place, where, rounding), **facts)
@@ -125,6 +129,7 @@ def _from_disk(
         batches=at("batches", made.rows),
         donors=at("donors", made.rows),
         scope=facts["scope"],
+        expression=None if facts["expression"] is None else facts["expression"].subset(made.rows),
         card={**card, "notes": [*card["notes"], *notes]},
     )
 
@@ -137,6 +142,7 @@ def assembled(
     card: Mapping[str, Any],
     batches: Strings | None = None,
     donors: Strings | None = None,
+    expression: Expression | None = None,
     where: str = "",
     **rest: Any,
 ) -> Dataset:
@@ -144,7 +150,7 @@ def assembled(
 
     Parameters
     ----------
-    name, counts, cell_types, card, batches, donors, rest
+    name, counts, cell_types, card, batches, donors, expression, rest
         As of :class:`zsgate.dataset.Dataset`; a label, batch or donor that is empty is not known.
     where
         Where the labels come from, for the message.
@@ -169,6 +175,7 @@ def assembled(
         cell_types=told_apart(cell_types[rows], where),
         batches=None if batches is None else batches[rows],
         donors=None if donors is None else donors[rows],
+        expression=None if expression is None else expression.subset(rows),
         card={**card, "notes": [*card.get("notes", ()), *notes]},
         **{**rest, "cell_ids": rest["cell_ids"][rows]},
     )

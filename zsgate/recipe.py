@@ -35,6 +35,8 @@ class Recipe:
         Mean of the two entropies that normalises the mutual information.
     cells
         Number of cells drawn for scoring, after all of them were embedded; None scores all.
+    hvg_on
+        What the HVG baseline is computed on: the ``"counts"``, or what the file has in ``"X"``, as the paper's code.
     quick
         Whether the quick tier may train scVI for less long than the paper.
     preset
@@ -54,6 +56,7 @@ class Recipe:
     weighted: bool = False
     nmi_average: str = "arithmetic"
     cells: int | None = None
+    hvg_on: str = "counts"
     quick: bool = True
     preset: str = "official"
     in_sample: bool = False
@@ -77,6 +80,7 @@ DEFAULT = Recipe("default")
 KEDZIERSKA2023 = Recipe(
     "kedzierska2023",
     cells=7500,
+    hvg_on="X",
     quick=False,
     preset="paper",
     in_sample=True,

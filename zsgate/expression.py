@@ -1,0 +1,79 @@
+"""Expression: what lies in X of a file beside its counts; it stays there until somebody asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from zsgate.opened import Matrix, opened
+from zsgate.prepared import transposed
+
+Codes = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expression:
+    """Values of cells by genes that are no counts, by the authors of a file; the genes need not be the dataset's.
+
+    Attributes
+    ----------
+    path
+        The ``.h5ad`` file or ``.zarr`` store.
+    rows
+        Row of each cell in it, shape (n_cells,).
+    """
+
+    path: Path
+    rows: Codes
+
+    def subset(self, cells: Codes) -> Expression:
+        """Return that of the cells at these positions, in that order."""
+        return Expression(self.path, self.rows[cells])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells these values from others without reading them."""
+        status = self.path.stat()
+        rows = hashlib.sha256(self.rows.astype(np.int64).tobytes()).hexdigest()
+        return {"path": str(self.path.resolve()), "bytes": status.st_size, "changed": status.st_mtime_ns, "rows": rows}
+
+    def blocks(self) -> Iterator[tuple[Codes, sp.csr_matrix]]:
+        """Yield (positions of some cells, their values), each cell once, in the order of the file.
+
+        Raises
+        ------
+        UsageProblem
+            If the file can no longer be read.
+        """
+        order = np.argsort(self.rows, kind="stable")
+        ordered = self.rows[order]
+        with opened(self.path) as file, TemporaryDirectory() as place:
+            matrix = file.matrix("X")
+            by_rows = transposed(matrix, Path(place)) if matrix.form == "csc" else matrix
+            for first, block in Matrix.blocks(by_rows):
+                here = slice(*np.searchsorted(ordered, [first, first + block.shape[0]]).tolist())
+                if here.start < here.stop:
+                    yield order[here], block[ordered[here] - first]
+
+    def looked_at(self) -> tuple[npt.NDArray[np.int64], str]:
+        """Return in how many of the cells each gene is above 0, shape (n_genes,), and what forbids a logarithm.
+
+        The second is empty where all values are finite and none is negative.
+        """
+        seen = np.zeros(0, dtype=np.int64)
+        for _, block in self.blocks():
+            if not np.isfinite(block.data).all():
+                return seen, "NaN or infinite values"
+            if block.data.min(initial=0) < 0:
+                return seen, f"negative values, for example {block.data.min():g}"
+            found = np.bincount(block.indices, minlength=block.shape[1])
+            seen = found if not len(seen) else seen + found
+        return seen, ""
