@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+import anndata
+
 ADVISORY = """
 from zsgate import metrics
 
@@ -48,14 +50,21 @@ def test_an_unknown_required_metric_is_refused(gate):
 
 
 def test_the_recipe_is_recorded_and_an_unknown_one_refused(gate, project, verdict):
-    """Its id and hash are in verdict.json and on the page."""
-    gate("models:bad", "--recipe=kedzierska2023", "-k", "hvg and asw")
+    """Its id and hash are in verdict.json and on the page; of the paper's also what hvg was computed on."""
+    adata = anndata.read_h5ad(project.path / "cells.h5ad")
+    adata.layers["counts"], adata.X = adata.X.copy(), adata.X.log1p()
+    adata.write_h5ad(project.path / "logged.h5ad")
+    columns = ("--datasets=cells.h5ad,logged.h5ad", "--label=cell_type", "--batch=sample", "--donor=donor")
+    gate("models:bad", "--recipe=kedzierska2023", "-k", "hvg and asw", columns=columns)
     recipe = verdict()["recipe"]
     page = (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
 
     assert (recipe["id"], recipe["settings"]["cells"]) == ("kedzierska2023", 7500)
     assert "kedzierska2023" in page
     assert recipe["hash"] in page
+    for said in ("hvg on cells is computed on the counts, for no X", "hvg on logged is computed on X of logged.h5ad"):
+        assert any(said in caveat for caveat in verdict()["caveats"])
+        assert said in page
     result = gate("models:bad", "--recipe=kedzierska", "-k", "hvg and asw")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*unknown recipe 'kedzierska'; did you mean 'kedzierska2023'?*"])
