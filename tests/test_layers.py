@@ -42,7 +42,7 @@ ALLOWED = {
     "verdict": {"errors", "inference", "pairing", "score"},
     "execution": {"errors"},
     "report": set(),
-    "metrics": {"dataset", "embedding", "errors", "recipe", "reconstruction", "score", "spill", "store"},
+    "metrics": {"dataset", "embedding", "errors", "execution", "recipe", "reconstruction", "score", "spill", "store"},
     "models": {
         "counts",
         "dataset",

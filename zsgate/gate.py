@@ -18,6 +18,7 @@ from zsgate.baselines import BASELINES, lacking
 from zsgate.config import Config
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.execution.guard import Guard
+from zsgate.execution.workers import WORKERS, share
 from zsgate.fixtures import cast
 from zsgate.fixtures.ruling import check_patterns
 from zsgate.fixtures.trial import Trial
@@ -36,11 +37,11 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     pytest.UsageError
         If the arguments or the data cannot be used; pytest exits with 4.
     """
-    is_worker = hasattr(config, "workerinput")
+    is_worker, given = hasattr(config, "workerinput"), getattr(config, "workerinput", {})
     folder = config.invocation_params.dir
     try:
         settings = Config.gather(options, os.environ, folder)
-        run = getattr(config, "workerinput", {}).get("zsgate_run") or uuid.uuid4().hex
+        run = given.get("zsgate_run") or uuid.uuid4().hex
         trial = Trial(settings, folder, *_stores(settings, run))
         names, _ = trial.cards, trial.deciding
         check_patterns(trial)
@@ -52,6 +53,8 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.stash[cast.TRIAL] = trial
     config.args[:] = _collected(config)
+    WORKERS.number = share(given.get("workercount", 1))
+    config.add_cleanup(WORKERS.close)
     config.pluginmanager.register(cast, "zsgate-cast")
     config.pluginmanager.register(Gate(trial, tuple(names)), "zsgate-gate")
     guard = Guard(config, run)

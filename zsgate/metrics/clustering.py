@@ -12,6 +12,7 @@ import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,23 +35,28 @@ class NeighbourGraph:
 
     Attributes
     ----------
-    graph
-        The igraph graph.
+    edges
+        Pairs of vertices, shape (n_edges, 2).
     order
         Cell of each vertex, shape (n_cells,).
     content
         SHA-256 of the sorted embedding; it keys the random draws.
     """
 
-    graph: igraph.Graph
+    edges: npt.NDArray[np.intp]
     order: npt.NDArray[np.intp]
     content: str
+
+    @cached_property
+    def graph(self) -> igraph.Graph:
+        """The igraph graph."""
+        import igraph
+
+        return igraph.Graph(n=len(self.order), edges=self.edges)
 
     @classmethod
     def of(cls, rows: npt.NDArray[np.float32], neighbours: npt.NDArray[np.integer]) -> NeighbourGraph:
         """Return the graph of an embedding (n_cells, n_dimensions) and the neighbours of each cell."""
-        import igraph
-
         whole = np.ascontiguousarray(rows)
         order = np.argsort(whole.view(f"V{whole.shape[1] * whole.itemsize}").ravel(), kind="stable")
         vertex = np.empty_like(order)
@@ -62,7 +68,7 @@ class NeighbourGraph:
         content = hashlib.sha256(repr(whole.shape).encode())
         for part in spill.stretches(whole):
             content.update(whole[order[part]].data)
-        return cls(igraph.Graph(n=len(order), edges=edges), order, content.hexdigest())
+        return cls(edges, order, content.hexdigest())
 
     def louvain(self, resolutions: Sequence[float], seed: int) -> list[Partition]:
         """Return the cluster of each cell at each resolution, shapes (n_cells,).

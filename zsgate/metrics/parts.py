@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,14 +21,17 @@ import numpy.typing as npt
 
 from zsgate import spill
 from zsgate.embedding import Embedding
+from zsgate.execution.workers import WORKERS
 from zsgate.metrics.agreement import ari_columns, contingency, nmi_columns
-from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.cells import Cells
 from zsgate.metrics.clustering import NeighbourGraph
 from zsgate.metrics.silhouette import Pass, distance_pass
 from zsgate.recipe import Recipe
 
 T = TypeVar("T")
 Part = dict[str, list[list[float]]]
+Clustering = tuple[NeighbourGraph | None, Cells, Recipe, int]  # the last is the seed
+SIDE_BY_SIDE = 1000  # cells from which a clustering takes longer than handing it to another process
 
 
 @dataclass
@@ -84,15 +88,14 @@ def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -
     """
 
     def compute() -> Part:
-        best = [
-            table
-            for draw in range(len(embedding.draws))
-            for table in _best_tables(embedding, cells, recipe, draw, _seeds_of(embedding, draw, seeds))
-        ]
-        return {
-            "nmi": [nmi_columns(table).tolist() for table in best],
-            "ari": [ari_columns(table).tolist() for table in best],
-        }
+        def jobs() -> Iterator[Clustering]:
+            for draw, rows in enumerate(embedding.draws):
+                graph = NeighbourGraph.of(rows, _pass(embedding, cells, recipe, draw).neighbours)
+                for seed in range(seeds) if len(embedding.draws) == 1 else (draw,):
+                    yield graph, replace(cells, dataset=None), recipe, seed
+
+        nmi, ari = zip(*_clustered(cells.n_cells, jobs()), strict=True)
+        return {"nmi": list(nmi), "ari": list(ari)}
 
     return kept("agreements", embedding, cells, recipe, {"seeds": seeds}, compute)
 
@@ -111,41 +114,46 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
     """
 
     def compute() -> Part:
-        found: Part = {"asw": [], "nmi": [], "ari": []}
-        for split, pair in enumerate(cells.halves(of)):
-            draw = embedding.draws[split % len(embedding.draws)]
-            scores = [_alone(spill.take(draw, half), cells.take(half), recipe, split) for half in pair]
-            for name, values in zip(found, zip(*scores, strict=True), strict=True):
-                found[name].append(list(values))
-        return found
+        asw: list[float] = []
+
+        def jobs() -> Iterator[Clustering]:
+            for split, pair in enumerate(cells.halves(of)):
+                draw = embedding.draws[split % len(embedding.draws)]
+                for half in pair:
+                    some = cells.take(half)
+                    width, graph = _alone(spill.take(draw, half), some, recipe)
+                    asw.append(width)
+                    yield graph, some, recipe, split
+
+        nmi, ari = zip(*_clustered(cells.n_cells, jobs()), strict=True)
+        first = {"asw": asw, "nmi": [column[0] for column in nmi], "ari": [column[0] for column in ari]}
+        return {name: np.reshape(values, (-1, 2)).tolist() for name, values in first.items()}
 
     return kept(f"halves of {of}", embedding, cells, recipe, {}, compute)
 
 
-def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe, seed: int) -> tuple[float, float, float]:
-    """Return asw, nmi and ari of these cells with one clustering; NaN with fewer than two labels."""
+def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> tuple[float, NeighbourGraph | None]:
+    """Return asw and the graph of these cells; NaN and None with fewer than two labels."""
     if len(np.unique(cells.labels)) < 2:
-        return math.nan, math.nan, math.nan
+        return math.nan, None
     measured = distance_pass(rows, cells, _n_nearest(cells, recipe))
-    table = _best_table(NeighbourGraph.of(rows, measured.neighbours), cells, recipe, seed)
-    return float(measured.asw[0]), float(nmi_columns(table)[0]), float(ari_columns(table)[0])
+    return float(measured.asw[0]), NeighbourGraph.of(rows, measured.neighbours)
 
 
-def _seeds_of(embedding: Embedding, draw: int, seeds: int) -> range:
-    return range(seeds) if len(embedding.draws) == 1 else range(draw, draw + 1)
+def _clustered(n_cells: int, jobs: Iterator[Clustering]) -> list[tuple[list[float], list[float]]]:
+    """Return the columns of nmi and ari of each clustering; side by side where that pays and the run allows it."""
+    if n_cells < SIDE_BY_SIDE:
+        return list(starmap(_best, jobs))
+    return WORKERS.starmap(_best, jobs)
 
 
-def _best_tables(embedding: Embedding, cells: Cells, recipe: Recipe, draw: int, seeds: range) -> list[Floats]:
-    """Return for each seed the contingency table of the partition with the best NMI."""
-    neighbours = _pass(embedding, cells, recipe, draw).neighbours
-    graph = NeighbourGraph.of(embedding.draws[draw], neighbours)
-    return [_best_table(graph, cells, recipe, seed) for seed in seeds]
-
-
-def _best_table(graph: NeighbourGraph, cells: Cells, recipe: Recipe, seed: int) -> Floats:
-    """Return the contingency table of the partition with the best NMI, the first of equal ones."""
+def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int) -> tuple[list[float], list[float]]:
+    """Return the columns of nmi and ari of the partition with the best NMI, the first of equal ones."""
+    if graph is None:
+        return [math.nan], [math.nan]
     tables = (contingency(found, cells) for found in graph.louvain(recipe.resolutions, seed))
-    return max(tables, key=lambda table: float(nmi_columns(table[:, :, :1])[0]))
+    best = max(tables, key=lambda table: float(nmi_columns(table[:, :, :1])[0]))
+    return nmi_columns(best).tolist(), ari_columns(best).tolist()
 
 
 def _n_nearest(cells: Cells, recipe: Recipe) -> int:

@@ -1,0 +1,87 @@
+"""Workers: processes that compute side by side, while a run allows them.
+
+For work that holds the interpreter's lock, so that threads would not help. Outside of a run that allows them everything
+is done in this process: starting processes from a user's script would run that script again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Workers:
+    """Processes, started when they are first needed.
+
+    Attributes
+    ----------
+    number
+        How many are allowed; with one, everything is done in this process.
+    """
+
+    def __init__(self) -> None:
+        self.number = 1
+        self._pool: ProcessPoolExecutor | None = None
+
+    def starmap(self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> list[T]:
+        """Return the function of each job's arguments, in order; the next job is made while others are worked on.
+
+        Where a worker dies, what it owed is computed in this process, and so is everything from then on.
+
+        Parameters
+        ----------
+        function
+            Of a module, so that it can be pickled, and so can its arguments and its result.
+        jobs
+            The arguments of each call.
+        """
+        begun = [(job, self._submit(function, job)) for job in jobs]
+        return [self._result(future, function, job) for job, future in begun]
+
+    def close(self) -> None:
+        """End the processes and allow no more."""
+        self.number = 1
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def _submit(self, function: Callable[..., T], job: tuple[Any, ...]) -> Future[T]:
+        if self.number > 1:
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    self.number, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_run
+                )
+            try:
+                return self._pool.submit(function, *job)
+            except BrokenProcessPool:
+                self.close()
+        done: Future[T] = Future()
+        done.set_result(function(*job))
+        return done
+
+    def _result(self, future: Future[T], function: Callable[..., T], job: tuple[Any, ...]) -> T:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            self.close()
+            return function(*job)
+
+
+WORKERS = Workers()
+
+
+def share(n_processes: int) -> int:
+    """Return how many workers each of so many processes may have on this machine."""
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, n_cores // n_processes)
+
+
+def _leave_interrupts_to_the_run() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
