@@ -107,6 +107,7 @@ def test_each_cell_weighs_the_same(cells):
     donor = cells.donors[of_cells.index.to_numpy()]
     expected = [of_cells[donor != each].mean() for each in ours.units]
     np.testing.assert_allclose(ours.leave_outs, expected, rtol=1e-9)
+    assert ours.balanced == pytest.approx(of_cells.groupby(donor).mean().mean(), rel=1e-9)
     assert found["described"]["mse_gep"]["50%"] == pytest.approx(of_cells.median(), rel=1e-9)
 
 

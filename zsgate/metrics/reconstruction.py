@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ class Recovered:
         return "paper" if self.recipe.in_sample else "default"
 
     def columns(self, statistic: str) -> list[float]:
-        """Return the value over everybody and without each unit."""
+        """Return the value over everybody, without each unit, and with all units weighing the same."""
         found: list[float] = self.found["columns"][self.way][statistic][self.who]
         return found
 
@@ -105,7 +106,7 @@ class ReconstructionMetric:
         if found["masked"] != self.masked:
             msg = f"{self.name} is of {100 * self.masked:g} % hidden genes, not of {100 * found['masked']:g} %"
             raise ValueError(msg)
-        value, *without = recovered.columns(self.statistic)
+        value, *without, balanced = recovered.columns(self.statistic)
         return Score(
             metric=self.name,
             value=value,
@@ -116,6 +117,7 @@ class ReconstructionMetric:
             cells=found["cells"],
             recipe=str(recovered.recipe),
             higher_is_better=self.higher_is_better,
+            balanced=balanced if math.isfinite(balanced) else None,
             n_effective=found["n_effective"],
         )
 

@@ -54,7 +54,7 @@ class Groups:
         return total
 
     def columns(self, sums: Floats, weights: Floats) -> list[float]:
-        """Return a weighted mean over everybody and without each unit.
+        """Return a weighted mean over everybody, without each unit, and with all units weighing the same.
 
         Parameters
         ----------
@@ -69,5 +69,7 @@ class Groups:
         with np.errstate(invalid="ignore", divide="ignore"):
             everybody = rows[0].sum() / weights.sum()
             without = (rows[1:] * kept).sum(axis=1) / (kept @ weights)
-        left_out = without.tolist() if len(self.units) == self.size else [float("nan")] * len(self.units)
-        return [float(everybody), *left_out]
+            alike = np.nansum(rows[0] / weights) / (weights > 0).sum()
+        if len(self.units) != self.size:
+            return [float(everybody), *[float("nan")] * (len(self.units) + 1)]
+        return [float(everybody), *without.tolist(), float(alike)]
