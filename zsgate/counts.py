@@ -22,7 +22,11 @@ def as_counts(matrix: Any) -> sp.csr_matrix:
     ValueError
         If the arrays of a sparse matrix contradict each other.
     """
-    counts = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
+    return canonical(sp.csr_matrix(matrix, dtype=np.float32, copy=True))
+
+
+def canonical(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Return CSR of float32 in the form of :func:`as_counts`, brought into it in place; raises as that does."""
     counts.check_format(full_check=True)
     counts.sum_duplicates()
     counts.eliminate_zeros()

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
-from zsgate.counts import as_counts
+from zsgate.counts import as_counts, canonical
 from zsgate.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -75,8 +76,9 @@ class Matrix:
             return as_counts(self.stored[first:end])
         indptr = np.asarray(self._part("indptr")[first : end + 1], dtype=np.int64)
         span = slice(int(indptr[0]), int(indptr[-1]))
-        arrays = (self._part("data")[span], self._part("indices")[span], indptr - indptr[0])
-        return as_counts(sp.csr_matrix(arrays, shape=(end - first, self.shape[1])))
+        data, indices = (_fresh(self._part(name)[span]) for name in ("data", "indices"))
+        arrays = (data.astype(np.float32, copy=False), indices, indptr - indptr[0])
+        return canonical(sp.csr_matrix(arrays, shape=(end - first, self.shape[1])))
 
     def _cuts(self, size: int) -> list[tuple[int, int]]:
         n_rows, n_columns = self.shape
@@ -90,6 +92,12 @@ class Matrix:
 
     def _part(self, name: str) -> Any:
         return getattr(self.stored, name) if sp.issparse(self.stored) else self.stored[name]
+
+
+def _fresh(values: Any) -> npt.NDArray[Any]:
+    """Return values that may be changed in place: what a file gave as it is, of an array in memory a copy."""
+    found = np.asarray(values)
+    return found if found.flags.owndata else found.copy()
 
 
 class Opened:

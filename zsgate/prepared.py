@@ -110,7 +110,7 @@ def _prepare(
     for first, block in _checked(matrix, where, rounding):
         span = slice(first, first + block.shape[0])
         rich[span] = np.diff(block.indptr) >= min_genes
-        kept = block[np.flatnonzero(known[span] & rich[span])]
+        kept = _chosen(block, known[span] & rich[span])
         seen += np.bincount(kept.indices, minlength=n_genes)
     rows, genes = np.flatnonzero(known & rich), np.flatnonzero(seen >= min_cells)
     if not len(rows) or not len(genes):
@@ -121,17 +121,23 @@ def _prepare(
     sizes = [np.zeros(1, dtype=np.int64)]
     with (folder / "data").open("wb") as data, (folder / "indices").open("wb") as indices:
         for first, block in _checked(matrix, where, rounding):
-            keep = np.flatnonzero((known & rich)[first : first + block.shape[0]])
-            kept = block[keep][:, genes]
-            kept.sort_indices()
-            data.write(kept.data.astype(np.float32).tobytes())
-            indices.write(kept.indices.astype(kind).tobytes())
+            kept = _chosen(block, (known & rich)[first : first + block.shape[0]])
+            if len(genes) < n_genes:
+                kept = kept[:, genes]
+                kept.sort_indices()
+            data.write(np.ascontiguousarray(kept.data, dtype=np.float32).data)
+            indices.write(np.ascontiguousarray(kept.indices, dtype=kind).data)
             sizes.append(np.diff(kept.indptr).astype(np.int64))
     np.save(folder / "indptr.npy", np.cumsum(np.concatenate(sizes)))
     np.save(folder / "rows.npy", rows)
     np.save(folder / "genes.npy", genes)
     facts = {"digest": matrix_digest(_mapped_csr(folder, len(genes))), "n_poor": int((~rich).sum())}
     (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _chosen(block: sp.csr_matrix, keep: npt.NDArray[np.bool_]) -> sp.csr_matrix:
+    """Return the rows to keep, without a copy where these are all."""
+    return block if keep.all() else block[np.flatnonzero(keep)]
 
 
 def _checked(matrix: Matrix, where: str, rounding: bool) -> Iterator[tuple[int, sp.csr_matrix]]:

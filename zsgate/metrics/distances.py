@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
-BLOCK_BYTES = 64 * 2**20  # of distances held at a time
+BLOCK_BYTES = 256 * 2**20  # of distances held at a time
 BLOCK_ROWS = 512
 FACTOR_BYTES = 512 * 2**20  # of factors held; of a larger embedding they are made anew, a tile at a time
 TILE_BYTES = 64 * 2**20
