@@ -214,7 +214,8 @@ class Clerk:
         exposures = {name: self.trial.exposure(name) for name in self.trial.cards}
         said = sentences(exposures, self.trial.config.model)
         rival = self.trial.rival
-        said += [rival.remark] if rival and rival.remark else []
+        weaker = [rival.weaker(self.trial.dataset(name)) for name in self.trial.cards] if rival else []
+        said += list(filter(None, [rival.remark if rival else "", *weaker]))
         on = ((who, dataset, notes["computed on"]) for (who, dataset), notes in made.items() if "computed on" in notes)
         said += [f"{who} on {dataset} is computed on {what}." for who, dataset, what in on]
         return [QUICK_CAVEAT] * (self.trial.config.tier == "quick") + said

@@ -42,17 +42,20 @@ class Variance:
         Variance by random halves of the units; None where nothing is computed anew in halves.
     cells
         Variance by random halves of the cells; None likewise.
+    theirs
+        Where scores are not paired, the variance of the other one by itself, the rest being ours; None where they are.
     """
 
     jackknife: float
     seeds: float
     halves: float | None = None
     cells: float | None = None
+    theirs: float | None = None
 
     @property
     def total(self) -> float:
         """Variance of the difference."""
-        return max(self.jackknife, self.halves or 0.0, self.cells or 0.0) + self.seeds
+        return max(self.jackknife, self.halves or 0.0, self.cells or 0.0) + self.seeds + (self.theirs or 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

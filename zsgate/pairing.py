@@ -72,7 +72,8 @@ class Pair:
     @property
     def objection(self) -> str:
         """Why no interval can be given, or an empty string."""
-        return _too_little(self.ours, self.difference) or self._undefined()
+        found = (self.leave_outs, self.unit_halves, self.cell_halves)
+        return too_little(self.ours, self.difference) or undefined(self.ours, *found)
 
     def infer(self, margin: float) -> Inference:
         """Return what can be inferred; only where there is no objection."""
@@ -84,18 +85,27 @@ class Pair:
         )
         return infer(self.difference, variance, n_units=self.ours.n_effective or len(self.leave_outs), margin=margin)
 
-    def _undefined(self) -> str:
-        score = self.ours
-        named = zip(score.units, self.leave_outs.tolist(), strict=True)
-        undefined = [name for name, value in named if not math.isfinite(value)]
-        if undefined:
-            shown = ", ".join(undefined[:5]) + (", ..." if len(undefined) > 5 else "")
-            return f"{score.metric} cannot be computed without {score.unit} {shown}"
-        dealt = "cells" if score.unit == "cells" else "donors"
-        for what, halves in ((dealt, self.unit_halves), ("cells", self.cell_halves)):
-            if len(halves) and split_variance(halves) is None:
-                return f"{score.metric} cannot be computed in any random half of the {what}"
-        return ""
+
+def undefined(score: Score, leave_outs: Floats, unit_halves: Floats, cell_halves: Floats) -> str:
+    """Return which leave-out has no value, or that no half has one, or an empty string."""
+    lost = [name for name, value in zip(score.units, leave_outs.tolist(), strict=True) if not math.isfinite(value)]
+    if lost:
+        shown = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
+        return f"{score.metric} cannot be computed without {score.unit} {shown}"
+    dealt = "cells" if score.unit == "cells" else "donors"
+    for what, halves in ((dealt, unit_halves), ("cells", cell_halves)):
+        if len(halves) and split_variance(halves) is None:
+            return f"{score.metric} cannot be computed in any random half of the {what}"
+    return ""
+
+
+def can_pair(ours: Score, theirs: Score) -> bool:
+    """Return whether two scores can be subtracted part by part."""
+    try:
+        _refuse_strangers(ours, theirs)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_strangers(ours: Score, theirs: Score) -> None:
@@ -109,7 +119,8 @@ def _refuse_strangers(ours: Score, theirs: Score) -> None:
             raise ValueError(msg)
 
 
-def _too_little(score: Score, difference: float) -> str:
+def too_little(score: Score, difference: float) -> str:
+    """Return why so few units say nothing of their spread, or an empty string."""
     if not math.isfinite(difference):
         return f"{score.metric} is not defined on these cells"
     if not score.units:

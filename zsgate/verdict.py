@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from zsgate.inference import LEVEL, Inference, Variance
 from zsgate.pairing import Pair
 from zsgate.score import Score
+from zsgate.unpaired import Unpaired
 
 Outcome = Literal["beats", "loses", "inconclusive"]
 Policy = Literal["beats", "noninferior", "point"]
@@ -58,6 +59,8 @@ class Verdict:
         Confidence of the interval.
     model, baseline, dataset
         Names for the sentence and the report.
+    paired
+        Whether both were scored on the same cells.
     """
 
     metric: str
@@ -83,6 +86,7 @@ class Verdict:
     model: str = "ours"
     baseline: str = "theirs"
     dataset: str = ""
+    paired: bool = True
 
     def __bool__(self) -> bool:
         """Return whether the test passes."""
@@ -105,6 +109,8 @@ class Verdict:
             units = f"{self.n_units} {'groups of cells' if self.unit == 'cells' else 'donors'}"
             low, high = self.interval
             text += f", {100 * self.level:.0f} % interval [{low:+.3f}, {high:+.3f}] over {units}"
+        if not self.paired:
+            text += ", unpaired (other cells: both variances add, and part of the difference may be the cells')"
         if self.margin:
             text += f", margin {self.margin:g}"
         if self.policy != "beats":
@@ -136,13 +142,14 @@ def judge(
     model: str = "ours",
     baseline: str = "theirs",
     dataset: str = "",
+    paired: bool = True,
 ) -> Verdict:
     """Return the verdict on ``ours`` against ``theirs``.
 
     Parameters
     ----------
     ours, theirs
-        Scores of the same metric and recipe on the same cells.
+        Scores of the same metric and recipe on the same cells, or not ``paired``, of the same population.
     margin
         ``beats`` wants the interval above it; ``noninferior`` wants the interval above its negative.
     policy
@@ -150,16 +157,18 @@ def judge(
         difference above the margin.
     model, baseline, dataset
         Names for the sentence.
+    paired
+        False adds the variances of both, for scores on other cells; weaker.
 
     Raises
     ------
     ValueError
-        If the scores are of different metrics, recipes, cells or units, or the policy is unknown.
+        If the scores are of different metrics, recipes, or, paired, cells or units, or the policy is unknown.
     """
     if policy not in POLICIES:
         msg = f"unknown policy {policy!r} (known: {', '.join(POLICIES)})"
         raise ValueError(msg)
-    pair = Pair.of(ours, theirs)
+    pair: Pair | Unpaired = Pair.of(ours, theirs) if paired else Unpaired.of(ours, theirs)
     undecided = pair.objection
     found = Inference() if undecided else pair.infer(margin)
     outcome = _outcome(found.interval, margin)
@@ -186,6 +195,7 @@ def judge(
         model=model,
         baseline=baseline,
         dataset=dataset,
+        paired=paired,
     )
 
 

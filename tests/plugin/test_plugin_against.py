@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
+
+import anndata
+import jsonschema
+import numpy as np
+import pytest
 
 ONLY = ("-k", "test_against and (asw or nmi)")
 
@@ -36,13 +42,42 @@ def test_the_last_release_is_paired_by_what_it_recorded(gate, project, verdict):
             assert each[key] == beside[each["metric"]][key], key
 
 
+def test_other_cells_of_the_same_dataset_are_compared_unpaired(gate, project, verdict):
+    """After a new draw of cells the variances add, and verdict.json, page and sentence say that this is weaker."""
+    gate("models:bad", "-k", "hvg and (asw or nmi)")
+    old = verdict()
+    (project.path / "zsgate-report" / "verdict.json").rename(project.path / "old.json")
+    adata = anndata.read_h5ad(project.path / "cells.h5ad")
+    (project.path / "cells.h5ad").unlink()
+    adata[np.arange(len(adata)) % 4 > 0].copy().write_h5ad(project.path / "cells.h5ad")
+    result = gate("models:good", "--against=old.json", *ONLY)
+
+    assert result.ret == 0, result.stdout.str()
+    theirs = {each["metric"]: each for each in old["scores"]}
+    for each in verdict()["verdicts"]:
+        assert (each["paired"], each["passed"], each["outcome"]) == (False, True, "beats")
+        assert each["theirs"] == theirs[each["metric"]]["value"]
+        parts = each["variance"]
+        largest = max(parts[part] or 0 for part in ("jackknife", "halves", "cells"))
+        assert each["se"] ** 2 == pytest.approx(largest + parts["seeds"] + parts["theirs"])
+        assert "unpaired" in each["sentence"]
+    schema = json.loads((files("zsgate.report") / "verdict.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(verdict(), schema)
+    page = (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
+    assert "(240 cells then, 180 now): these verdicts are unpaired" in page
+    assert "unpaired, for that score is of other cells" in page
+
+
 def test_what_is_not_comparable_is_refused(gate, project, verdict):
-    """Another recipe, other cells, no scores, no record, the candidate itself: exit 4, with the reason."""
+    """Another recipe, another population, no scores, no record, the candidate itself: exit 4, with the reason."""
     gate("models:bad", "-k", "hvg and asw")
     record = verdict()
+    others = [{**each, "cells": "0"} for each in record["scores"]]
+    types, source = ([{**each, key: "other"} for each in record["datasets"]] for key in ("n_cell_types", "source"))
     changed = {
         "recipe": {**record, "recipe": {**record["recipe"], "hash": "0"}},
-        "cells": {**record, "scores": [{**each, "cells": "0"} for each in record["scores"]]},
+        "types": {**record, "scores": others, "datasets": types},
+        "source": {**record, "scores": others, "datasets": source},
         "none": {**record, "scores": []},
         "other": {"name": "no verdict"},
     }
@@ -50,7 +85,8 @@ def test_what_is_not_comparable_is_refused(gate, project, verdict):
         (project.path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     for against, words in (
         ("recipe.json", "they are not comparable"),
-        ("cells.json", "was judged on other cells"),
+        ("types.json", "of another number of cell types (other, here 9), so nothing can be compared"),
+        ("source.json", "of another source (other, here cells.h5ad)"),
         ("none.json", "it holds no scores"),
         ("other.json", "no verdict.json of zsgate"),
         ("absent.json", "no verdict.json of zsgate"),

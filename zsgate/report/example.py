@@ -11,7 +11,7 @@ from zsgate.report.words import has_ends, number, signed, units
 
 def chosen(verdicts: Sequence[Record]) -> Record | None:
     """Return the verdict to explain: with an interval; rather by donors, with seeds, and decided."""
-    whole = [v for v in verdicts if has_ends(v["ci"]) and v["se"] and v["difference"] is not None]
+    whole = [v for v in verdicts if v["paired"] and has_ends(v["ci"]) and v["se"] and v["difference"] is not None]
     return max(
         whole,
         key=lambda v: (

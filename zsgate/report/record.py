@@ -46,6 +46,7 @@ _ENTRY: dict[str, Record] = {
         "passed": False, "advisory": False, "waiver": None, "threshold": None, "policy": "beats", "margin": 0.0,
         "unit": "donor", "n_units": 0, "n_effective": None, "balanced": None,
         "seeds": {}, "se": None, "variance": {}, "p": None, "detectable": None, "reason": "", "sentence": "",
+        "paired": True,
         "pretraining": {"status": "unknown", "source": ""},
     },
     "controls": {
