@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zsgate.dataset import Dataset
 from zsgate.errors import UsageProblem
 from zsgate.models import attention
 from zsgate.models.attention import Runs, attend
+from zsgate.models.pretrained import Pretrained
 from zsgate.models.runner import Batch, Runner, chosen_device, chosen_dtype, one_thread_each
 from zsgate.models.softmax import softmax_in_place
 from zsgate.models.tokens import Tokens, batches, masked_genes
@@ -79,6 +82,33 @@ def test_running_out_of_memory_halves_the_budget_and_goes_on(lengths: list[int],
     assert max(runner.tried) <= room or runner.budget < 1000
 
 
+@pytest.mark.parametrize("name", ["scgpt_human", "geneformer_v1_10m"])
+def test_a_network_out_of_memory_gives_the_rows_it_gives_with_room(
+    name: str,
+    tiny_scgpt: Callable[..., Pretrained],
+    tiny_geneformer: Callable[..., Pretrained],
+    few_cells: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A forward pass that raises torch's own error on more than 700 tokens: the budget is halved, no row is lost."""
+    model = tiny_scgpt() if name.startswith("scgpt") else tiny_geneformer(name)
+    wanted, tried = model.embed(few_cells), []
+    forward, runner = type(model)._cells, Runner(torch.device("cpu"), 5000)
+
+    def cramped(self: Pretrained, batch: Batch) -> tuple[torch.Tensor]:
+        tried.append(len(batch.ids))
+        found = forward(self, batch)
+        if len(batch.ids) > 700:
+            raise torch.OutOfMemoryError("CUDA out of memory")  # noqa: EM101
+        return found
+
+    monkeypatch.setattr(type(model), "_cells", cramped)
+    monkeypatch.setattr(type(model), "_runner", lambda self: runner)
+    np.testing.assert_allclose(model.embed(few_cells), wanted, atol=1e-6)
+    assert max(tried) > 700
+    assert runner.budget <= 700
+
+
 def test_one_cell_that_does_not_fit_is_said() -> None:
     """If a single cell is too large for the device, the message says its size."""
     with pytest.raises(UsageProblem, match="no room for one cell of 30 tokens"):
@@ -133,7 +163,46 @@ def test_an_unknown_dtype_is_said() -> None:
         chosen_dtype("float8", torch.device("cpu"))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@ON_CUDA
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_packed_kernel_is_attention(dtype: torch.dtype) -> None:
+    """On CUDA the kernel for packed runs gives what float64 gives run by run, for all tokens and the first of each."""
+    lengths, device = (1, 7, 130, 1200), torch.device("cuda")
+    exact = torch.randn(sum(lengths), 3, 8, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    there, here = Runs(lengths, device), Runs(lengths, torch.device("cpu"))
+    assert attention._packed_kernel() is not None
+    for queries, runs in ((there, here), (there.firsts, here.firsts)):
+        parts = (exact[: sum(runs.lengths), 0], exact[:, 1], exact[:, 2])
+        packed = attend(*(part.to(device, dtype) for part in parts), queries, there)
+        torch.testing.assert_close(packed.cpu().double(), attend(*parts, runs, here), atol=0.02, rtol=0.02)
+
+
+@ON_CUDA
+def test_a_full_gpu_halves_the_budget(tiny_scgpt: Callable[..., Pretrained], few_cells: Dataset) -> None:
+    """Where the card really has no more room, the rows come all the same."""
+    from dataclasses import replace
+
+    device = torch.device("cuda")
+    model = replace(tiny_scgpt(), device=device, dtype=torch.bfloat16)
+    wanted, run = model.embed(few_cells), Runner(device, 1 << 24)
+    short = model._tokeniser(few_cells)(0, few_cells.n_cells)
+    many = short.take(np.tile(np.arange(few_cells.n_cells), 2000))
+    total = torch.cuda.get_device_properties(device).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + (1 << 29)) / total)
+    try:
+        found = np.concatenate([np.c_[cells, rows] for cells, (rows,) in run(many, model._cells)])
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    rows = found[np.argsort(found[:, 0]), 1:]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    assert run.budget < 1 << 24
+    assert (rows * np.tile(wanted, (2000, 1))).sum(1).min() > 0.999
+
+
+@ON_CUDA
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_cuda_gives_the_rows_of_the_cpu(dtype: str, tiny_scgpt, tiny_geneformer, few_cells) -> None:  # type: ignore[no-untyped-def]
     """Packed attention on CUDA agrees with the CPU: 1e-4 in fp32, cosine above 0.999 in bf16."""

@@ -67,16 +67,16 @@ class Runner:
     device
         Where the network is.
     budget
-        Tokens a batch on a GPU.
+        Tokens a batch; None is a cell a batch on a CPU, and what suits a GPU there.
     """
 
-    def __init__(self, device: torch.device, budget: int = GPU_BUDGET) -> None:
+    def __init__(self, device: torch.device, budget: int | None = None) -> None:
         self.device = device
-        self.budget = budget
+        self.budget = budget or (0 if device.type == "cpu" else GPU_BUDGET)
 
     def __call__(self, tokens: Tokens, forward: Forward) -> Iterator[tuple[Rows, Outputs]]:
         """Yield (positions of the cells of a batch, the arrays ``forward`` made of it), longest cells first."""
-        if self.device.type == "cpu":
+        if not self.budget:
             yield from self._on_threads(tokens, forward)
             return
         waiting = list(batches(tokens.lengths, self.budget))[::-1]
@@ -105,7 +105,7 @@ class Runner:
             msg = f"{self.device} has no room for one cell of {tokens.lengths[cells[0]]} tokens: {error}"
             raise UsageProblem(msg) from error
         torch.cuda.empty_cache()
-        self.budget = min(self.budget, int(tokens.lengths[cells].sum())) // 2
+        self.budget = max(1, min(self.budget, int(tokens.lengths[cells].sum())) // 2)
         return [cells[part] for part in batches(tokens.lengths[cells], self.budget)][::-1]
 
 
