@@ -34,8 +34,11 @@ SCGPT_TOKENS = 60_697
 GENEFORMER = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)
 
 
-def make_scgpt(folder: Path, official: Path | None, seed: int = 0) -> Path:
-    """Write an untrained scgpt_human with flash-attention's names, as the published file has them."""
+def make_scgpt(folder: Path, official: Path | None, seed: int = 0, init: str = "independent") -> Path:
+    """Write an untrained scgpt_human with flash-attention's names, as the published file has them.
+
+    ``init="identical"`` is drawn as the twins of the preset ``paper`` are, all layers being copies of the first.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if official is not None:
         shutil.copyfile(official / "scgpt_human" / "vocab.json", folder / "vocab.json")
@@ -45,7 +48,7 @@ def make_scgpt(folder: Path, official: Path | None, seed: int = 0) -> Path:
         (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(names)}))
     sizes = {name: getattr(SCGPT, name) for name in ScGPTShape.__dataclass_fields__}
     (folder / "args.json").write_text(json.dumps(SCGPT_ARGS | sizes, indent=2))
-    state = scgpt_network.random_state(SCGPT, SCGPT_TOKENS, seed)
+    state = scgpt_network.random_state(SCGPT, SCGPT_TOKENS, seed, init)
     flash = {name.replace("self_attn.in_proj_", "self_attn.Wqkv."): tensor for name, tensor in state.items()}
     torch.save(flash | {"flag_encoder.weight": torch.zeros(2, SCGPT.embsize)}, folder / "best_model.pt")
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from pkgutil import resolve_name
 import numpy as np
 import pytest
 
-from benchmarks.checkpoints import make_geneformer, make_scgpt
+from benchmarks.checkpoints import MAKERS, make_geneformer, make_scgpt
+from benchmarks.inference import gpu_rows, long_cells
 from zsgate.models import MODELS, load
 from zsgate.models.checkpoints import CHECKPOINTS
 from zsgate.testing import some_cells
@@ -44,6 +46,16 @@ def test_full_size_checkpoints_load_and_embed(name, make, parameters, width, tmp
         rows = each.embed(cells)
         assert rows.shape == (4, width)
         assert np.isfinite(rows).all()
+
+
+@pytest.mark.slow
+def test_the_rates_of_a_gpu_are_measured_by_code_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The benchmark's rows for a GPU, here on the CPU with 3 cells: full length, rate and share of the roofline."""
+    folders = {name: make(tmp_path / name, None) for name, make in MAKERS.items()}
+    gpu_rows(folders, long_cells(4, 2200), "cpu", n_cells=3)
+    scgpt, geneformer = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"scgpt_human on the CPU: \S+ cells/s at 1200 tokens, \S+% of the roofline", scgpt)
+    assert re.fullmatch(r"geneformer_v1_10m on the CPU: \S+ cells/s at 2048 tokens, \S+% of the roofline", geneformer)
 
 
 PEAK = """
