@@ -3,8 +3,8 @@
 Kedzierska et al. (2023; Genome Biology 26:101, 2025) left them in the outputs of their notebooks. What they differ by
 there, from one run to the next, is the tolerance: 0.001 for a mean squared error (0.5 here, for draws of ties and half
 precision), 0.015 for a rank correlation. A number that does not come out means other weights, other data or a fault of
-the gate, so it breaks the run. One difference is known: the notebooks chose scGPT's genes by, and gave Geneformer, the
-log-scran values of that file's X, where zsgate reads its counts.
+the gate, so it breaks the run. Models are shown what the notebooks showed them: scGPT the bins of the counts of the
+1,200 genes that vary most in X of the file, Geneformer the ranks of X itself, which is log-scran there.
 
 Collected only where it is asked for and makes sense:
 ``pytest --model=scgpt_human --weights=DIR --datasets=pancreas --recipe=kedzierska2023 -m weights``.

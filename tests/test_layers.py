@@ -36,7 +36,7 @@ ALLOWED = {
     "opened": {"counts", "errors"},
     "columns": {"dataset", "errors", "genes", "names"},
     "prepared": {"counts", "errors", "opened"},
-    "expression": {"opened", "prepared"},
+    "expression": {"genes", "opened", "prepared"},
     "reading": {"columns", "counts", "dataset", "errors", "expression", "genes", "opened", "prepared"},
     "pairing": {"dataset", "inference", "score"},
     "unpaired": {"inference", "pairing", "score"},

@@ -14,7 +14,7 @@ import pytest
 
 from zsgate import provenance
 from zsgate.execution.guard import Guard
-from zsgate.fixtures import cast
+from zsgate.fixtures import cast, making
 from zsgate.fixtures.trial import Trial
 from zsgate.leakage import sentences
 from zsgate.waiver import NEEDLESS, reviewed
@@ -218,6 +218,9 @@ class Clerk:
         said += list(filter(None, [rival.remark if rival else "", *weaker]))
         on = ((who, dataset, notes["computed on"]) for (who, dataset), notes in made.items() if "computed on" in notes)
         said += [f"{who} on {dataset} is computed on {what}." for who, dataset, what in on]
+        who = self.trial.config.model
+        read = {name: making.reads(self.trial.adapter, self.trial.whole(name)) for name in self.trial.cards}
+        said += [f"{who} on {dataset} is shown {what}." for dataset, what in read.items() if what]
         return [QUICK_CAVEAT] * (self.trial.config.tier == "quick") + said
 
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate.genes import gene_names
 from zsgate.opened import Matrix, opened
 from zsgate.prepared import transposed
 
@@ -44,6 +45,24 @@ class Expression:
         status = self.path.stat()
         rows = hashlib.sha256(self.rows.astype(np.int64).tobytes()).hexdigest()
         return {"path": str(self.path.resolve()), "bytes": status.st_size, "changed": status.st_mtime_ns, "rows": rows}
+
+    def gene_names(self) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.str_] | None]:
+        """Return (symbols, Ensembl ids or None) of its genes, as a dataset of the file has them."""
+        with opened(self.path) as file:
+            symbols, ensembl, _ = gene_names(file.var("X"))
+        return symbols, ensembl
+
+    def values(self, cells: slice) -> sp.csr_matrix:
+        """Return the values of some consecutive cells, shape (n_cells, n_genes)."""
+        part = self.subset(np.arange(len(self.rows))[cells])
+        first, end = int(part.rows.min()), int(part.rows.max()) + 1
+        with opened(self.path) as file:
+            matrix = file.matrix("X")
+            if matrix.form != "csc":
+                return matrix.rows(first, end)[part.rows - first]
+        found = list(part.blocks())
+        order = np.argsort(np.concatenate([places for places, _ in found]))
+        return sp.vstack([block for _, block in found], format="csr")[order]
 
     def blocks(self) -> Iterator[tuple[Codes, sp.csr_matrix]]:
         """Yield (positions of some cells, their values), each cell once, in the order of the file.

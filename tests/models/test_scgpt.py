@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from zsgate.dataset import Dataset
+from zsgate.errors import UsageProblem
 from zsgate.models import binning, kernels
 from zsgate.models.attention import Runs
 from zsgate.models.scgpt import ScGPT
@@ -179,6 +180,12 @@ def test_repeat_draws_measure_what_sampling_costs(tiny_scgpt: MakeScGPT, handful
     assert not np.array_equal(model.embed(handful), other.embed(handful))
     assert model.fingerprint != other.fingerprint
     assert model.fingerprint == other.with_seed(0).fingerprint
+    assert model.repeats() == (model,)
+    three = tiny_scgpt(draws=3)
+    assert [each.seed for each in three.repeats()] == [0, 1, 2]
+    np.testing.assert_array_equal(three.repeats()[1].embed(handful), other.embed(handful))
+    with pytest.raises(UsageProblem, match="scgpt_human: draws must be a whole number from 1 on, not 0"):
+        tiny_scgpt(draws=0)
 
 
 def test_official_draws_depend_on_the_cells_before(tiny_scgpt: MakeScGPT, handful: Dataset) -> None:

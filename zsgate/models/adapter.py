@@ -64,7 +64,8 @@ class Adapter(Protocol):
     not tested; ``coverage(dataset)``, how much of the dataset's genes the model knows
     (:class:`zsgate.models.coverage.GeneCoverage`); ``check(dataset)``, which raises UsageProblem before anything runs
     where ``embed`` would; ``reconstruct(dataset)``, predicted expression in windows of cells
-    (:class:`zsgate.reconstruction.Reconstruction`); ``with_seed(seed)``, the same model with other draws.
+    (:class:`zsgate.reconstruction.Reconstruction`); ``repeats()``, the same model once for each of the draws over
+    which a score is to be the mean, their spread being part of its interval.
     ``zsgate.testing.AdapterContract`` has ten tests that every adapter should pass.
     """
 

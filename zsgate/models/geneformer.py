@@ -24,6 +24,7 @@ from zsgate.models.geneformer_network import (
     random_state,
 )
 from zsgate.models.geneformer_tokens import GeneformerTokenizer
+from zsgate.models.paper_input import PaperInput
 from zsgate.models.pretrained import Pretrained, Tokenise, cache_folder, one_of
 from zsgate.models.runner import Batch, chosen_device, chosen_dtype, windows
 from zsgate.models.tokens import Tokens, masked_genes
@@ -43,7 +44,8 @@ class Geneformer(Pretrained):
     """The adapter of a Geneformer checkpoint; made by :func:`load`.
 
     The embedding is the second-to-last layer's output: of the class token (V2, preset ``"official"``), else the mean
-    over the genes. Presets differ for V2 only.
+    over the genes. With preset ``"paper"`` it is the mean in V2, too, and genes are ranked by what the file has in X
+    beside its counts, as the paper's code does.
 
     Attributes
     ----------
@@ -130,9 +132,11 @@ class Geneformer(Pretrained):
     def _tokeniser(self, dataset: Dataset) -> Tokenise:
         columns = self.genes.columns(dataset.ensembl, dataset.symbols)
         check_coverage(self.coverage(dataset), dataset, columns)
+        papers = PaperInput.of(dataset) if self.preset == "paper" else None
 
         def tokenise(start: int, stop: int) -> Tokens:
-            return self._reader(dataset.counts[start:stop], columns, torch.get_num_threads())
+            shown = dataset.counts[start:stop] if papers is None else papers.rows(start, stop)
+            return self._reader(shown, columns, torch.get_num_threads())
 
         return tokenise
 

@@ -16,7 +16,7 @@ import torch
 
 from zsgate import spill
 from zsgate.errors import UsageProblem
-from zsgate.models import attention, binning, kernels, ranking, runner, softmax, tokens, transformer
+from zsgate.models import attention, binning, kernels, paper_input, ranking, runner, softmax, tokens, transformer
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.checkpoints import Checkpoint
 from zsgate.models.coverage import GeneCoverage
@@ -27,7 +27,7 @@ from zsgate.models.weights import FoundFile
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
 
-SHARED_CODE = (attention, binning, kernels, ranking, runner, softmax, tokens, transformer)
+SHARED_CODE = (attention, binning, kernels, paper_input, ranking, runner, softmax, tokens, transformer)
 Tokenise = Callable[[int, int], Tokens]
 
 
@@ -137,6 +137,10 @@ class Pretrained(ABC):
             source_digest(*sorted(files)),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def reads(self, dataset: Dataset) -> str:
+        """Return in words what is read of a dataset instead of its counts, or ``""``."""
+        return paper_input.said(dataset) if self.preset == "paper" else ""
 
     def check(self, dataset: Dataset) -> None:
         """Raise UsageProblem if ``embed`` would refuse ``dataset``; runs nothing of the network."""

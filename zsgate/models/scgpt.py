@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from zsgate.errors import UsageProblem
 from zsgate.models import reconstructed, scgpt_network, scgpt_presets, scgpt_tokens
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.checkpoints import CHECKPOINTS
@@ -46,6 +47,8 @@ class ScGPT(Pretrained):
         whose draws depend on the cells before.
     seed
         Seed of the tokens' draws.
+    draws
+        How often a gate embeds, with the seeds from ``seed`` on: scores are means, and the spread joins the interval.
     """
 
     gene_ids: ClassVar[Literal["symbol", "ensembl"]] = "symbol"
@@ -56,8 +59,12 @@ class ScGPT(Pretrained):
     vocabulary: dict[str, int]
     randomness: str = "keyed"
     seed: int = 0
+    draws: int = 1
 
     def __post_init__(self) -> None:
+        if type(self.draws) is not int or self.draws < 1:
+            msg = f"{self.checkpoint.name}: draws must be a whole number from 1 on, not {self.draws!r}"
+            raise UsageProblem(msg)
         one_of(f"{self.checkpoint.name}: preset", self.preset, tuple(PRESETS))
         one_of(f"{self.checkpoint.name}: randomness", self.randomness, RANDOMNESS)
 
@@ -74,12 +81,12 @@ class ScGPT(Pretrained):
     @property
     def info(self) -> ModelInfo:
         """The model's card."""
-        card = super().info
+        card, seeds = super().info, f"from seed {self.seed} on" if self.draws > 1 else f"seed {self.seed}"
         return replace(
             card,
             stochastic=True,
             independent_cells=self.preset == "official" and self.randomness == "keyed",
-            notes=(*card.notes, f"{self.randomness} draws, seed {self.seed}"),
+            notes=(*card.notes, f"{self.draws} {self.randomness} draw(s), {seeds}"),
         )
 
     def coverage(self, dataset: Dataset) -> GeneCoverage:
@@ -146,7 +153,11 @@ class ScGPT(Pretrained):
 
     def with_seed(self, seed: int) -> Self:
         """Return the same model with other draws of its tokens: what the sampling costs."""
-        return replace(self, seed=seed)
+        return replace(self, seed=seed, draws=1)
+
+    def repeats(self) -> tuple[Self, ...]:
+        """Return what a gate embeds with: the same model once for each of its draws."""
+        return (self, *(self.with_seed(self.seed + draw) for draw in range(1, self.draws)))
 
     @cached_property
     def network(self) -> ScGPTNetwork:
@@ -193,6 +204,7 @@ def load(
     preset: str = "official",
     randomness: str = "keyed",
     seed: int = 0,
+    draws: int = 1,
     offline: bool = False,
     cache: Path | None = None,
 ) -> ScGPT:
@@ -209,7 +221,7 @@ def load(
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
     dtype
         ``"float32"``, ``"bfloat16"`` or ``"float16"``; None is bfloat16 on a GPU that has it, else float32.
-    preset, randomness, seed
+    preset, randomness, seed, draws
         As :class:`ScGPT` has them.
     offline
         Whether nothing may be downloaded.
@@ -244,4 +256,5 @@ def load(
         vocabulary=vocabulary,
         randomness=randomness,
         seed=seed,
+        draws=draws,
     )

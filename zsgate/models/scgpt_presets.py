@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
+from zsgate.models.paper_input import PaperInput
 from zsgate.models.scgpt_tokens import PAD_VALUE, SPECIAL
 
 if TYPE_CHECKING:
@@ -51,19 +52,22 @@ PRESETS = {
 def paper_genes(dataset: Dataset, known: npt.NDArray[np.bool_], n_genes: int) -> npt.NDArray[np.bool_]:
     """Return the ``n_genes`` highly variable genes among the ``known`` with at least 3 counts, bool (n_genes_all,).
 
-    Flavour ``seurat_v3`` (Stuart et al. 2019) on raw counts, all cells together, as the paper's notebooks call it.
+    Flavour ``seurat_v3`` (Stuart et al. 2019), all cells together, as the paper's notebooks call it: on X of the file
+    where that is beside the counts, although the flavour is meant for counts.
     """
     try:
+        import anndata
         import scanpy
     except ImportError as error:
         msg = "the preset 'paper' selects genes as the paper does: pip install scanpy scikit-misc"
         raise UsageProblem(msg) from error
-    counts = np.asarray(dataset.counts.sum(axis=0)).ravel()
-    candidates = np.flatnonzero(known & (counts >= LEAST_COUNTS))
+    papers = PaperInput.of(dataset)
+    shown = dataset.counts if papers is None else papers.rows(0, dataset.n_cells)
+    candidates = np.flatnonzero(known & (np.asarray(shown.sum(axis=0)).ravel() >= LEAST_COUNTS))
     if len(candidates) <= n_genes:
         chosen = candidates
     else:
-        cells = dataset.to_anndata()[:, candidates]
+        cells = anndata.AnnData(shown[:, candidates])
         try:
             with warnings.catch_warnings():  # scanpy's, on names and on its own future
                 warnings.simplefilter("ignore")

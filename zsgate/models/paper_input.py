@@ -1,0 +1,74 @@
+"""What the code of Kedzierska et al. (2023) shows a model: X of a file, whatever was done to it, beside its counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+if TYPE_CHECKING:
+    from zsgate.dataset import Dataset
+    from zsgate.expression import Expression
+
+
+@dataclass(frozen=True)
+class PaperInput:
+    """X of the file a dataset was read from, on the dataset's cells and genes.
+
+    Attributes
+    ----------
+    expression
+        X, still on disk.
+    place
+        The dataset's column of each gene of X, int32; -1 where the dataset lacks it.
+    n_genes
+        Columns of the dataset.
+    """
+
+    expression: Expression
+    place: npt.NDArray[np.int32]
+    n_genes: int
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self | None:
+        """Return it, or None where the file has no X beside its counts, or one that no count can be."""
+        if dataset.expression is None or _fault(dataset.expression):
+            return None
+        symbols, ensembl = dataset.expression.gene_names()
+        theirs, ours = (symbols, dataset.symbols) if dataset.ensembl is None else (ensembl, dataset.ensembl)
+        assert theirs is not None
+        column = {name: place for place, name in enumerate(ours.tolist())}
+        place = np.array([column.get(name, -1) for name in theirs.tolist()], dtype=np.int32)
+        return cls(dataset.expression, place, len(ours))
+
+    def rows(self, start: int, stop: int) -> sp.csr_matrix:
+        """Return the values of the cells start to stop, float32 CSR (stop - start, n_genes)."""
+        found = self.expression.values(slice(start, stop))
+        columns = self.place[found.indices]
+        kept = columns >= 0
+        ends = np.concatenate([[0], np.cumsum(kept)])[found.indptr]
+        entries = (found.data[kept].astype(np.float32), columns[kept], ends.astype(np.int32))
+        values = sp.csr_matrix(entries, shape=(found.shape[0], self.n_genes))
+        values.sort_indices()
+        return values
+
+
+def said(dataset: Dataset) -> str:
+    """Return in words what the paper's preset reads of a dataset."""
+    if dataset.expression is None:
+        return "the counts, for no X beside them is at hand"
+    fault = _fault(dataset.expression)
+    return (
+        f"the counts, for X holds {fault}"
+        if fault
+        else f"X of {dataset.expression.path.name}, as the paper's code does"
+    )
+
+
+@cache
+def _fault(expression: Expression) -> str:
+    return expression.looked_at()[1]
