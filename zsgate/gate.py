@@ -20,7 +20,7 @@ from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.execution.guard import Guard
 from zsgate.execution.workers import WORKERS, share
 from zsgate.fixtures import cast
-from zsgate.fixtures.ruling import check_patterns
+from zsgate.fixtures.patterns import check_patterns
 from zsgate.fixtures.trial import Trial
 from zsgate.store import Store
 

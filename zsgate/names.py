@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from difflib import get_close_matches
 
 
@@ -13,7 +13,7 @@ def unknown(what: str, value: str, known: tuple[str, ...]) -> str:
     return f"unknown {what} {value!r}{hint} (known: {', '.join(known)})"
 
 
-def nearest(value: str, known: Sequence[str], cutoff: float = 0.4) -> str | None:
+def nearest(value: str, known: Collection[str], cutoff: float = 0.4) -> str | None:
     """Return the name among ``known`` that looks most like ``value``, in whatever case, or None."""
     lower = {name.lower(): name for name in known}
     near = get_close_matches(value.lower(), lower, n=1, cutoff=cutoff)

@@ -84,6 +84,25 @@ def test_thresholds_of_single_tests_decide(gate, project, verdict):
     assert [by_metric[name]["passed"] for name in ("asw", "nmi")] == [False, True]
 
 
+def test_a_waiver_for_what_is_not_in_this_run_waits(gate, project, verdict):
+    """Of a dataset of pyproject.toml, the catalogue, a file not named here, a rival of another run: not tested."""
+    elsewhere = (
+        "lab-hvg-asw",
+        "pancreas-scvi",
+        "run_7-hvg",
+        "cells_2-hvg",
+        "cells-geneformer_v1_10m-asw",
+        "cells-a.b:c@2026-01-01",
+    )
+    table = '[tool.zsgate.datasets.lab]\npath = "lab.h5ad"\nlabel = "type"\n'
+    project.makepyprojecttoml(table + "".join(map(waiver, elsewhere)))
+    project.mkdir("data").joinpath("cells_2.h5ad").touch()
+    result = gate("models:good", *SOME)
+
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()
+    assert [(each["match"], each["state"]) for each in verdict()["waivers"]] == [(n, "not tested") for n in elsewhere]
+
+
 def test_a_pattern_that_matches_no_test_is_refused(gate, project):
     """A waiver nobody can need is a typing error: exit 4, with the nearest test."""
     project.makepyprojecttoml(waiver("cells-hvgs-asw"))
