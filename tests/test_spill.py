@@ -15,7 +15,7 @@ from zsgate import spill
 from zsgate.baselines import hvg
 from zsgate.embedding import Embedding, checked
 from zsgate.fixtures import checks, controls
-from zsgate.metrics import asw, avg_bio, batch_score, parts
+from zsgate.metrics import METRICS, asw, avg_bio, batch_score, parts
 from zsgate.metrics.cells import Cells
 from zsgate.metrics.clustering import NeighbourGraph
 from zsgate.store import Store
@@ -105,7 +105,8 @@ def test_scores_of_mapped_rows_have_the_same_bits(few_cells, everything_large, m
         parts._parts.kept.clear()
         embedding = replace(Embedding((draw,)), clusterings=1)
         shuffled = controls.shuffled_twin(embedding, few_cells)
-        return [avg_bio(embedding, few_cells), batch_score(embedding, few_cells), asw(shuffled, few_cells)]
+        on_request = [METRICS[name](embedding, few_cells) for name in ("bras", "label_transfer", "graph_connectivity")]
+        return [avg_bio(embedding, few_cells), batch_score(embedding, few_cells), asw(shuffled, few_cells), *on_request]
 
     there = scores(mapped)
     monkeypatch.undo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,3 +75,12 @@ def test_scores_are_the_same_side_by_side(pancreas, two, monkeypatch):
     monkeypatch.setattr(parts, "WORKERS", two)
     assert avg_bio(Embedding.of(rows), pancreas, seeds=2) == alone
     assert two._pool is not None
+
+
+def test_many_cells_are_clustered_one_after_the_other(pancreas, two, monkeypatch):
+    """Each process would hold a graph of all of them."""
+    monkeypatch.setattr(parts, "WORKERS", two)
+    monkeypatch.setattr(parts, "SIDE_BY_SIDE", range(10, pancreas.n_cells))
+    rows = np.log1p(pancreas.counts[:, :20].toarray())
+    assert avg_bio(Embedding.of(rows), replace(pancreas, donors=None), seeds=1).value > 0
+    assert two._pool is None

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from zsgate import spill
 from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.removal import Mask, Score, by_removal
@@ -20,12 +21,14 @@ def mixing(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score
     all of their cells rather than to the nearest batch's. The sum of cosine distances of x to n cells is
     ``n - x . (sum of their unit vectors)``, so no pair of cells is looked at.
     """
-    norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-    directions: Floats = np.divide(rows, norms, out=np.zeros(rows.shape), where=norms > 0)
+    directions: Floats = spill.empty(rows.shape, np.float64)
+    for part in spill.stretches(directions):
+        norms = np.linalg.norm(rows[part].astype(np.float64), axis=1, keepdims=True)
+        directions[part] = np.divide(rows[part], norms, out=np.zeros(rows[part].shape), where=norms > 0)
 
     def score(remaining: Mask) -> float:
         values = [
-            _of_type(directions[chosen], cells.batches[chosen])
+            _of_type(spill.take(directions, chosen), cells.batches[chosen])
             for label in np.unique(cells.labels[remaining])
             if len(chosen := np.flatnonzero(remaining & (cells.labels == label)))
         ]

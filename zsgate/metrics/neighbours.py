@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zsgate import spill
 from zsgate.metrics.cells import Codes, Floats
 
 Mask = npt.NDArray[np.bool_]
@@ -29,7 +30,10 @@ class Neighbours:
     """
 
     def __init__(self, rows: npt.NDArray[Any], n_nearest: int, foreign: Codes | None = None) -> None:
-        self.rows = rows - rows.mean(axis=0, dtype=np.float64)
+        mean = rows.mean(axis=0, dtype=np.float64)
+        self.rows: Floats = spill.empty(rows.shape, np.float64)
+        for part in spill.stretches(self.rows):
+            np.subtract(rows[part], mean, out=self.rows[part])
         self.squares: Floats = np.einsum("ij,ij->i", self.rows, self.rows)
         self.foreign = foreign
         self.n_nearest = n_nearest

@@ -31,7 +31,9 @@ from zsgate.recipe import Recipe
 T = TypeVar("T")
 Part = dict[str, list[list[float]]]
 Clustering = tuple[NeighbourGraph | None, Cells, Recipe, int]  # the last is the seed
-SIDE_BY_SIDE = 1000  # cells from which a clustering takes longer than handing it to another process
+# cells clustered side by side: fewer take no longer than handing them over, and the graph of many takes each process
+# close to a gigabyte
+SIDE_BY_SIDE = range(1000, 100_000)
 
 
 @dataclass
@@ -142,7 +144,7 @@ def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> tuple
 
 def _clustered(n_cells: int, jobs: Iterator[Clustering]) -> list[tuple[list[float], list[float]]]:
     """Return the columns of nmi and ari of each clustering; side by side where that pays and the run allows it."""
-    if n_cells < SIDE_BY_SIDE:
+    if n_cells not in SIDE_BY_SIDE:
         return list(starmap(_best, jobs))
     return WORKERS.starmap(_best, jobs)
 
