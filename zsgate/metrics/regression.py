@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate import spill
+from zsgate.dataset import Dataset
 from zsgate.embedding import Embedding
 from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.metric import Metric
@@ -19,6 +22,7 @@ from zsgate.recipe import Recipe
 
 N_COMPONENTS = 50
 BLOCK = 4096  # cells at a time
+Product = Callable[[Floats], Floats]  # of a matrix with a vector
 
 
 def regression(rows: npt.NDArray[Any] | sp.csr_matrix, cells: Cells, recipe: Recipe) -> Score:
@@ -88,10 +92,12 @@ def explained(rows: npt.NDArray[Any] | sp.csr_matrix, batches: Codes) -> float:
     -------
     0 to 1; NaN with fewer than two batches.
     """
+    return math.nan if len(np.unique(batches)) < 2 else _share(_components(rows), batches)
+
+
+def _share(scores: Floats, batches: Codes) -> float:
+    """Return the share of the variance of centred components that batches explain."""
     _, own, sizes = np.unique(batches, return_inverse=True, return_counts=True)
-    if len(sizes) < 2:
-        return math.nan
-    scores = _components(rows)
     sums = np.zeros((len(sizes), scores.shape[1]))
     np.add.at(sums, own, scores)
     # the components are centred, so the sum of squares between batches is all that the regression explains
@@ -100,19 +106,24 @@ def explained(rows: npt.NDArray[Any] | sp.csr_matrix, batches: Codes) -> float:
 
 def _components(rows: npt.NDArray[Any] | sp.csr_matrix) -> Floats:
     """Return the cells on the first 50 components; all of them where there are no more, rotated or not."""
-    from scipy.sparse.linalg import LinearOperator, svds
-
     mean = np.asarray(rows.mean(axis=0), dtype=np.float64).ravel()
     if min(rows.shape) <= N_COMPONENTS:
         return np.asarray((rows.toarray() if isinstance(rows, sp.csr_matrix) else rows) - mean)
     wide = rows.astype(np.float64)
+    return _rotated(rows.shape, mean, lambda x: wide @ x, lambda y: wide.T @ y)
+
+
+def _rotated(shape: tuple[int, int], mean: Floats, times: Product, transposed: Product) -> Floats:
+    """Return the cells on the first 50 components of a matrix that is known by its products with vectors."""
+    from scipy.sparse.linalg import LinearOperator, svds
+
     centred = LinearOperator(
-        rows.shape,
-        matvec=lambda x: wide @ x.ravel() - mean @ x.ravel(),
-        rmatvec=lambda y: wide.T @ y.ravel() - mean * y.sum(),
+        shape,
+        matvec=lambda x: times(x.ravel()) - mean @ x.ravel(),
+        rmatvec=lambda y: transposed(y.ravel()) - mean * y.sum(),
         dtype=np.float64,
     )
-    start = np.random.default_rng(0).normal(size=min(rows.shape))
+    start = np.random.default_rng(0).normal(size=min(shape))
     # the share errs by the square of the tolerance: 1e-11 on real cells
     left, singular, _ = svds(centred, k=N_COMPONENTS, v0=start, tol=1e-3, return_singular_vectors="u")
     return np.asarray(left * singular)
@@ -144,9 +155,42 @@ def averaged(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> 
 
 def _counts(_: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score:
     from zsgate.baselines.normalise import log_normalised
+    from zsgate.prepared import place_of
 
     assert cells.dataset is not None
+    if place_of(cells.dataset.counts) is not None and min(cells.dataset.counts.shape) > 2 * N_COMPONENTS:
+        return _of_counts_on_disk(cells.dataset, cells)
     return regression(log_normalised(cells.dataset), cells, recipe)
+
+
+def _of_counts_on_disk(dataset: Dataset, cells: Cells) -> Score:
+    """Return the same as :func:`regression` of the log-normalised counts, which are in memory a block at a time."""
+    from zsgate.baselines.normalise import logged_blocks
+    from zsgate.counts import blocks
+
+    counts = dataset.counts
+    values = spill.empty((counts.nnz,))
+    for part, block in logged_blocks(dataset):
+        values[counts.indptr[part.start] : counts.indptr[part.stop]] = block.data
+    logged = sp.csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape, copy=False)
+
+    def score(remaining: Mask) -> float:
+        batches = cells.batches[remaining]
+        if len(np.unique(batches)) < 2:
+            return math.nan
+
+        def times(x: Floats) -> Floats:
+            return np.concatenate([block @ x for _, block in blocks(logged)])[remaining]
+
+        def transposed(y: Floats) -> Floats:
+            spread = np.zeros(cells.n_cells)
+            spread[remaining] = y
+            return np.asarray(sum(block.T @ spread[part] for part, block in blocks(logged)))
+
+        shape = (len(batches), counts.shape[1])
+        return _share(_rotated(shape, transposed(np.ones(shape[0])) / shape[0], times, transposed), batches)
+
+    return score
 
 
 def _identity(cells: Cells) -> dict[str, str]:
