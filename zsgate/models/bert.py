@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+
+from zsgate.models.runner import one_thread_each
+from zsgate.models.softmax import softmax_in_place
 
 TOKENS_PER_BATCH = 2048  # activations stay in the cache, and the products are still large enough
 # not on the way from the tokens to the last hidden state
@@ -116,25 +120,31 @@ class Encoder:
             if name.startswith(prefix) and "LayerNorm" not in name:
                 self.tensors[name] = tensor.to(self.dtype)
 
-    @torch.inference_mode()
     def mean_pooled(
         self, tokens: list[npt.NDArray[np.int64]]
     ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]]:
         """Yield (positions, mean over tokens of the last layer) for batches of sequences of equal length.
+
+        On the CPU as many batches at a time as there are threads, each on one: nobody waits for anybody.
 
         Parameters
         ----------
         tokens
             Token ids of each sequence.
         """
-        lengths = np.array([len(ids) for ids in tokens])
-        for length in np.unique(lengths):
-            same = np.flatnonzero(lengths == length)
-            size = max(1, TOKENS_PER_BATCH // int(length))
-            for start in range(0, len(same), size):
-                rows = same[start : start + size]
-                ids = torch.from_numpy(np.stack([tokens[row] for row in rows])).to(self.device)
-                yield rows, self.hidden(ids).mean(dim=1).cpu().numpy()
+
+        def pooled(rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+            ids = torch.from_numpy(np.stack([tokens[row] for row in rows])).to(self.device)
+            with torch.inference_mode():
+                mean: npt.NDArray[np.float32] = self.hidden(ids).mean(dim=1).cpu().numpy()
+            return mean
+
+        alike = list(_of_equal_length(tokens))
+        if self.device.type != "cpu":
+            yield from zip(alike, map(pooled, alike), strict=True)
+            return
+        with one_thread_each() as n_threads, ThreadPoolExecutor(n_threads) as pool:
+            yield from zip(alike, pool.map(pooled, alike), strict=True)
 
     @torch.inference_mode()
     def hidden(self, ids: torch.Tensor) -> torch.Tensor:
@@ -166,10 +176,20 @@ class Encoder:
         return F.layer_norm(x.float(), (x.shape[-1],), weight, bias, self.eps)
 
 
+def _of_equal_length(tokens: list[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.intp]]:
+    """Yield the positions of sequences of one length, as many as a batch holds."""
+    lengths = np.array([len(ids) for ids in tokens])
+    for length in np.unique(lengths):
+        same = np.flatnonzero(lengths == length)
+        size = max(1, TOKENS_PER_BATCH // int(length))
+        yield from (same[start : start + size] for start in range(0, len(same), size))
+
+
 def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """Return softmax(q k' / sqrt(d)) v; each (B, h, T, d)."""
     if q.device.type != "cpu" or q.dtype == torch.float32:
         return F.scaled_dot_product_attention(q, k, v)
-    # on CPUs the fused kernel is slow for short sequences and small heads in bfloat16: this takes half the time
-    scores = (q * q.shape[-1] ** -0.5).contiguous() @ k.transpose(-1, -2).contiguous()
-    return torch.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype) @ v.contiguous()
+    # on CPUs the fused kernel is slow for short sequences and small heads in bfloat16: this takes under half the time
+    scores = q.contiguous() @ k.transpose(-1, -2).contiguous()
+    softmax_in_place(scores, q.shape[-1] ** -0.5)
+    return scores @ v.contiguous()

@@ -128,7 +128,7 @@ class CELLama:
     @property
     def fingerprint(self) -> str:
         """Digest of the weights, the settings and this package's own code."""
-        from zsgate.models import bert
+        from zsgate.models import bert, softmax
         from zsgate.store import source_digest
 
         parts = (
@@ -138,7 +138,7 @@ class CELLama:
             self.device,
             self.dtype,
             self.seed,
-            source_digest(__file__, bert.__file__),
+            source_digest(__file__, bert.__file__, softmax.__file__),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
