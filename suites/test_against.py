@@ -6,6 +6,7 @@ Collected with ``--against``; the same metrics, cells and terms as against the b
 import pytest
 
 from zsgate.metrics import METRICS, isolated_labels, isolated_labels_f1, nmi
+from zsgate.metrics.reconstruction import RECONSTRUCTION
 
 ISOLATED = (isolated_labels, isolated_labels_f1)  # they look at batches, and at mixing they do not
 MIXING = [metric for metric in METRICS.values() if metric.uses_batches and metric not in ISOLATED]
@@ -29,5 +30,16 @@ def test_mixes_batches(candidate, baseline, dataset, metric, judge):
     signal = nmi(candidate.embed(dataset), dataset), nmi(candidate.shuffled(dataset), dataset)
 
     verdict = judge(ours, theirs, provided=signal)
+
+    assert verdict
+
+
+@pytest.mark.parametrize("metric", RECONSTRUCTION.values())
+def test_predicts_genes(candidate, baseline, dataset, metric, judge):
+    ours = metric(candidate.reconstruct(dataset, metric.masked))
+    theirs = baseline.score(metric, dataset)
+    reasons = candidate.only_copies(dataset, metric), baseline.other_targets(dataset, metric)
+
+    verdict = judge(ours, theirs, unless="; ".join(filter(None, reasons)))
 
     assert verdict

@@ -86,7 +86,7 @@ class Trained:
 class Copier:
     """Counts up to 50; what it is shown it returns, of what is hidden it knows nothing."""
 
-    scale = "bin"
+    scale, most = "bin", 50
     fingerprint = "v1"
 
     def embed(self, adata):
@@ -101,7 +101,7 @@ class Copier:
         for start in range(0, adata.n_obs, 100):
             counts = adata.X[start : start + 100]
             offsets, genes = counts.indptr.astype(np.int64), counts.indices.astype(np.int32)
-            target = np.minimum(counts.data, 50).astype(np.float32)
+            target = np.minimum(counts.data, self.most).astype(np.float32)
             hide = hidden(offsets, genes, masked, seed)
             yield Reconstruction(
                 cells=np.arange(start, start + counts.shape[0]), offsets=offsets, genes=genes, target=target,
@@ -115,6 +115,12 @@ class Knower(Copier):
 
     def guess(self, target, hide, genes):
         return target + np.sin(np.arange(len(target)))
+
+
+class Coarse(Knower):
+    """Sees no count above 20, so its targets are others."""
+
+    most = 20
 
 
 class Blind(Copier):

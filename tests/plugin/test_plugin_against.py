@@ -68,6 +68,38 @@ def test_other_cells_of_the_same_dataset_are_compared_unpaired(gate, project, ve
     assert "unpaired, for that score is of other cells" in page
 
 
+GENES = ("-k", "mse_gep and not gene_mean")
+
+
+def test_predicted_genes_are_compared_too(gate, project, verdict):
+    """Hidden and shown, with another model and with what it recorded alone: the same verdicts, by donors."""
+    result = gate("models:Knower", "--against=models:Blind", "test_against.py", *GENES)
+    assert result.ret == 0, result.stdout.str()
+    beside = {each["metric"]: each for each in verdict()["verdicts"]}
+    assert set(beside) == {"mse_gep", "mse_gep_m15", "mse_gep_m40"}
+    assert {(each["outcome"], each["passed"], each["n_units"]) for each in beside.values()} == {("beats", True, 12)}
+    assert all(each["balanced"] > 0 for each in beside.values())
+
+    gate("models:Blind", "test_reconstruction.py", *GENES)
+    (project.path / "zsgate-report" / "verdict.json").rename(project.path / "old.json")
+    result = gate("models:Knower", "--against=old.json", "test_against.py", *GENES)
+    assert result.ret == 0, result.stdout.str()
+    for each in verdict()["verdicts"]:
+        assert each["baseline"].startswith("models:Blind@20")
+        for key in ("ours", "theirs", "difference", "ci", "balanced"):
+            assert each[key] == beside[each["metric"]][key], key
+
+
+def test_other_targets_are_not_compared(gate, verdict):
+    """A model that has easier values to predict wins nothing by it, and the reason says so."""
+    result = gate("models:Coarse", "--against=models:Knower", "test_against.py", "-k", "mse_gep_m15")
+
+    assert result.ret == 1
+    (judged,) = verdict()["verdicts"]
+    assert not judged["passed"]
+    assert "models:Knower had other targets: mean scores" in judged["reason"]
+
+
 def test_what_is_not_comparable_is_refused(gate, project, verdict):
     """Another recipe, another population, no scores, no record, the candidate itself: exit 4, with the reason."""
     gate("models:bad", "-k", "hvg and asw")
