@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.memory FOLDER [N_CELLS] [--only STEP ...]`` writes the synthetic file of
 :mod:`benchmarks.reading` (twice 7.8 GB, with its copy), runs each step in a process of its own, and deletes it.
-Memory is what that process and its children hold themselves (RssAnon); pages of mapped files are the operating
+Memory is what that process holds itself (RssAnon); pages of mapped files are the operating
 system's to take back. The distance pass grows with the square of the cells, so only its first blocks are run, and
 whole passes over fewer cells of random numbers.
 """
