@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate import spill
 from zsgate.dataset import Strings, refuse_duplicates
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
@@ -80,7 +81,7 @@ class Precomputed:
                 self._left_out[dataset.name] = int(beyond.sum())
         _refuse_strangers(where, dataset.cell_ids, ids)
         position = {cell: row for row, cell in enumerate(ids.tolist())}
-        return rows[[position[cell] for cell in dataset.cell_ids.tolist()]]
+        return spill.take(rows, np.array([position[cell] for cell in dataset.cell_ids.tolist()]))
 
     check = embed  # the rows are at hand: reading them is the check
 
@@ -133,7 +134,8 @@ def _npy(path: Path, _: str | None) -> Table:
     if not names.is_file():
         msg = f"{path}: {names.name} must lie beside it, one cell id a line, so that rows can be aligned"
         raise UsageProblem(msg)
-    return np.load(path, allow_pickle=False), np.array(names.read_text(encoding="utf-8-sig").splitlines(), dtype=str)
+    rows = np.load(path, mmap_mode="r", allow_pickle=False)  # its rows are taken in another order, not held twice
+    return rows, np.array(names.read_text(encoding="utf-8-sig").splitlines(), dtype=str)
 
 
 def _npz(path: Path, _: str | None) -> Table:
