@@ -30,6 +30,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from benchmarks.equal_models import NAMES, SETTINGS, Member, Setting, cells_of, pool
+from zsgate.execution.workers import WORKERS, share
 from zsgate.inference import LEVEL, jackknife_variance, split_variance
 from zsgate.score import Score
 from zsgate.store import Store
@@ -171,6 +172,7 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     asked = parser.parse_args()
     store, results = Store(asked.cache), {}
+    WORKERS.number = share(1)
     for setting in SETTINGS:
         if not re.search(asked.only, setting.name) or (setting.cells == "kang_6" and asked.kang is None):
             continue

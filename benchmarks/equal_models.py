@@ -44,18 +44,20 @@ class Setting:
 SETTINGS = (
     Setting("20 donors, cell noise", "pancreas_20", "cell noise"),
     Setting("20 donors, donor shifts", "pancreas_20", "donor shifts"),
+    Setting("20 donors, donor noise scales 0.25", "pancreas_20", "donor noise scales", 0.25),
     Setting("20 donors, donor noise scales 0.5", "pancreas_20", "donor noise scales", 0.5),
+    Setting("20 donors, donor noise scales 1", "pancreas_20", "donor noise scales", 1.0),
     Setting("6 donors, cell noise", "pancreas_6", "cell noise"),
     Setting("6 donors, donor shifts", "pancreas_6", "donor shifts"),
-    Setting("6 donors, donor noise scales 0.5", "pancreas_6", "donor noise scales", 0.5),
-    Setting("6 donor-stimulus pairs, donor shifts", "kang_6", "donor shifts"),
-    Setting("6 donor-stimulus pairs, cell noise", "kang_6", "cell noise"),
-    Setting("20 donors, refits of scVI", "pancreas_20", "scvi"),
-    Setting("20 donors, donor noise scales 0.25", "pancreas_20", "donor noise scales", 0.25),
-    Setting("20 donors, donor noise scales 1", "pancreas_20", "donor noise scales", 1.0),
     Setting("6 donors, donor noise scales 0.25", "pancreas_6", "donor noise scales", 0.25),
+    Setting("6 donors, donor noise scales 0.5", "pancreas_6", "donor noise scales", 0.5),
     Setting("6 donors, donor noise scales 1", "pancreas_6", "donor noise scales", 1.0),
+    Setting("6 donor-stimulus pairs, cell noise", "kang_6", "cell noise"),
+    Setting("6 donor-stimulus pairs, donor shifts", "kang_6", "donor shifts"),
+    Setting("6 donor-stimulus pairs, donor noise scales 0.25", "kang_6", "donor noise scales", 0.25),
     Setting("6 donor-stimulus pairs, donor noise scales 0.5", "kang_6", "donor noise scales", 0.5),
+    Setting("6 donor-stimulus pairs, donor noise scales 1", "kang_6", "donor noise scales", 1.0),
+    Setting("20 donors, refits of scVI", "pancreas_20", "scvi"),
 )
 
 
