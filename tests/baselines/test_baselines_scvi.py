@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from zsgate import reading
 from zsgate.baselines import scvi
 from zsgate.errors import UsageProblem
+from zsgate.reading import Columns, read_h5ad
 
 
 def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
@@ -57,3 +59,29 @@ def test_batches_are_optional(few_cells):
     (draw, _), notes = scvi.embed(bare, seeds=2, quick=True)
     assert np.isfinite(draw).all()
     assert notes["stopped"] == "when the validation ELBO levelled off"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quick", [True, False])
+def test_counts_on_disk_train_to_the_same_bits(few_cells, tmp_path, monkeypatch, quick):
+    """A worker that maps the counts, and puts dense ones into a file, gives what one does that was sent them."""
+    import pandas as pd
+    import scvi as library
+    import torch
+
+    monkeypatch.setattr(reading, "IN_MEMORY", 1000)
+    adata = few_cells.to_anndata()
+    adata.obs["type"] = pd.Categorical(few_cells.cell_types.astype(object))
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    cells = read_h5ad(tmp_path / "cells.h5ad", "cells", Columns(label="type", counts="X"), cache=tmp_path / "cache")
+    negative_binomial = library.distributions.NegativeBinomial
+    monkeypatch.setattr(negative_binomial, "log_prob", negative_binomial.log_prob)  # put back what training replaces
+    monkeypatch.setattr(scvi, "_schedule", lambda *_: {"max_epochs": 2})
+    genes = np.arange(0, len(cells.symbols), 9) if quick else None
+    place, threads = scvi.place_of(cells.counts), torch.get_num_threads()
+    assert place is not None
+    held, _ = scvi._train((cells.counts.copy(), genes, None, 0, quick))
+    monkeypatch.setattr("zsgate.spill.IN_MEMORY", 1000)
+    mapped, _ = scvi._train((place, genes, None, 0, quick))
+    torch.set_num_threads(threads)
+    np.testing.assert_array_equal(mapped, held)
