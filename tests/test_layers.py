@@ -27,6 +27,7 @@ ALLOWED = {
     "dataset": {"counts", "errors"},
     "embedding": {"errors", "recipe", "spill"},
     "genes": {"dataset"},
+    "blind": set(),
     "inference": set(),
     "checkup": {"columns", "dataset", "errors", "genes", "opened", "reading", "rules"},
     "rules": {"dataset"},
@@ -83,7 +84,7 @@ ALLOWED = {
     "cache": set(),
     "gate": {"baselines", "clerk", "config", "errors", "execution", "fixtures", "store", "suites"},
     "provenance": {"fixtures", "store"},
-    "clerk": {"provenance", "execution", "fixtures", "leakage", "report", "store", "waiver"},
+    "clerk": {"blind", "provenance", "execution", "fixtures", "leakage", "report", "store", "waiver"},
 }
 FOLDERS = {"baselines": ROOT / "baselines", "fixtures": ROOT / "fixtures", "suites": ROOT / "suites"}
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from zsgate import provenance
+from zsgate.blind import marked, spot_of, spots, uncounted
 from zsgate.execution.guard import Guard
 from zsgate.fixtures import cast, making
 from zsgate.fixtures.trial import Trial
@@ -50,6 +51,7 @@ class Clerk:
         self.failures: list[dict[str, Any]] = []
         self.timings: list[dict[str, Any]] = []
         self.waivers: list[dict[str, Any]] = []
+        self.blind: list[str] = []
         self.record: dict[str, Any] | None = None
         self.page: Path | None = None
         self.annotations = io.StringIO()  # kept until pytest no longer captures the standard output
@@ -80,6 +82,10 @@ class Clerk:
         """Decide the exit code and write the page."""
         if session.config.option.collectonly or not self.guard.planned:
             return
+        blind = spots(self.controls)
+        self.controls = [marked(control, blind) for control in self.controls]
+        stood, self.verdicts = self.verdicts, {name: uncounted(each, blind) for name, each in self.verdicts.items()}
+        self.blind = [blind[spot_of(v)] for n, v in self.verdicts.items() if v != stood[n] and not v["advisory"]]
         reasons = self._why_broke(session)
         interrupted = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR)
         if reasons and not interrupted:
@@ -91,7 +97,7 @@ class Clerk:
         self.waivers = reviewed(
             self.trial.config.waiver, list(self.verdicts.values()), date.today(), whole=self._whole(session)
         )
-        if self._needless and session.exitstatus == pytest.ExitCode.OK:
+        if (self._needless or self.blind) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.record = self._record(int(session.exitstatus), reasons)
         self.page = self._write(session)
@@ -226,7 +232,7 @@ class Clerk:
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
         words = {
             0: "every verdict that decides passed",
-            1: "; ".join(self._needless) or "at least one verdict or test did not pass",
+            1: "; ".join(dict.fromkeys([*self._needless, *self.blind])) or "at least one verdict or test did not pass",
             2: "interrupted; what was computed is kept",
             BROKE: "; ".join(reasons[:3]),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import anndata
+import numpy as np
 import pytest
 
 QUICK = ("-k", "hvg and asw")
@@ -95,6 +97,34 @@ def test_a_control_that_fails_exits_3(gate, verdict, project):
     assert result.ret == 3
     assert verdict()["gate"] == "broke"
     assert "control oracle" in verdict()["provenance"]["exit_reason"]
+
+
+def test_a_dataset_too_poor_to_tell_noise_is_inconclusive(gate, verdict, project):
+    """Half of the counts are other cells': the oracle beats HVG, noise is not shown to lose, so nothing counts."""
+    adata = anndata.read_h5ad(project.path / "cells.h5ad")
+    generator, order = np.random.default_rng(0), np.arange(len(adata))
+    half = generator.permutation(len(adata))[: len(adata) // 2]
+    order[half] = generator.permutation(half)
+    adata.X = adata.X[order]
+    (project.path / "cells.h5ad").unlink()
+    adata.write_h5ad(project.path / "cells.h5ad")
+    result = gate("models:good", "-k", "hvg and nmi")
+
+    assert result.ret == 1, result.stdout.str()
+    record = verdict()
+    assert record["gate"] == "inconclusive"
+    controls = {each["control"]: each for each in record["controls"] if each["baseline"] == "hvg"}
+    assert controls["oracle"]["got"] == "beats"
+    assert (controls["noise"]["got"], controls["noise"]["too_little"]) == ("inconclusive", True)
+    (judged,) = record["verdicts"]
+    assert (judged["passed"], judged["outcome"]) == (False, "inconclusive")
+    assert judged["ci"][0] > 0
+    said = "on cells hvg cannot be told from pure noise by nmi (too few cells or donors, or a baseline without signal)"
+    assert said in judged["reason"]
+    assert "cannot be told from" in record["provenance"]["exit_reason"]
+    page = (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
+    assert "too little data to tell" in page
+    assert "models:good cannot be told apart from hvg" in page
 
 
 def test_nothing_selected_exits_5(gate, project):

@@ -51,7 +51,7 @@ _ENTRY: dict[str, Record] = {
     },
     "controls": {
         "nodeid": "", "control": "", "dataset": "", "metric": "", "baseline": None, "expected": "", "got": "",
-        "passed": False, "why": "", "sentence": "",
+        "passed": False, "too_little": False, "why": "", "sentence": "",
     },
     "failures": {
         "nodeid": "", "what": "gate", "dataset": None, "metric": None, "baseline": None, "message": "",
