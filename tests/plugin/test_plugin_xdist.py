@@ -32,6 +32,19 @@ def test_verdicts_do_not_depend_on_the_number_of_workers(gate, verdict):
     assert alone["gate"] == together["gate"] == "lost"
 
 
+def test_workers_share_the_passes_of_a_reconstruction(gate, project, verdict):
+    """The reconstruction suite under -n 2: the model is asked once a share, and every verdict and figure is there."""
+    result = gate("models:Knower", "test_reconstruction.py", "-k", "mse_gep", "-n", "2")
+
+    assert result.ret == 0, result.stdout.str()
+    assert sorted((project.path / "passes.txt").read_text(encoding="utf-8").split()) == ["0.0", "0.15", "0.4"]
+    judged = {(each["baseline"], each["metric"]) for each in verdict()["verdicts"]}
+    metrics = ("mse_gep", "mse_gep_m15", "mse_gep_m40")
+    assert judged == {(baseline, metric) for baseline in ("mean", "gene_mean") for metric in metrics}
+    assert all(each["balanced"] > 0 and each["passed"] for each in verdict()["verdicts"])
+    assert [each["masked"] for each in verdict()["reconstruction"]] == [0.0, 0.15, 0.4]
+
+
 @pytest.mark.parametrize("hook", ["pytest_runtest_protocol", "pytest_runtest_logreport", "pytest_sessionfinish"])
 def test_a_broken_hook_on_a_worker_exits_3(gate, project, verdict, hook):
     """An internal error on a worker is never exit 0, and the record says that the gate broke."""
