@@ -103,11 +103,11 @@ def moved(base: Rows, units: npt.NDArray[np.intp], setting: Setting, member: int
 
 def refits(dataset: Dataset, seeds: range, store: Store) -> Iterator[Rows]:
     """Yield scVI trained by the quick tier's protocol, a seed at a time."""
-    counts = dataset.counts[:, highly_variable(dataset)]
+    genes = highly_variable(dataset)
     for seed in seeds:
 
         def train(seed: int = seed) -> tuple[list[Rows], dict[str, Any]]:
-            (trained,) = scvi._side_by_side([(counts, dataset.batches, seed, True)])
+            (trained,) = scvi._side_by_side([(dataset.counts, genes, dataset.batches, seed, True)])
             return [trained[0]], {"epochs": trained[1]}
 
         (rows,), _ = store.arrays("refit", {"dataset": dataset.digest, "seed": seed}, train)

@@ -26,5 +26,5 @@ def test_stopping_early_costs_less_than_two_hundredths(pancreas, monkeypatch):
 def _jobs(dataset):
     from zsgate.baselines.normalise import highly_variable
 
-    counts = dataset.counts[:, highly_variable(dataset)]
-    return [(counts, dataset.batches, seed, True) for seed in range(3)]
+    genes = highly_variable(dataset)
+    return [(dataset.counts, genes, dataset.batches, seed, True) for seed in range(3)]
