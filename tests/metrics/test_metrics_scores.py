@@ -167,14 +167,14 @@ def test_a_dataset_brings_its_own_batches(pancreas):
 
 
 def test_one_distance_pass_serves_every_metric(pancreas, nothing_recent, monkeypatch):
-    """All five metrics of an embedding measure its distances once, cluster it once, and each half once."""
+    """All five metrics of an embedding measure its distances once and cluster it once, and each half once."""
     passes, sweeps = [], []
-    measure, sweep = parts.distance_pass, parts._best_tables
+    measure, sweep = parts.distance_pass, parts._best
     monkeypatch.setattr(parts, "distance_pass", lambda *args: passes.append(1) or measure(*args))
-    monkeypatch.setattr(parts, "_best_tables", lambda *args: sweeps.append(1) or sweep(*args))
+    monkeypatch.setattr(parts, "_best", lambda *args: sweeps.append(1) or sweep(*args))
     for metric in ALL:
         metric(pancreas.embedding, pancreas.dataset, seeds=1)
-    assert (len(passes), len(sweeps)) == (1 + 2 * 4 * 2, 1)
+    assert (len(passes), len(sweeps)) == (1 + 2 * 4 * 2, 1 + 2 * 4 * 2)
 
 
 def test_the_store_serves_scores_to_another_process(pancreas, nothing_recent, monkeypatch, tmp_path):
