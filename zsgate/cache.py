@@ -72,8 +72,8 @@ def contents(root: Path) -> list[Kept]:
 def remove(things: Iterable[Kept]) -> list[Kept]:
     """Remove things and return those that are gone; what another process holds stays.
 
-    A run that goes on is not disturbed: it notices that something is missing and makes it again, and what it has
-    mapped stays readable until it ends.
+    A run that goes on makes again what it misses, and what it has mapped stays readable until it ends. Only counts
+    that a later worker of it opens for the first time would be missed, which ends its tests as failures.
     """
     return [thing for thing in things if all(_gone(path, thing.kind) for path in thing.paths)]
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from zsgate import spill
 from zsgate.embedding import Embedding
 from zsgate.metrics.agreement import contingency
 from zsgate.metrics.cells import Cells, Floats
 from zsgate.metrics.clustering import NeighbourGraph
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.neighbours import Neighbours
-from zsgate.metrics.parts import kept, silhouettes
+from zsgate.metrics.parts import Part, clustered, graph_of, kept, silhouettes
 from zsgate.recipe import Recipe
 
 
@@ -75,23 +77,23 @@ def _best_f1(table: Floats) -> Floats:
     return np.asarray(np.divide(2 * table, both, out=np.zeros_like(table), where=both > 0).max(axis=0))
 
 
-def _f1(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe, seeds: Iterable[int]) -> list[list[float]]:
-    """Return the columns of each seed's clustering."""
-    n_nearest = min(recipe.n_neighbors, cells.n_cells) - 1
-    nearest = Neighbours(rows, n_nearest).among(np.ones(cells.n_cells, dtype=bool))[0]
-    graph = NeighbourGraph.of(rows, nearest)
-    sweeps = (graph.louvain(recipe.resolutions, seed) for seed in seeds)
-    return [isolated(found_by(sweep, cells), cells).tolist() for sweep in sweeps]
+def _f1(graph: NeighbourGraph, cells: Cells, recipe: Recipe, seed: int) -> list[float]:
+    """Return the columns of one clustering."""
+    columns: list[float] = isolated(found_by(graph.louvain(recipe.resolutions, seed), cells), cells).tolist()
+    return columns
 
 
 def _f1_columns(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
     """Cluster one draw ``seeds`` times, or each of several draws once."""
 
-    def compute() -> dict[str, list[list[float]]]:
-        draws = embedding.draws
-        each = [range(seeds)] if len(draws) == 1 else [range(draw, draw + 1) for draw in range(len(draws))]
-        found = (_f1(rows, cells, recipe, of) for rows, of in zip(draws, each, strict=True))
-        return {"f1": [columns for draw in found for columns in draw]}
+    def jobs() -> Iterator[tuple[NeighbourGraph, Cells, Recipe, int]]:
+        for draw in range(len(embedding.draws)):
+            graph = graph_of(embedding, cells, recipe, draw)
+            for seed in range(seeds) if len(embedding.draws) == 1 else (draw,):
+                yield graph, replace(cells, dataset=None), recipe, seed
+
+    def compute() -> Part:
+        return {"f1": clustered(_f1, cells.n_cells, jobs())}
 
     return np.array(kept("isolated f1", embedding, cells, recipe, {"seeds": seeds}, compute)["f1"], dtype=float)
 
@@ -99,12 +101,17 @@ def _f1_columns(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) 
 def _f1_halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Floats:
     """Score either half as its cells alone, split s with draw and seed s."""
 
-    def alone(split: int, half: npt.NDArray[np.intp]) -> float:
-        draw = embedding.draws[split % len(embedding.draws)]
-        return _f1(draw[half], cells.take(half), recipe, [split])[0][0]
+    def jobs() -> Iterator[tuple[NeighbourGraph, Cells, Recipe, int]]:
+        for split, pair in enumerate(cells.halves(of)):
+            for half in pair:
+                rows, some = spill.take(embedding.draws[split % len(embedding.draws)], half), cells.take(half)
+                nearest = Neighbours(rows, min(recipe.n_neighbors, some.n_cells) - 1)
+                graph = NeighbourGraph.of(rows, nearest.among(np.ones(some.n_cells, dtype=bool))[0])
+                yield graph, some, recipe, split
 
-    def compute() -> dict[str, list[list[float]]]:
-        return {"f1": [[alone(split, half) for half in pair] for split, pair in enumerate(cells.halves(of))]}
+    def compute() -> Part:
+        first = [columns[0] for columns in clustered(_f1, cells.n_cells, jobs())]
+        return {"f1": np.reshape(first, (-1, 2)).tolist()}
 
     return np.array(kept(f"isolated f1 in halves of {of}", embedding, cells, recipe, {}, compute)["f1"], dtype=float)
 

@@ -91,12 +91,12 @@ def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -
 
     def compute() -> Part:
         def jobs() -> Iterator[Clustering]:
-            for draw, rows in enumerate(embedding.draws):
-                graph = NeighbourGraph.of(rows, _pass(embedding, cells, recipe, draw).neighbours)
+            for draw in range(len(embedding.draws)):
+                graph = graph_of(embedding, cells, recipe, draw)
                 for seed in range(seeds) if len(embedding.draws) == 1 else (draw,):
                     yield graph, replace(cells, dataset=None), recipe, seed
 
-        nmi, ari = zip(*_clustered(cells.n_cells, jobs()), strict=True)
+        nmi, ari = zip(*clustered(_best, cells.n_cells, jobs()), strict=True)
         return {"nmi": list(nmi), "ari": list(ari)}
 
     return kept("agreements", embedding, cells, recipe, {"seeds": seeds}, compute)
@@ -127,7 +127,7 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
                     asw.append(width)
                     yield graph, some, recipe, split
 
-        nmi, ari = zip(*_clustered(cells.n_cells, jobs()), strict=True)
+        nmi, ari = zip(*clustered(_best, cells.n_cells, jobs()), strict=True)
         first = {"asw": asw, "nmi": [column[0] for column in nmi], "ari": [column[0] for column in ari]}
         return {name: np.reshape(values, (-1, 2)).tolist() for name, values in first.items()}
 
@@ -142,11 +142,16 @@ def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> tuple
     return float(measured.asw[0]), NeighbourGraph.of(rows, measured.neighbours)
 
 
-def _clustered(n_cells: int, jobs: Iterator[Clustering]) -> list[tuple[list[float], list[float]]]:
-    """Return the columns of nmi and ari of each clustering; side by side where that pays and the run allows it."""
+def graph_of(embedding: Embedding, cells: Cells, recipe: Recipe, draw: int) -> NeighbourGraph:
+    """Return the neighbour graph of a draw, from the distance pass that the silhouettes take too."""
+    return NeighbourGraph.of(embedding.draws[draw], _pass(embedding, cells, recipe, draw).neighbours)
+
+
+def clustered(function: Callable[..., T], n_cells: int, jobs: Iterator[tuple[Any, ...]]) -> list[T]:
+    """Return a function of each job, which clusters; side by side where that pays and the run allows it."""
     if n_cells not in SIDE_BY_SIDE:
-        return list(starmap(_best, jobs))
-    return WORKERS.starmap(_best, jobs)
+        return list(starmap(function, jobs))
+    return WORKERS.starmap(function, jobs)
 
 
 def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int) -> tuple[list[float], list[float]]:
