@@ -115,7 +115,7 @@ def test_columns_of_one_gene_are_summed() -> None:
 def test_forward_equals_transformers() -> None:
     """Second-to-last layer and masked-gene head equal BertForMaskedLM at V1's shape within 1e-5 (fp32)."""
     golden = np.load(GOLDEN / "geneformer_outputs.npz")
-    network = GeneformerNetwork.of(drawn_state(V1.tensors(), 5), V1)
+    network = GeneformerNetwork.of(drawn_state(V1.tensors(), 5), V1).to(torch.device("cpu"), torch.float32)
     for row, ids in enumerate(golden["ids"]):
         length = int((ids > 0).sum())
         tokens, runs = torch.from_numpy(ids[:length]), Runs((length,), torch.device("cpu"))

@@ -120,10 +120,15 @@ def test_a_long_cell_keeps_a_uniform_sample_of_its_genes(few_cells: Dataset) -> 
     assert np.abs(z).max() < 5
 
 
-def test_forward_equals_upstream() -> None:
-    """Class token, GEP and GEPC equal upstream's module at the official shape within 1e-5 (fp32)."""
+@pytest.mark.parametrize("ready", [True, False], ids=["as_run", "plain"])
+def test_forward_equals_upstream(ready: bool) -> None:
+    """Class token, GEP and GEPC equal upstream's module at the official shape within 1e-5 (fp32).
+
+    As the gate runs it: the first layer's projections from tables, weights packed; and without either.
+    """
     golden = np.load(GOLDEN / "scgpt_outputs.npz")
     network = ScGPTNetwork.of(drawn_state(OFFICIAL.tensors(N_TOKENS), 3), OFFICIAL)
+    network = network.to(torch.device("cpu"), torch.float32) if ready else network
     for row, (ids, bins) in enumerate(zip(golden["ids"], golden["bins"], strict=True)):
         length = int((ids != PAD).sum())
         inputs = torch.from_numpy(ids[:length]), torch.from_numpy(bins[:length])
@@ -140,7 +145,7 @@ def test_forward_equals_upstream() -> None:
 def test_packed_cells_equal_single_cells() -> None:
     """Several cells packed in one batch give what each gives alone, within 1e-5: no cell sees another."""
     shape = ScGPTShape(embsize=64, nheads=4, d_hid=32, nlayers=3, max_seq_len=50)
-    network = ScGPTNetwork.of(random_state(shape, 200, 0), shape)
+    network = ScGPTNetwork.of(random_state(shape, 200, 0), shape).to(torch.device("cpu"), torch.float32)
     lengths = (7, 1, 40, 7)
     generator = np.random.default_rng(0)
     ids = torch.from_numpy(generator.integers(0, 200, sum(lengths)))

@@ -16,7 +16,7 @@ from torch.nn import functional
 from zsgate.models.softmax import softmax_in_place
 
 HALF = (torch.bfloat16, torch.float16)
-BLOCK = 2**19  # scores at a time on a CPU: 1 MiB
+BLOCK = 2**20  # scores at a time on a CPU: 2 MiB
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,34 @@ def attend(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs)
     return runs[0] if len(runs) == 1 else torch.cat(runs)
 
 
+def attend_with_few(query: Tensor, x: Tensor, weight: Tensor, bias: Tensor, runs: Runs) -> Tensor:
+    """Return the same for one query a run, keys and values being ``x weightᵀ + bias``.
+
+    On a CPU no key and no value is made: q · (Wx + b) is (Wᵀq) · x but for what all tokens share, which softmax
+    drops, and Σ p (Wx + b) is W Σ p x + b. On a GPU, where launches cost more, they are.
+
+    Parameters
+    ----------
+    query
+        Shape (n_runs, n_heads, d_head).
+    x
+        The tokens, (n_tokens, d).
+    weight, bias
+        Shapes (2 d, d) and (2 d,): keys first, then values, heads within.
+    runs
+        Runs of the tokens.
+    """
+    heads, d_head = query.shape[1:]
+    if x.is_cuda:
+        key, value = functional.linear(x, weight, bias).unflatten(-1, (2, heads, -1)).unbind(1)
+        return attend(query, key, value, runs.firsts, runs)
+    keys, values = weight.unflatten(0, (2, heads, -1)).unbind()
+    asked = torch.einsum("nhe,hed->nhd", query, keys) * d_head**-0.5
+    shares = [(one @ part.T).softmax(-1) for one, part in zip(asked, _cut(x, runs), strict=True)]
+    means = torch.stack([share @ part for share, part in zip(shares, _cut(x, runs), strict=True)])
+    return torch.einsum("nhd,hed->nhe", means, values) + bias.unflatten(0, (2, heads, -1))[1]
+
+
 def _within(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     if query.dtype == torch.bfloat16 and query.device.type == "cpu":
         return _in_blocks(query, key, value)
@@ -94,13 +122,15 @@ def _in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """
     query, key, value = (part.transpose(0, 1).contiguous() for part in (query, key, value))
     n_heads, n_queries, d = query.shape
-    mixed = torch.empty_like(query)
-    size = max(1, BLOCK // (n_heads * key.shape[1]))
-    for start in range(0, n_queries, size):
-        block = slice(start, start + size)
-        scores = torch.bmm(query[:, block], key.transpose(1, 2))
+    mixed, n_keys = torch.empty_like(query), key.shape[1]
+    n_blocks = min(n_queries, -(-n_heads * n_queries * n_keys // BLOCK))
+    size = -(-n_queries // n_blocks)
+    room = query.new_empty(n_heads * size * n_keys)
+    for part, out in zip(query.split(size, 1), mixed.split(size, 1), strict=True):
+        scores = room[: n_heads * part.shape[1] * n_keys].view(n_heads, -1, n_keys)
+        torch.bmm(part, key.transpose(1, 2), out=scores)
         softmax_in_place(scores, d**-0.5)
-        mixed[:, block] = torch.bmm(scores, value)
+        out.copy_(torch.bmm(scores, value))
     return mixed.transpose(0, 1)
 
 

@@ -127,8 +127,7 @@ class GeneformerNetwork:
         def layer(name: str) -> Layer:
             attention = f"{name}.attention"
             return Layer(
-                query=linear(f"{attention}.self.query"),
-                key_value=linear(f"{attention}.self.key", f"{attention}.self.value"),
+                project=linear(*(f"{attention}.self.{name}" for name in ("query", "key", "value"))),
                 output=linear(f"{attention}.output.dense"),
                 norm_attention=norm(f"{attention}.output.LayerNorm"),
                 up=linear(f"{name}.intermediate.dense"),

@@ -119,6 +119,9 @@ class ScGPTNetwork:
         The head that predicts a token's bin from its output (gene expression prediction, GEP).
     query, inner
         The head that predicts it from the cell embedding (GEPC): sigmoid(query(gene)) innerᵀ cell.
+    projected_genes, projected_values
+        What the first layer makes of both for its query, key and value, (n_tokens, 3 d) and (53, 3 d): tables,
+        because its input is their sum.
     """
 
     genes: Tensor
@@ -127,6 +130,8 @@ class ScGPTNetwork:
     expression: tuple[Linear, Linear, Linear]
     query: Linear
     inner: Tensor
+    projected_genes: Tensor | None = None
+    projected_values: Tensor | None = None
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor], shape: ScGPTShape) -> Self:
@@ -140,10 +145,8 @@ class ScGPTNetwork:
 
         def layer(name: str) -> Layer:
             attention = f"{name}.self_attn"
-            weight, bias = state[f"{attention}.in_proj_weight"], state[f"{attention}.in_proj_bias"]
             return Layer(
-                query=Linear(weight[: shape.embsize], bias[: shape.embsize]),
-                key_value=Linear(weight[shape.embsize :], bias[shape.embsize :]),
+                project=Linear(state[f"{attention}.in_proj_weight"], state[f"{attention}.in_proj_bias"]),
                 output=linear(f"{attention}.out_proj"),
                 norm_attention=norm(f"{name}.norm1"),
                 up=linear(f"{name}.linear1"),
@@ -167,15 +170,22 @@ class ScGPTNetwork:
         """Return the network on ``device`` in ``dtype``."""
         whole = moved(self, device, dtype)
         first, second, third = (moved(part, device, dtype) for part in self.expression)
-        return replace(whole, encoder=self.encoder.to(device, dtype), expression=(first, second, third))
+        encoder, project = self.encoder.to(device, dtype), self.encoder.layers[0].project
+        return replace(
+            whole,
+            encoder=encoder,
+            expression=(first, second, third),
+            projected_genes=encoder.layers[0].project(whole.genes),
+            projected_values=functional.linear(self.values, project.weight).to(device, dtype),
+        )
 
     def cells(self, ids: Tensor, bins: Tensor, runs: Runs) -> Tensor:
         """Return the class token's output for each run, not normalised, (n_runs, d)."""
-        return self.encoder.of_first_tokens(self._embedded(ids, bins), runs)
+        return self.encoder.of_first_tokens(*self._embedded(ids, bins, runs))
 
     def predictions(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Tensor]:
         """Return the bins predicted by GEP and GEPC for each token, both float32 (n_tokens,)."""
-        output = self.encoder(self._embedded(ids, bins), runs)
+        output = self.encoder(*self._embedded(ids, bins, runs))
         first, second, third = self.expression
         gep = third(functional.leaky_relu(second(functional.leaky_relu(first(output)))))
         cell = output[runs.starts] @ self.inner  # inner(query) . cell = query . (cell inner)
@@ -184,8 +194,12 @@ class ScGPTNetwork:
         gepc = (self.query(self.genes[ids]).sigmoid() * of_token).sum(-1)
         return gep[:, 0].float(), gepc.float()
 
-    def _embedded(self, ids: Tensor, bins: Tensor) -> Tensor:
-        return self.genes[ids] + self.values[bins.long() - PAD_VALUE]
+    def _embedded(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Runs, Tensor | None]:
+        value = bins.long() - PAD_VALUE
+        projected = None
+        if self.projected_genes is not None and self.projected_values is not None:
+            projected = self.projected_genes[ids] + self.projected_values[value]
+        return self.genes[ids] + self.values[value], runs, projected
 
 
 def random_state(shape: ScGPTShape, n_tokens: int, seed: int, init: str = "independent") -> dict[str, Tensor]:

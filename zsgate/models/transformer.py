@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zsgate.models.attention import Runs, attend
+from zsgate.models.attention import Runs, attend, attend_with_few
 
 Part = TypeVar("Part")
 
@@ -27,6 +27,11 @@ class Linear:
             product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
             return product
         return functional.linear(x, self.weight, self.bias)
+
+    def rows(self, start: int, stop: int) -> Self:
+        """Return the part of the product that outputs ``start`` to ``stop``, its weight in rows."""
+        weight = self.weight.to_dense() if self.weight.is_mkldnn else self.weight
+        return replace(self, weight=weight[start:stop], bias=self.bias[start:stop])
 
     def packed(self) -> Self:
         """Return the same product with its weight laid out once as oneDNN reads it, where it can be.
@@ -64,35 +69,33 @@ class Norm:
 class Layer:
     """One layer: attention, add and norm, feed-forward, add and norm.
 
-    ``key_value`` yields key and value, in blocks of d.
+    ``project`` yields query, key and value, in blocks of d.
     """
 
-    query: Linear
-    key_value: Linear
+    project: Linear
     output: Linear
     norm_attention: Norm
     up: Linear
     down: Linear
     norm: Norm
 
-    def __call__(self, x: Tensor, runs: Runs, heads: int) -> Tensor:
-        """Return the layer's output for every token, (n_tokens, d)."""
-        return self._of(x, runs, x, runs, heads)
+    def __call__(self, x: Tensor, runs: Runs, heads: int, projected: Tensor | None = None) -> Tensor:
+        """Return the layer's output for every token, (n_tokens, d); ``projected`` is ``project(x)`` if known."""
+        projected = self.project(x) if projected is None else projected
+        query, key, value = torch.unflatten(projected, -1, (3, heads, -1)).unbind(1)
+        return self._finish(x, attend(query, key, value, runs, runs))
 
     def of_first_tokens(self, x: Tensor, runs: Runs, heads: int) -> Tensor:
         """Return the layer's output for the first token of each run, (n_runs, d), at that cost only."""
-        return self._of(x[runs.starts], runs.firsts, x, runs, heads)
+        first, d = x[runs.starts], x.shape[1]
+        ask, tell = self.project.rows(0, d), self.project.rows(d, 3 * d)
+        query = torch.unflatten(ask(first), -1, (heads, -1))
+        return self._finish(first, attend_with_few(query, x, tell.weight, tell.bias, runs))
 
     def packed(self) -> Self:
         """Return the layer with its weights packed for the CPU, where they can be."""
-        names = ("query", "key_value", "output", "up", "down")
+        names = ("project", "output", "up", "down")
         return replace(self, **{name: getattr(self, name).packed() for name in names})
-
-    def _of(self, some: Tensor, queries: Runs, x: Tensor, runs: Runs, heads: int) -> Tensor:
-        """Return the output for ``some`` of the tokens ``x``."""
-        query = torch.unflatten(self.query(some), -1, (heads, -1))
-        key, value = torch.unflatten(self.key_value(x), -1, (2, heads, -1)).unbind(1)
-        return self._finish(some, attend(query, key, value, queries, runs))
 
     def _finish(self, x: Tensor, mixed: Tensor) -> Tensor:
         x = self.norm_attention(self.output(mixed.flatten(1)).add_(x))
@@ -101,21 +104,23 @@ class Layer:
 
 @dataclass(frozen=True)
 class Encoder:
-    """A stack of layers with ``heads`` attention heads each."""
+    """A stack of layers with ``heads`` attention heads each.
+
+    Where the first layer's ``project(x)`` is known, it is given as ``projected``.
+    """
 
     layers: tuple[Layer, ...]
     heads: int
 
-    def __call__(self, x: Tensor, runs: Runs) -> Tensor:
+    def __call__(self, x: Tensor, runs: Runs, projected: Tensor | None = None) -> Tensor:
         """Return the last layer's output for every token, (n_tokens, d)."""
         for layer in self.layers:
-            x = layer(x, runs, self.heads)
+            x, projected = layer(x, runs, self.heads, projected), None
         return x
 
-    def of_first_tokens(self, x: Tensor, runs: Runs) -> Tensor:
+    def of_first_tokens(self, x: Tensor, runs: Runs, projected: Tensor | None = None) -> Tensor:
         """Return the last layer's output for the first token of each run, (n_runs, d)."""
-        for layer in self.layers[:-1]:
-            x = layer(x, runs, self.heads)
+        x = self.first_layers(len(self.layers) - 1)(x, runs, projected)
         return self.layers[-1].of_first_tokens(x, runs, self.heads)
 
     def first_layers(self, n: int) -> Self:
@@ -124,7 +129,10 @@ class Encoder:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Return the encoder with its tensors on ``device`` in ``dtype``."""
-        return replace(self, layers=tuple(moved(layer, device, dtype).packed() for layer in self.layers))
+        layers = [moved(layer, device, dtype) for layer in self.layers]
+        packed = [layer.packed() for layer in layers]
+        packed[-1] = replace(packed[-1], project=layers[-1].project)  # of_first_tokens reads it in rows
+        return replace(self, layers=tuple(packed))
 
 
 def moved(part: Part, device: torch.device, dtype: torch.dtype) -> Part:
