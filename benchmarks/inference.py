@@ -127,6 +127,8 @@ def gpu_rows(folders: dict[str, Path], many, device: str, n_cells: int = 4096) -
     """Time full-length cells; FLOP of a token and layer: 8 d² + 4 d f + 4 L d, over the peak of an H100 or H200."""
     for name, layers, wide, bar in (("scgpt_human", 12, 512, 4_000), ("geneformer_v1_10m", 5, 512, 10_000)):
         folder = folders[name]
+        if device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
         model = load_model(name, weights=folder, device=device, dtype="bfloat16", cache=folder)
         tokens = model._tokeniser(many)(0, many.n_cells)  # type: ignore[attr-defined]
         full = tokens.take(np.repeat(np.argmax(tokens.lengths), n_cells))

@@ -145,6 +145,15 @@ def test_packed_cells_equal_single_cells(tiny_geneformer: MakeGeneformer) -> Non
                 torch.testing.assert_close(whole[cell], single, atol=1e-5, rtol=0)
 
 
+def test_means_are_taken_in_float32(tiny_geneformer: MakeGeneformer) -> None:
+    """In bf16 as well, for a cell alone as for many: a mean is not rounded to 8 bits."""
+    network = replace(tiny_geneformer(), dtype=torch.bfloat16).network
+    ids = torch.arange(2, 42)
+    with torch.inference_mode():
+        for lengths in ((40,), (15, 25)):
+            assert network.means(ids, Runs(lengths, ids.device), 1).dtype == torch.float32
+
+
 @pytest.mark.parametrize("name", ["geneformer_v1_10m", "geneformer_v2_104m"])
 def test_rows_do_not_depend_on_order_genes_or_depth(
     name: str, tiny_geneformer: MakeGeneformer, handful: Dataset

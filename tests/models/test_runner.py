@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,6 +112,24 @@ def test_a_network_out_of_memory_gives_the_rows_it_gives_with_room(
     assert runner.budget <= 700
 
 
+def test_the_failed_batch_is_gone_before_room_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the cache is emptied, nothing holds the tensors of the batch that did not fit."""
+    held: list[weakref.ref[torch.Tensor]] = []
+    alive: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.append(held[-1]() is not None))
+
+    def forward(batch: Batch) -> tuple[torch.Tensor]:
+        activations = batch.ids.float()
+        held.append(weakref.ref(activations))
+        if len(batch.ids) > 10:
+            raise torch.OutOfMemoryError("CUDA out of memory")  # noqa: EM101
+        return (activations[:1],)
+
+    assert len(list(Runner(torch.device("cpu"), 40)(tokens_of([10] * 4), forward))) == 4
+    assert alive
+    assert not any(alive)
+
+
 def test_one_cell_that_does_not_fit_is_said() -> None:
     """If a single cell is too large for the device, the message says its size."""
     with pytest.raises(UsageProblem, match="no room for one cell of 30 tokens"):
@@ -161,6 +182,19 @@ def test_an_unknown_dtype_is_said() -> None:
     """A number format nobody knows is refused with those that are."""
     with pytest.raises(UsageProblem, match="float32, bfloat16, float16"):
         chosen_dtype("float8", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("fault", ["raise ImportError('undefined symbol')", "", "raise OSError('no such library')"])
+def test_a_flash_attention_that_does_not_load_is_left_out(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Built for another torch, or another flash-attn altogether: torch's own kernel is taken."""
+    (tmp_path / "flash_attn.py").write_text(fault)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "flash_attn", raising=False)
+    kernel = attention._packed_kernel.__wrapped__()
+    assert kernel is not None
+    assert kernel.__name__ == "varlen"
 
 
 ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

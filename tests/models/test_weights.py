@@ -198,6 +198,29 @@ def test_a_wrong_args_json_is_refused(copied: Path, change_args: dict[str, objec
         load_scgpt(copied)
 
 
+@pytest.mark.parametrize("content", ["[1]", "5", "{", "null"])
+def test_a_list_is_no_args_json(copied: Path, content: str) -> None:
+    """JSON of something else than names and values is refused by name."""
+    (copied / "args.json").write_text(content)
+    with pytest.raises(UsageProblem, match="is not JSON of names and values"):
+        load_scgpt(copied)
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [({"vocab_size": 40_000}, r"vocab_size is 40,000, more than 32,768"), ({"hidden_act": "gelu"}, "hidden_act is")],
+)
+def test_a_wrong_config_json_is_refused(
+    geneformer_folders: dict[str, Path], tmp_path: Path, entry: dict[str, object], complaint: str
+) -> None:
+    """A config.json the network cannot honour is refused: its ranks hold tokens of 15 bits."""
+    folder = Path(shutil.copytree(geneformer_folders["geneformer_v1_10m"], tmp_path / "wide"))
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entry))
+    with pytest.raises(UsageProblem, match=complaint):
+        geneformer.load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)
+
+
 @pytest.mark.parametrize("content", ["{", "[1]", '{"A": "x"}', '{"A": 5}'])
 def test_a_wrong_vocabulary_is_refused(copied: Path, content: str) -> None:
     """A vocab.json that is not a numbered vocabulary is refused by name."""

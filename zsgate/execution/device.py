@@ -31,7 +31,7 @@ def fast_dtype(device: str) -> str:
     """Return ``"bfloat16"`` where the hardware multiplies it natively, else ``"float32"``."""
     import torch
 
-    if device == "cuda":
+    if device.startswith("cuda"):
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bfloat16" if native else "float32"

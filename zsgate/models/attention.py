@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import cast
 
@@ -71,7 +71,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs)
     Tensor
         Shape (n_queries, n_heads, d).
     """
-    packed = _packed_kernel() if query.is_cuda and query.dtype in HALF else None
+    packed = _packed_kernel() if _suits_packed_kernel(query) else None
     if packed is not None:
         return packed(query, key, value, queries, keys)
     parts = zip(_cut(query, queries), _cut(key, keys), _cut(value, keys), strict=True)
@@ -96,15 +96,16 @@ def attend_with_few(query: Tensor, x: Tensor, weight: Tensor, bias: Tensor, runs
     runs
         Runs of the tokens.
     """
-    heads, d_head = query.shape[1:]
+    n_heads, d_head = query.shape[1:]
     if x.is_cuda:
-        key, value = functional.linear(x, weight, bias).unflatten(-1, (2, heads, -1)).unbind(1)
-        return attend(query, key, value, runs.firsts, runs)
-    keys, values = weight.unflatten(0, (2, heads, -1)).unbind()
+        made = functional.linear(x, weight, bias).view(-1, 2, n_heads, d_head)
+        return attend(query, made[:, 0], made[:, 1], runs.firsts, runs)
+    keys, values = weight.view(2, n_heads, d_head, -1)
     asked = torch.einsum("nhe,hed->nhd", query, keys) * d_head**-0.5
-    shares = [(one @ part.T).softmax(-1) for one, part in zip(asked, _cut(x, runs), strict=True)]
-    means = torch.stack([share @ part for share, part in zip(shares, _cut(x, runs), strict=True)])
-    return torch.einsum("nhd,hed->nhe", means, values) + bias.unflatten(0, (2, heads, -1))[1]
+    parts = zip(asked, _cut(x, runs), strict=True)
+    means = torch.stack([(one @ part.T).softmax(-1) @ part for one, part in parts])
+    mixed: Tensor = torch.einsum("nhd,hed->nhe", means, values) + bias.view(2, n_heads, d_head)[1]
+    return mixed
 
 
 def _within(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -126,7 +127,7 @@ def _in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     n_blocks = min(n_queries, -(-n_heads * n_queries * n_keys // BLOCK))
     size = -(-n_queries // n_blocks)
     room = query.new_empty(n_heads * size * n_keys)
-    for part, out in zip(query.split(size, 1), mixed.split(size, 1), strict=True):
+    for part, out in zip(torch.split(query, size, 1), torch.split(mixed, size, 1), strict=True):
         scores = room[: n_heads * part.shape[1] * n_keys].view(n_heads, -1, n_keys)
         torch.bmm(part, key.transpose(1, 2), out=scores)
         softmax_in_place(scores, d**-0.5)
@@ -141,11 +142,20 @@ def _cut(packed: Tensor, runs: Runs) -> tuple[Tensor, ...]:
 Kernel = Callable[[Tensor, Tensor, Tensor, Runs, Runs], Tensor]
 
 
+def _suits_packed_kernel(query: Tensor) -> bool:
+    """Return whether the kernels for packed runs take it: 16 bits, heads of whole octets, Ampere or newer."""
+    if not query.is_cuda or query.dtype not in HALF or query.shape[-1] % 8:
+        return False
+    return torch.cuda.get_device_capability(query.device) >= (8, 0)
+
+
 @cache
 def _packed_kernel() -> Kernel | None:
-    """Return the best kernel for packed runs on CUDA: flash-attn where installed, else torch's own."""
-    if find_spec("flash_attn") is not None:
+    """Return the best kernel for packed runs on CUDA: flash-attn where installed and working, else torch's own."""
+    flash_attn_varlen_func = None
+    with suppress(ImportError, AttributeError, OSError):  # often built for another torch: then it does not load
         flash_attn_varlen_func = resolve_name("flash_attn:flash_attn_varlen_func")
+    if flash_attn_varlen_func is not None:
 
         def flash(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs) -> Tensor:
             ends = (queries.cumulated, keys.cumulated, queries.longest, keys.longest)

@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from zsgate.models.runner import one_thread_each
 from zsgate.models.softmax import softmax_in_place
 
-TOKENS_PER_BATCH = 2048  # activations stay in the cache, and the products are still large enough
+TOKENS_PER_BATCH = 2048  # on a CPU: activations stay in the cache, and the products are still large enough
+GPU_TOKENS_PER_BATCH = 65_536
 # not on the way from the tokens to the last hidden state
 IGNORED = {"embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"}
 
@@ -139,8 +140,9 @@ class Encoder:
                 mean: npt.NDArray[np.float32] = self.hidden(ids).mean(dim=1).cpu().numpy()
             return mean
 
-        alike = list(_of_equal_length(tokens))
-        if self.device.type != "cpu":
+        on_cpu = self.device.type == "cpu"
+        alike = list(_of_equal_length(tokens, TOKENS_PER_BATCH if on_cpu else GPU_TOKENS_PER_BATCH))
+        if not on_cpu:
             yield from zip(alike, map(pooled, alike), strict=True)
             return
         with one_thread_each() as n_threads, ThreadPoolExecutor(n_threads) as pool:
@@ -176,12 +178,12 @@ class Encoder:
         return F.layer_norm(x.float(), (x.shape[-1],), weight, bias, self.eps)
 
 
-def _of_equal_length(tokens: list[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.intp]]:
-    """Yield the positions of sequences of one length, as many as a batch holds."""
+def _of_equal_length(tokens: list[npt.NDArray[np.int64]], budget: int) -> Iterator[npt.NDArray[np.intp]]:
+    """Yield the positions of sequences of one length, as many as a batch of ``budget`` tokens holds."""
     lengths = np.array([len(ids) for ids in tokens])
     for length in np.unique(lengths):
         same = np.flatnonzero(lengths == length)
-        size = max(1, TOKENS_PER_BATCH // int(length))
+        size = max(1, budget // int(length))
         yield from (same[start : start + size] for start in range(0, len(same), size))
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from zsgate.errors import UsageProblem
 from zsgate.models.attention import Runs
+from zsgate.models.geneformer_tokens import TOKEN_BITS
 from zsgate.models.transformer import Encoder, Layer, Linear, Norm, moved
 
 POSITIONS_AT_ONCE = 512  # logits over the vocabulary are made for so many positions at a time
@@ -41,9 +42,9 @@ class GeneformerShape:
     def read(cls, path: Path) -> Self:
         """Return the shape stated in ``config.json``; anything the network cannot honour is refused."""
         try:
-            config: dict[str, Any] = json.loads(path.read_text())
-        except ValueError as error:
-            msg = f"{path} is not JSON: {error}"
+            config: dict[str, Any] = dict(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            msg = f"{path} is not JSON of names and values: {error}"
             raise UsageProblem(msg) from error
         wrong = [
             f"{name} is {config.get(name)!r}"
@@ -59,6 +60,8 @@ class GeneformerShape:
         ]
         if not wrong and config["hidden_size"] % config["num_attention_heads"]:
             wrong = ["hidden_size is no multiple of num_attention_heads"]
+        if not wrong and config["vocab_size"] > 1 << TOKEN_BITS:
+            wrong = [f"vocab_size is {config['vocab_size']:,}, more than {1 << TOKEN_BITS:,}"]
         if wrong:
             msg = f"{path} is not that of a Geneformer checkpoint: {'; '.join(wrong)}"
             raise UsageProblem(msg)
@@ -158,17 +161,16 @@ class GeneformerNetwork:
 
     def means(self, ids: Tensor, runs: Runs, skip: int) -> Tensor:
         """Return the mean second-to-last output of each run, ``skip`` tokens at both ends left out."""
-        output = self._before_last(self._embedded(ids, runs), runs)
+        output = self._before_last(self._embedded(ids, runs), runs).float()
         if len(runs.lengths) == 1:
             return output[skip : len(output) - skip].mean(0, keepdim=True)
-        parts = output.float()
         lengths = torch.tensor(runs.lengths, device=ids.device)
         if skip:
             inside = torch.ones(len(ids), dtype=torch.bool, device=ids.device)
             inside[runs.starts] = False
             inside[runs.cumulated[1:].long() - 1] = False
-            parts, lengths = parts[inside], lengths - 2 * skip
-        return torch.segment_reduce(parts, "mean", lengths=lengths, axis=0)
+            output, lengths = output[inside], lengths - 2 * skip
+        return torch.segment_reduce(output, "mean", lengths=lengths, axis=0)
 
     def predictions(self, ids: Tensor, runs: Runs, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return (likeliest token, log-probability of ``truth``, tokens likelier than ``truth``) a position."""
@@ -195,7 +197,7 @@ class GeneformerNetwork:
 
     def _embedded(self, ids: Tensor, runs: Runs) -> Tensor:
         lengths = torch.tensor(runs.lengths, device=ids.device)
-        place = torch.arange(len(ids), device=ids.device) - runs.starts.repeat_interleave(lengths)
+        place = torch.arange(len(ids), device=ids.device) - runs.starts.repeat_interleave(lengths, output_size=len(ids))
         return self.norm(self.words[ids] + self.positions[place])
 
 

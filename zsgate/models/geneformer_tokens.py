@@ -14,6 +14,8 @@ from zsgate.models.tokens import Tokens, in_chunks
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+TOKEN_BITS = 15  # a token fits in these low bits of a packed sort key
+
 
 @dataclass(frozen=True)
 class GeneformerTokenizer:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.models.geneformer_tokens import TOKEN_BITS
 from zsgate.models.kernels import Floats, Ids, Integers, compiled
 
 Doubles = npt.NDArray[np.float64]
 
-TOKEN_BITS = 15  # a token fits in these low bits of a packed sort key
 TOKEN_MASK = (1 << TOKEN_BITS) - 1
 
 

@@ -85,9 +85,11 @@ class Runner:
             try:
                 outputs = self._run(tokens, cells, forward)
             except torch.OutOfMemoryError as error:
-                waiting += self._halved(tokens, cells, error)
+                reason = str(error)  # and not the error, whose traceback holds the tensors to be freed
+            else:
+                yield cells, outputs
                 continue
-            yield cells, outputs
+            waiting += self._halved(tokens, cells, reason)
 
     def _on_threads(self, tokens: Tokens, forward: Forward) -> Iterator[tuple[Rows, Outputs]]:
         cells = list(batches(tokens.lengths, 0))
@@ -99,11 +101,11 @@ class Runner:
             outputs = forward(Batch.of(tokens.take(cells), self.device))
             return tuple(output.cpu().numpy() for output in outputs)
 
-    def _halved(self, tokens: Tokens, cells: Rows, error: torch.OutOfMemoryError) -> list[Rows]:
+    def _halved(self, tokens: Tokens, cells: Rows, reason: str) -> list[Rows]:
         """Halve the budget and return the failed batch in parts that respect it."""
         if len(cells) == 1:
-            msg = f"{self.device} has no room for one cell of {tokens.lengths[cells[0]]} tokens: {error}"
-            raise UsageProblem(msg) from error
+            msg = f"{self.device} has no room for one cell of {tokens.lengths[cells[0]]} tokens: {reason}"
+            raise UsageProblem(msg)
         torch.cuda.empty_cache()
         self.budget = max(1, min(self.budget, int(tokens.lengths[cells].sum())) // 2)
         return [cells[part] for part in batches(tokens.lengths[cells], self.budget)][::-1]

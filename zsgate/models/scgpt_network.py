@@ -41,9 +41,9 @@ class ScGPTShape:
     def read(cls, path: Path) -> Self:
         """Return the shape stated in ``args.json``; anything the network cannot honour is refused."""
         try:
-            args: dict[str, Any] = json.loads(path.read_text())
-        except ValueError as error:
-            msg = f"{path} is not JSON: {error}"
+            args: dict[str, Any] = dict(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            msg = f"{path} is not JSON of names and values: {error}"
             raise UsageProblem(msg) from error
         sizes: dict[str, Any] = {name: args.get(name) for name in cls.__dataclass_fields__}
         wrong = [f"{name} is {size!r}" for name, size in sizes.items() if type(size) is not int or size < 1]
@@ -190,7 +190,7 @@ class ScGPTNetwork:
         gep = third(functional.leaky_relu(second(functional.leaky_relu(first(output)))))
         cell = output[runs.starts] @ self.inner  # inner(query) . cell = query . (cell inner)
         repeats = torch.tensor(runs.lengths, device=ids.device)
-        of_token = cell.repeat_interleave(repeats, dim=0)
+        of_token = cell.repeat_interleave(repeats, dim=0, output_size=len(ids))
         gepc = (self.query(self.genes[ids]).sigmoid() * of_token).sum(-1)
         return gep[:, 0].float(), gepc.float()
 

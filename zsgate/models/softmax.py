@@ -26,20 +26,22 @@ def vectorised(function: Function) -> Function:
     return cast("Function", numba.njit(cache=True, nogil=True, fastmath=freely)(function))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def float_of(_typing: Any, _bits: Any) -> Any:
+def _reinterpreted(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return builder.bitcast(args[0], context.get_value_type(signature.return_type))
+
+
+def _float_of(_typing: Any, _bits: Any) -> Any:
     """Read the bits of an int32 as a float32, in the register they are in."""
     return types.float32(types.int32), _reinterpreted
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def bits_of(_typing: Any, _number: Any) -> Any:
+def _bits_of(_typing: Any, _number: Any) -> Any:
     """Read the bits of a float32 as an int32, in the register they are in."""
     return types.int32(types.float32), _reinterpreted
 
 
-def _reinterpreted(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    return builder.bitcast(args[0], context.get_value_type(signature.return_type))
+float_of = cast("Callable[[np.int32], np.float32]", intrinsic(_float_of))
+bits_of = cast("Callable[[np.float32], np.int32]", intrinsic(_bits_of))
 
 
 def softmax_in_place(scores: Tensor, factor: float) -> None:
