@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import zarr
 
 from zsgate.baselines import hvg
 from zsgate.columns import Columns
 from zsgate.fixtures.catalogue import CATALOGUE, load
+from zsgate.prepared import transposed
 from zsgate.reading import read_h5ad
 
 COLUMNS = Columns(label="cell_type", batch="batch", counts="layers/counts")
@@ -85,6 +87,37 @@ def test_every_form_is_read_alike(made, tmp_path, form):
             found[at] = block.toarray()
         np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(dataset.expression.looked_at()[0], (x.toarray() > 0).sum(axis=0))
+
+
+def test_x_by_columns_is_copied_once(made, tmp_path, monkeypatch):
+    """Window after window, of the dataset and of cells of it, from one copy by rows; an empty X as well."""
+    _, x, counts = made
+    dataset = written(tmp_path / "columns.h5ad", sp.csc_matrix(x), counts)
+    copies = []
+    monkeypatch.setattr("zsgate.expression.transposed", lambda *given: copies.append(given) or transposed(*given))
+    for start in range(0, 80, 10):
+        found = dataset.expression.values(slice(start, start + 10))
+        np.testing.assert_array_equal(found.toarray(), x[start : start + 10].toarray())
+    some = dataset.subset(np.array([70, 3])).expression
+    np.testing.assert_array_equal(some.values(slice(0, 2)).toarray(), x[[70, 3]].toarray())
+    assert len(copies) == 1
+    empty = written(tmp_path / "empty.h5ad", sp.csc_matrix(x.shape, dtype=np.float32), counts)
+    assert empty.expression.values(slice(0, 5)).nnz == 0
+
+
+@pytest.mark.filterwarnings("ignore")  # anndata's own, about formats to come
+def test_a_store_that_is_changed_in_place_is_another(tmp_path, made):
+    """The identity that embeddings are kept by holds the time of every file of the store, not of its folder alone."""
+    _, x, counts = made
+    written(tmp_path / "made.h5ad", x, counts)
+    path = tmp_path / "made.zarr"
+    anndata.read_h5ad(tmp_path / "made.h5ad").write_zarr(path)
+    expression = read_h5ad(path, "made", COLUMNS).expression
+    before = expression.identity
+    assert expression.identity == before
+    values = zarr.open_group(str(path), mode="r+")["X/data"]
+    values[:] = values[:] * 2
+    assert expression.identity != before
 
 
 def test_x_stays_with_its_cells(made):

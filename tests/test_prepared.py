@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import mmap
+import os
+import subprocess
+import sys
 import warnings
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import zarr
 
 from zsgate import opened, prepared, reading
 from zsgate.counts import blocks, was_checked
@@ -25,7 +30,7 @@ def on_disk(monkeypatch):
     """Make everything too large for memory, and blocks small enough that there are many."""
     monkeypatch.setattr(reading, "IN_MEMORY", 1000)
     monkeypatch.setattr(opened.Matrix.blocks, "__defaults__", (20_000,))
-    monkeypatch.setattr(prepared.transposed, "__defaults__", (30_000,))
+    monkeypatch.setattr(prepared.transposed, "__defaults__", (None, 30_000))
 
 
 @pytest.fixture
@@ -100,6 +105,18 @@ def test_a_copy_is_found_again(adata, tmp_path, on_disk, monkeypatch):
     assert read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache").digest != first.digest
 
 
+def test_a_store_that_is_changed_in_place_gets_a_copy_of_its_own(adata, tmp_path, on_disk):
+    """Where a chunk is written anew, the folder that the store is keeps its time."""
+    path = written(adata, tmp_path / "cells.zarr")
+    first = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+    before = path.stat().st_mtime_ns
+    values = zarr.open_group(str(path), mode="r+")["X/data"]
+    values[:] = values[:] * 3
+    assert path.stat().st_mtime_ns == before
+    second = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+    assert second.counts.sum() == 3 * first.counts.sum()
+
+
 @pytest.mark.parametrize(("value", "says"), [(-1, "negative"), (0.5, "not integers"), (np.nan, "NaN")])
 @pytest.mark.parametrize("counts", ["X", None])
 def test_one_bad_number_in_the_last_block_is_found(adata, tmp_path, on_disk, value, says, counts):
@@ -112,6 +129,44 @@ def test_one_bad_number_in_the_last_block_is_found(adata, tmp_path, on_disk, val
     with pytest.raises(UsageProblem, match=says):
         read_h5ad(path, "cells", columns, cache=tmp_path / "cache")
     assert not [place for place in (tmp_path / "cache").glob("*") if place.is_dir()]
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
+@pytest.mark.parametrize(
+    ("part", "value", "says"), [("indices", 5 * 10**7, ""), ("indices", -4, ""), ("indptr", 5 * 10**7, "contradict")]
+)
+def test_damage_found_while_the_copy_is_made_is_one_sentence(adata, tmp_path, on_disk, form, part, value, says):
+    """No sample need have met it; nothing is followed out of its array, and no half-made copy is left."""
+    adata.X = FORMS[form](adata.X)
+    path = written(adata, tmp_path / "cells.h5ad")
+    with h5py.File(path, "r+") as file:
+        file[f"X/{part}"][len(file[f"X/{part}"]) // 3] = value
+    with pytest.raises(UsageProblem, match=rf"cells.h5ad: X is no matrix of numbers \(.*{says}") as refused:
+        read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+    assert "\n" not in str(refused.value)
+    assert not [place for place in (tmp_path / "cache").glob("*") if place.is_dir()]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system takes room only when it is written to")
+@pytest.mark.parametrize("form", ["csr", "csc"])
+def test_a_disk_that_is_full_is_one_sentence(adata, tmp_path, form):
+    """A limit on the size of files stands for a full disk; in a process of its own, which a signal would end."""
+    adata.X = FORMS[form](adata.X)
+    path = written(adata, tmp_path / "cells.h5ad")
+    code = """
+import resource, sys
+from pathlib import Path
+from zsgate import reading, spill
+from zsgate.reading import Columns, read_h5ad
+reading.IN_MEMORY = spill.IN_MEMORY = 1000
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+path = Path(sys.argv[1])
+read_h5ad(path, "cells", Columns(label="cell_type", counts="X"), cache=path.parent / "cache")
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "UsageProblem: " in done.stderr.splitlines()[-1]
+    assert str(tmp_path / "cache") in done.stderr.splitlines()[-1]
 
 
 def test_rounding_happens_on_disk_as_in_memory(adata, tmp_path, on_disk, monkeypatch):

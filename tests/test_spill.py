@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from zsgate import spill
 from zsgate.baselines import hvg
 from zsgate.embedding import Embedding, checked
+from zsgate.errors import UsageProblem
 from zsgate.fixtures import checks, controls
 from zsgate.metrics import METRICS, asw, avg_bio, batch_score, parts
 from zsgate.metrics.cells import Cells
@@ -64,7 +65,7 @@ def test_small_arrays_stay_in_memory_and_large_ones_leave_no_file(everything_lar
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system takes room only when it is written to")
 def test_a_full_disk_is_an_error_at_once(monkeypatch):
     """More than any disk has is refused when it is asked for, not when a page is written."""
-    with pytest.raises(OSError, match=r"No space left|File too large|Cannot allocate"):
+    with pytest.raises(UsageProblem, match=r"no room for 4,503,599.6 GB in /.* \((No space|File too large|Cannot)"):
         spill.empty((1 << 40, 1 << 10))
 
 

@@ -69,7 +69,7 @@ def checkup(path: Path, columns: Columns) -> Checkup:
     """
     with opened(path) as file:
         lines = [f"{path.name}: {len(file.obs):,} cells"]
-        lines += [f"  {place}: {_matrix_line(file, place, path.name)}" for place in file.places]
+        lines += [f"  {place}: {_matrix_line(file, place)}" for place in file.places]
         problems: list[str] = []
         guessed = {role: getattr(columns, role) or _guess(file.obs, role) for role in USUAL}
         for role, column in guessed.items():
@@ -94,11 +94,11 @@ def checkup(path: Path, columns: Columns) -> Checkup:
     return Checkup(tuple(lines), tuple(problems), None if problems else _command(path, found), found)
 
 
-def _matrix_line(file: Opened, place: str, where: str) -> str:
+def _matrix_line(file: Opened, place: str) -> str:
     try:
         matrix = file.matrix(place)
-        fault = fault_at(file, place, where)
-    except (UsageProblem, TypeError) as problem:
+        fault = fault_at(file, place)
+    except UsageProblem as problem:
         return f"no matrix ({problem})"
     looked = "" if matrix.n_stored <= IN_MEMORY else " in a sample"
     shape = f"{matrix.shape[0]:,} x {matrix.shape[1]:,}, {matrix.form}, {matrix.n_stored:,} numbers"
@@ -131,7 +131,7 @@ def _spread(values: Strings) -> str:
 def _counts_place(file: Opened, place: str | None, where: str, problems: list[str]) -> str | None:
     try:
         found, _ = find_counts(file, place, where)
-        fault = fault_at(file, found, where) if place is not None else ""
+        fault = fault_at(file, found) if place is not None else ""
     except UsageProblem as problem:
         problems.append(str(problem))
         return None

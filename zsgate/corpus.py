@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from zsgate.counts import check_counts
 from zsgate.execution.progress import steps
@@ -42,12 +41,12 @@ def filter_of(paths: Sequence[Path], place: str | None, rate: float) -> tuple[Bl
 
 def _marks(path: Path, place: str | None) -> Iterator[tuple[int, Hashes]]:
     """Yield (number of cells, their fingerprints under every naming) block by block."""
-    with opened(path) as file, TemporaryDirectory() as scratch:
+    with opened(path) as file:
         found, _ = find_counts(file, place, path.name)
         symbols, ensembl, _ = gene_names(file.var(found))
         namings = [hashed(names) for names in (symbols, ensembl) if names is not None]
         matrix = file.matrix(found)
-        matrix = transposed(matrix, Path(scratch)) if matrix.form == "csc" else matrix
+        matrix = transposed(matrix) if matrix.form == "csc" else matrix
         for _, counts in matrix.blocks():
             check_counts(f"{path.name} ({found})", counts)
             for number, genes in enumerate(namings):

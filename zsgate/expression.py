@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from zsgate.genes import gene_names
-from zsgate.opened import Matrix, opened
+from zsgate.matrix import Matrix
+from zsgate.opened import identity_of, opened
 from zsgate.prepared import transposed
 
 Codes = npt.NDArray[np.intp]
@@ -34,17 +35,16 @@ class Expression:
 
     path: Path
     rows: Codes
+    _copy: list[Matrix] = field(default_factory=list, repr=False)  # of a matrix by columns; all subsets share it
 
     def subset(self, cells: Codes) -> Expression:
         """Return that of the cells at these positions, in that order."""
-        return Expression(self.path, self.rows[cells])
+        return replace(self, rows=self.rows[cells])
 
     @property
     def identity(self) -> dict[str, Any]:
         """What tells these values from others without reading them."""
-        status = self.path.stat()
-        rows = hashlib.sha256(self.rows.astype(np.int64).tobytes()).hexdigest()
-        return {"path": str(self.path.resolve()), "bytes": status.st_size, "changed": status.st_mtime_ns, "rows": rows}
+        return {**identity_of(self.path), "rows": hashlib.sha256(self.rows.astype(np.int64).tobytes()).hexdigest()}
 
     def gene_names(self) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.str_] | None]:
         """Return (symbols, Ensembl ids or None) of its genes, as a dataset of the file has them."""
@@ -54,15 +54,10 @@ class Expression:
 
     def values(self, cells: slice) -> sp.csr_matrix:
         """Return the values of some consecutive cells, shape (n_cells, n_genes)."""
-        part = self.subset(np.arange(len(self.rows))[cells])
-        first, end = int(part.rows.min()), int(part.rows.max()) + 1
-        with opened(self.path) as file:
-            matrix = file.matrix("X")
-            if matrix.form != "csc":
-                return matrix.rows(first, end)[part.rows - first]
-        found = list(part.blocks())
-        order = np.argsort(np.concatenate([places for places, _ in found]))
-        return sp.vstack([block for _, block in found], format="csr")[order]
+        rows = self.rows[cells]
+        first, end = int(rows.min()), int(rows.max()) + 1
+        with self._by_rows() as matrix:
+            return matrix.rows(first, end)[rows - first]
 
     def blocks(self) -> Iterator[tuple[Codes, sp.csr_matrix]]:
         """Yield (positions of some cells, their values), each cell once, in the order of the file.
@@ -74,13 +69,24 @@ class Expression:
         """
         order = np.argsort(self.rows, kind="stable")
         ordered = self.rows[order]
-        with opened(self.path) as file, TemporaryDirectory() as place:
-            matrix = file.matrix("X")
-            by_rows = transposed(matrix, Path(place)) if matrix.form == "csc" else matrix
-            for first, block in Matrix.blocks(by_rows):
+        with self._by_rows() as matrix:
+            for first, block in matrix.blocks():
                 here = slice(*np.searchsorted(ordered, [first, first + block.shape[0]]).tolist())
                 if here.start < here.stop:
                     yield order[here], block[ordered[here] - first]
+
+    @contextmanager
+    def _by_rows(self) -> Iterator[Matrix]:
+        """Open X; one that is stored by columns is copied once, by rows."""
+        if self._copy:
+            yield self._copy[0]
+            return
+        with opened(self.path) as file:
+            matrix = file.matrix("X")
+            if matrix.form == "csc":
+                matrix = transposed(matrix)
+                self._copy.append(matrix)
+            yield matrix
 
     def looked_at(self) -> tuple[npt.NDArray[np.int64], str]:
         """Return in how many of the cells each gene is above 0, shape (n_genes,), and what forbids a logarithm.

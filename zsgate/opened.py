@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from zsgate.counts import as_counts, canonical
 from zsgate.errors import UsageProblem
+from zsgate.matrix import Matrix, boundary
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FILES = (".h5ad", ".zarr")
-BLOCK = 1 << 23  # stored numbers that are read at a time: 64 MB as values and columns
 
 
 def is_file(entry: str) -> bool:
@@ -28,76 +25,15 @@ def is_file(entry: str) -> bool:
     return entry.endswith(FILES)
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """A matrix of cells by genes, on disk or in memory, in any of AnnData's forms.
-
-    Attributes
-    ----------
-    stored
-        A group of data, indices and indptr, or an array.
-    shape
-        (n_cells, n_genes).
-    form
-        ``"csr"``, ``"csc"`` or ``"dense"``.
-    """
-
-    stored: Any
-    shape: tuple[int, int]
-    form: str
-
-    @property
-    def n_stored(self) -> int:
-        """How many numbers are stored."""
-        return int(np.prod(self.shape)) if self.form == "dense" else int(self._part("data").shape[0])
-
-    def whole(self) -> sp.csr_matrix:
-        """Return all of it in the canonical form of counts."""
-        if self.form == "dense":
-            return as_counts(self.stored[...] if hasattr(self.stored, "shape") else self.stored)
-        arrays = [np.asarray(self._part(name)[...]) for name in ("data", "indices", "indptr")]
-        kind = sp.csr_matrix if self.form == "csr" else sp.csc_matrix
-        return as_counts(kind(tuple(arrays), shape=self.shape))
-
-    def blocks(self, size: int = BLOCK) -> Iterator[tuple[int, sp.csr_matrix]]:
-        """Yield (first row, canonical CSR) of as many rows at a time as hold ``size`` numbers, in order."""
-        for first, end in self._cuts(size):
-            yield first, self.rows(first, end)
-
-    def sample(self, n_rows: int = 500) -> Iterator[sp.csr_matrix]:
-        """Yield some rows of the beginning, the middle and the end; of a matrix by columns, nothing."""
-        if self.form != "csc":
-            for first in sorted({0, max(0, (self.shape[0] - n_rows) // 2), max(0, self.shape[0] - n_rows)}):
-                yield self.rows(first, min(first + n_rows, self.shape[0]))
-
-    def rows(self, first: int, end: int) -> sp.csr_matrix:
-        """Return the rows from ``first`` up to ``end``, canonical CSR."""
-        if self.form == "dense":
-            return as_counts(self.stored[first:end])
-        indptr = np.asarray(self._part("indptr")[first : end + 1], dtype=np.int64)
-        span = slice(int(indptr[0]), int(indptr[-1]))
-        data, indices = (_fresh(self._part(name)[span]) for name in ("data", "indices"))
-        arrays = (data.astype(np.float32, copy=False), indices, indptr - indptr[0])
-        return canonical(sp.csr_matrix(arrays, shape=(end - first, self.shape[1])))
-
-    def _cuts(self, size: int) -> list[tuple[int, int]]:
-        n_rows, n_columns = self.shape
-        if self.form == "dense":
-            bounds = np.arange(0, n_rows, max(1, size // max(1, n_columns)))
-        else:
-            indptr = np.asarray(self._part("indptr")[...], dtype=np.int64)
-            bounds = np.unique(np.searchsorted(indptr[:-1], np.arange(0, max(1, indptr[-1]), size), side="left"))
-            bounds = np.union1d(bounds[bounds < n_rows], [0])
-        return list(zip(bounds.tolist(), [*bounds[1:].tolist(), n_rows], strict=True))
-
-    def _part(self, name: str) -> Any:
-        return getattr(self.stored, name) if sp.issparse(self.stored) else self.stored[name]
-
-
-def _fresh(values: Any) -> npt.NDArray[Any]:
-    """Return values that may be changed in place: what a file gave as it is, of an array in memory a copy."""
-    found = np.asarray(values)
-    return found if found.flags.owndata else found.copy()
+def identity_of(path: Path) -> dict[str, Any]:
+    """Return what tells a file or store from others, and from itself before a change, without reading it."""
+    status = path.stat()
+    changed: int | str = status.st_mtime_ns
+    if path.is_dir():  # its own time does not move when a chunk in it is written anew
+        files = [(file.relative_to(path).as_posix(), file.stat()) for file in path.rglob("*") if file.is_file()]
+        marks = sorted((name, status.st_size, status.st_mtime_ns) for name, status in files)
+        changed = hashlib.sha256(repr(marks).encode()).hexdigest()
+    return {"path": str(path.resolve()), "bytes": status.st_size, "changed": changed}
 
 
 class Opened:
@@ -111,43 +47,69 @@ class Opened:
         Numbers stored in each matrix, by place.
     """
 
-    def __init__(self, root: Any) -> None:
-        self._root = root
+    def __init__(self, root: Any, name: str) -> None:
+        self._root, self._name = root, name
+        self._tables: dict[str, pd.DataFrame] = {}
         self.obs: pd.DataFrame = _element(root, "obs")
 
     @property
     def places(self) -> list[str]:
         """Where the file has matrices: ``layers/NAME``, ``raw``, ``X``."""
-        layers = [f"layers/{name}" for name in sorted(self._root["layers"])] if "layers" in self._root else []
-        raw = ["raw"] if "raw" in self._root and "X" in self._root["raw"] else []
-        return layers + raw + ["X"] * ("X" in self._root and not _is_null(self._root["X"]))
+        root = self._root
+        with boundary(f"{self._name}: its matrices cannot be listed"):
+            layers = [f"layers/{name}" for name in sorted(root["layers"])] if "layers" in root else []
+            raw = ["raw"] if "raw" in root and "X" in root["raw"] else []
+            return layers + raw + ["X"] * ("X" in root and not _is_null(root["X"]))
 
     def var(self, place: str) -> pd.DataFrame:
-        """Return the table of the genes of a matrix; that of ``raw`` is its own."""
-        found: pd.DataFrame = _element(self._root, "raw/var" if place == "raw" else "var")
-        return found
+        """Return the table of the genes of a matrix; that of ``raw`` is its own.
+
+        Raises
+        ------
+        UsageProblem
+            If it is damaged or of a newer format.
+        """
+        where = "raw/var" if place == "raw" else "var"
+        if where not in self._tables:
+            with boundary(f"{self._name}: {where} is no table of genes"):
+                self._tables[where] = _element(self._root, where)
+        return self._tables[where]
 
     def matrix(self, place: str) -> Matrix:
         """Return a matrix, not yet read.
 
         Raises
         ------
-        TypeError
-            If it is no matrix.
+        UsageProblem
+            If it is no matrix, or not one of the file's cells by the genes of its table.
         """
-        stored = self._root["raw/X" if place == "raw" else place]
-        if hasattr(stored, "shape"):
-            if len(stored.shape) != 2:
-                msg = f"its shape is {stored.shape}"
-                raise TypeError(msg)
-            return Matrix(stored, (int(stored.shape[0]), int(stored.shape[1])), "dense")
+        where = f"{self._name}: {place}"
+        with boundary(f"{where} is no matrix of numbers"):
+            stored = self._root["raw/X" if place == "raw" else place]
+            found = Matrix(stored, *_shape_and_form(stored), where)
+            found.n_stored  # noqa: B018 - its parts are there
+        shape = (len(self.obs), len(self.var(place)))
+        if found.shape != shape:
+            stored, known = (f"{n_cells:,} cells x {n_genes:,} genes" for n_cells, n_genes in (found.shape, shape))
+            msg = f"{where} has {stored}, its tables list {known}"
+            raise UsageProblem(msg)
+        return found
+
+
+def _shape_and_form(stored: Any) -> tuple[tuple[int, int], str]:
+    if hasattr(stored, "shape"):
+        shape, form = stored.shape, "dense"
+    else:
         attributes = dict(stored.attrs)
         form = str(attributes.get("encoding-type", attributes.get("h5sparse_format", "")))
         shape = attributes.get("shape", attributes.get("h5sparse_shape"))
         if shape is None or not form.startswith("cs"):
             msg = f"it is stored as {form or 'something else'}"
             raise TypeError(msg)
-        return Matrix(stored, (int(shape[0]), int(shape[1])), form[:3])
+    if len(shape) != 2:
+        msg = f"its shape is {tuple(shape)}"
+        raise TypeError(msg)
+    return (int(shape[0]), int(shape[1])), form if form == "dense" else form[:3]
 
 
 @contextmanager
@@ -170,7 +132,7 @@ def opened(path: Path) -> Iterator[Opened]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of names that repeat and old formats; what matters is refused later
             root = _root(path)
-            file = Opened(root)
+            file = Opened(root, path.name)
     except Exception as error:  # the boundary to h5py, zarr and anndata: a damaged or newer file fails in any way
         if hasattr(root, "close"):
             root.close()

@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate import spill
 from zsgate.counts import check_counts, matrix_digest
 from zsgate.errors import UsageProblem
-from zsgate.opened import BLOCK, Matrix
+from zsgate.matrix import BLOCK, Matrix
 
 VERSION = 1  # of the copies' layout; another number makes new copies
 
@@ -80,7 +81,7 @@ def prepared(
     Raises
     ------
     UsageProblem
-        If a number is no count, or nothing is left.
+        If a number is no count, nothing is left, or the copy cannot be written.
     """
     from filelock import FileLock
 
@@ -90,9 +91,13 @@ def prepared(
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f"{name}.lock"):
         if not (cache / name).exists():
-            with TemporaryDirectory(dir=cache, prefix="part-") as place:
-                _prepare(matrix, known, where, limits, rounding, Path(place) / name)
-                (Path(place) / name).replace(cache / name)
+            try:
+                with TemporaryDirectory(dir=cache, prefix="part-") as place:
+                    _prepare(matrix, known, where, limits, rounding, Path(place) / name)
+                    (Path(place) / name).replace(cache / name)
+            except OSError as error:  # of writing: what cannot be read is a UsageProblem already
+                msg = f"{where}: the counts are too large for memory, and no copy of them fits in {cache} ({error})"
+                raise UsageProblem(msg) from error
         return _mapped(cache / name)
 
 
@@ -100,10 +105,7 @@ def _prepare(
     matrix: Matrix, known: npt.NDArray[np.bool_], where: str, limits: tuple[int, int], rounding: bool, folder: Path
 ) -> None:
     if matrix.form == "csc":
-        with TemporaryDirectory(dir=folder.parent) as place:
-            by_rows = transposed(matrix, Path(place))
-            _prepare(by_rows, known, where, limits, rounding, folder)
-        return
+        matrix = transposed(matrix, folder.parent)
     min_genes, min_cells = limits
     n_cells, n_genes = matrix.shape
     seen, rich = np.zeros(n_genes, dtype=np.int64), np.zeros(n_cells, dtype=bool)
@@ -199,27 +201,33 @@ def counts_at(folder: Path) -> sp.csr_matrix:
     return _mapped(folder).counts
 
 
-def transposed(matrix: Matrix, folder: Path, size: int = BLOCK) -> Matrix:
-    """Return a matrix stored by columns as one stored by rows, in files of ``folder``, block by block."""
-    n_rows, n_columns = matrix.shape
-    data, indices, indptr = (matrix.stored[name] for name in ("data", "indices", "indptr"))
-    starts = np.asarray(indptr[...], dtype=np.int64)
+def transposed(matrix: Matrix, folder: Path | None = None, size: int = BLOCK) -> Matrix:
+    """Return a matrix stored by columns as one stored by rows, block by block, where :mod:`zsgate.spill` has room.
+
+    Raises
+    ------
+    UsageProblem
+        If the matrix is damaged, or the disk has no room for another one.
+    """
+    n_rows, starts = matrix.shape[0], matrix.ends()
     n_stored = int(starts[-1])
-    per_row = np.zeros(n_rows, dtype=np.int64)
-    for begin in range(0, n_stored, size):
-        per_row += np.bincount(np.asarray(indices[begin : begin + size]), minlength=n_rows)
-    ends = np.concatenate([[0], np.cumsum(per_row)])
-    values = np.memmap(folder / "values", dtype=np.float32, mode="w+", shape=(n_stored,))
-    columns = np.memmap(folder / "columns", dtype=np.int32, mode="w+", shape=(n_stored,))
-    free = ends[:-1].copy()
-    for begin in range(0, n_stored, size):
-        rows = np.asarray(indices[begin : begin + size])
-        column = np.searchsorted(starts, np.arange(begin, begin + len(rows)), side="right") - 1
-        order = np.argsort(rows, kind="stable")
-        rows = rows[order]
-        rank = np.arange(len(rows)) - np.searchsorted(rows, rows, side="left")
-        target = free[rows] + rank
-        values[target] = np.asarray(data[begin : begin + size])[order]
-        columns[target] = column[order]
-        free += np.bincount(rows, minlength=n_rows)
-    return Matrix({"data": values, "indices": columns, "indptr": ends}, (n_rows, n_columns), "csr")
+    blocks = [slice(begin, min(begin + size, n_stored)) for begin in range(0, n_stored, size)]
+    values, columns = (spill.empty((n_stored,), kind, folder) for kind in (np.float32, np.int32))
+    with matrix.reading():
+        data, indices = (matrix.stored[name] for name in ("data", "indices"))
+        per_row = np.zeros(n_rows, dtype=np.int64)
+        for block in blocks:
+            per_row += np.bincount(np.asarray(indices[block]), minlength=n_rows)
+        ends = np.concatenate([[0], np.cumsum(per_row)])
+        free = ends[:-1].copy()
+        for block in blocks:
+            rows = np.asarray(indices[block])
+            column = np.searchsorted(starts, np.arange(block.start, block.stop), side="right") - 1
+            order = np.argsort(rows, kind="stable")
+            rows = rows[order]
+            rank = np.arange(len(rows)) - np.searchsorted(rows, rows, side="left")
+            target = free[rows] + rank
+            values[target] = np.asarray(data[block])[order]
+            columns[target] = column[order]
+            free += np.bincount(rows, minlength=n_rows)
+    return Matrix({"data": values, "indices": columns, "indptr": ends}, matrix.shape, "csr", matrix.where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,9 @@ from zsgate.dataset import Dataset, Strings
 from zsgate.errors import UsageProblem
 from zsgate.expression import Expression
 from zsgate.genes import gene_names
-from zsgate.opened import Matrix, Opened, opened
+from zsgate.matrix import Matrix
+from zsgate.opened import Opened, identity_of, opened
 from zsgate.prepared import prepared, rounded
-
-if TYPE_CHECKING:
-    pass
 
 MIN_GENES = 10  # of the paper: cells with fewer detected genes are dropped
 IN_MEMORY = 1 << 26  # stored numbers, 0.5 GB as values and columns; more stay on disk
@@ -102,12 +100,11 @@ def _from_disk(
     notes: list[str] = []
     columns = {"label": facts["cell_types"], "batch": facts["batches"], "donor": facts["donors"]}
     known = labelled({role: values for role, values in columns.items() if values is not None}, notes)
-    status = path.stat()
     made = prepared(
         matrix,
         known,
         where=f"{path.name} ({place})",
-        key={"path": str(path.resolve()), "bytes": status.st_size, "changed": status.st_mtime_ns, "place": place},
+        key={**identity_of(path), "place": place},
         cache=cache,
         limits=(MIN_GENES, MIN_CELLS),
         rounding=rounding,
@@ -213,7 +210,7 @@ def find_counts(file: Opened, place: str | None, where: str, rounding: bool = Fa
     faults = []
     for candidate in ("layers/counts", "raw", "X"):
         if candidate in places:
-            fault = "" if rounding else fault_at(file, candidate, where)
+            fault = "" if rounding else fault_at(file, candidate)
             if not fault:
                 return candidate, [f"counts taken from {candidate}"]
             faults.append(f"{candidate} holds {fault}")
@@ -222,25 +219,17 @@ def find_counts(file: Opened, place: str | None, where: str, rounding: bool = Fa
     raise UsageProblem(msg)
 
 
-def fault_at(file: Opened, place: str, where: str) -> str:
+def fault_at(file: Opened, place: str) -> str:
     """Return what a matrix holds that no count is, or an empty string."""
-    try:
-        matrix = file.matrix(place)
-        if matrix.n_stored <= IN_MEMORY:
-            return fault_of(matrix.whole())
-        return next(filter(None, map(fault_of, matrix.sample())), "")
-    except (TypeError, ValueError, KeyError) as error:
-        msg = f"{where}: {place} is no matrix of numbers ({error})"
-        raise UsageProblem(msg) from error
+    matrix = file.matrix(place)
+    if matrix.n_stored <= IN_MEMORY:
+        return fault_of(matrix.whole())
+    return next(filter(None, map(fault_of, matrix.sample())), "")
 
 
 def read_whole(matrix: Matrix, place: str, where: str, rounding: bool) -> sp.csr_matrix:
     """Return the counts of a matrix that fits into memory."""
-    try:
-        counts = matrix.whole()
-    except (TypeError, ValueError, KeyError) as error:
-        msg = f"{where}: {place} is no matrix of numbers ({error})"
-        raise UsageProblem(msg) from error
+    counts = matrix.whole()
     counts = rounded(counts) if rounding else counts
     check_counts(f"{where} ({place})", counts)
     return counts

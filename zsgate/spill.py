@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from zsgate.errors import UsageProblem
 
 IN_MEMORY = 1 << 28  # bytes of one array; a larger one lies in a file
 STRETCH = 1 << 25  # bytes of rows that are handled at a time
@@ -21,24 +24,30 @@ STRETCH = 1 << 25  # bytes of rows that are handled at a time
 Array = npt.NDArray[Any]
 
 
-def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> Array:
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32, folder: Path | None = None) -> Array:
     """Return an array to be filled, in memory or over a temporary file that is gone with the array.
 
-    The file lies where ``TMPDIR`` says, else in ``/var/tmp``, for ``/tmp`` may be in memory. Its room is taken at
-    once: on a full disk a page that is written later would end the process.
+    The file lies in ``folder``, else where ``TMPDIR`` says, else in ``/var/tmp``, for ``/tmp`` may be in memory. Its
+    room is taken at once: on a full disk a page that is written later would end the process.
 
     Raises
     ------
-    OSError
+    UsageProblem
         If the disk has no room for it.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if not is_large(size):
         return np.empty(shape, dtype)
-    with TemporaryFile(dir=_folder()) as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        return np.asarray(np.memmap(file, dtype, "w+", shape=shape))
+    place = folder or _folder()
+    try:
+        with TemporaryFile(dir=place) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.asarray(np.memmap(file, dtype, "w+", shape=shape))
+    except OSError as error:
+        remedy = "" if folder else "; TMPDIR names another folder"
+        msg = f"no room for {size / 1e9:,.1f} GB in {place or gettempdir()} ({error.strerror or error}){remedy}"
+        raise UsageProblem(msg) from error
 
 
 def is_large(n_bytes: int) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anndata
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from anndata.io import write_elem
 
 from zsgate.errors import UsageProblem
 from zsgate.reading import Columns, read_h5ad
@@ -157,11 +159,52 @@ def newer_format(path):
         file["obs/donor"].attrs["encoding-type"] = "of-the-future"
 
 
+def newer_genes(path):
+    with h5py.File(path, "r+") as file:
+        file["var/symbol"].attrs["encoding-type"] = "of-the-future"
+
+
 def damaged_indices(path):
     with h5py.File(path, "r+") as file:
         file["X/indices"][0] = 10**6
 
 
+def damaged_columns(path):
+    adata = anndata.read_h5ad(path)
+    adata.X = adata.X.tocsc()
+    adata.write_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        file["X/indices"][5] = 5 * 10**7
+
+
+def damaged_chunk(path):
+    anndata.read_h5ad(path).write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r") as file:
+        chunk = file["X/data"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    middle = chunk.byte_offset + chunk.size // 2
+    content[middle : middle + 40] = bytes(40)
+    path.write_bytes(content)
+
+
+def too_few_rows(path):
+    adata = anndata.read_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        del file["X"]
+        write_elem(file, "X", adata.X[:-5].toarray())
+
+
+def no_values(path):
+    with h5py.File(path, "r+") as file:
+        del file["X/data"]
+
+
+def table_in_place_of_x(path):
+    with h5py.File(path, "r+") as file:
+        write_elem(file, "X", anndata.read_h5ad(path).obs)
+
+
+@pytest.mark.parametrize("counts", [None, "X"])
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
@@ -169,17 +212,23 @@ def damaged_indices(path):
         (text, "not a readable .h5ad file"),
         (other_hdf5, "not a readable .h5ad file"),
         (newer_format, "You may need to update your installation of anndata"),
+        (newer_genes, "var is no table of genes ("),
         (damaged_indices, "X is no matrix of numbers (indices must be < "),
+        (damaged_columns, "X is no matrix of numbers (indices must be < "),
+        (damaged_chunk, "X is no matrix of numbers (Can't synchronously read data"),
+        (too_few_rows, "X has 235 cells x "),
+        (no_values, "X is no matrix of numbers ("),
+        (table_in_place_of_x, "X is no matrix of numbers (it is stored as dataframe)"),
         (Path.unlink, "no such file"),
     ],
 )
-def test_files_that_are_none_are_refused(adata, tmp_path, spoil, says, usual):
+def test_files_that_are_none_are_refused(adata, tmp_path, spoil, says, counts):
     """Truncated, foreign, newer or missing files: one line with the file's name, whatever library stumbled."""
     path = tmp_path / "cells.h5ad"
     adata.write_h5ad(path)
     spoil(path)
     with pytest.raises(UsageProblem) as refused:
-        read_h5ad(path, "cells", usual)
+        read_h5ad(path, "cells", Columns(label="cell_type", counts=counts))
     assert says in str(refused.value)
     assert "cells.h5ad: " in str(refused.value)
     assert "\n" not in str(refused.value)
