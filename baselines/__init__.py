@@ -14,6 +14,7 @@ BASELINES = {
 RECONSTRUCTION_BASELINES = {
     "mean": "zsgate.baselines.mean:global_mean",
     "gene_mean": "zsgate.baselines.mean:gene_mean",
+    "cell_gene_mean": "zsgate.baselines.mean:cell_gene_mean",
     "average_rank": "zsgate.baselines.average_rank:guesses",
 }
 # the package a baseline needs beyond those of zsgate, and the extra that brings it

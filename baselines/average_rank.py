@@ -2,8 +2,8 @@
 
 For rank correlations the average ranking of Kedzierska et al. 2025: the mean of a gene's rank over the cells where it
 is above 0, on the same union of tokens as the model's. For hidden tokens what the paper has no baseline for: how often
-each gene stood in that twentieth of the ranking. Both learn from the cells of other donors,
-except in the paper's recipe.
+each gene stood in that twentieth of the ranking, entries weighing as in the score. Both learn from the cells of other
+donors, except in the paper's recipe.
 """
 
 from __future__ import annotations
@@ -122,27 +122,33 @@ def hidden_tokens(tally: RankTally, weight: str, *, in_sample: bool = False) -> 
     size = tally.groups.size
     scored = tally.hidden[("cells", "pooled").index(weight)]
     sums = {statistic: np.zeros((1 + size, size)) for statistic in STATISTICS}
-    whole = tally.levels.sum(axis=0, dtype=np.int64)
+    levels = tally.levels[weight]
+    whole, n_learnt = levels.sum(axis=0, dtype=np.int64), tally.levels["pooled"].sum(axis=(1, 2))
     for left_out in range(-1, size):
         for group in range(size):
             without = sorted(({left_out} if in_sample else {left_out, group}) - {-1})
-            counts = whole - tally.levels[without].sum(axis=0, dtype=np.int64)
-            found = _guessed(counts, scored[group], TOP)
+            counts = whole - levels[without].sum(axis=0, dtype=np.int64)
+            worth = counts.sum() / max(n_learnt.sum() - n_learnt[without].sum(), 1) or 1.0
+            found = _guessed(counts, scored[group], TOP, worth)
             for statistic, value in zip(STATISTICS, found, strict=True):
                 sums[statistic][1 + left_out, group] = value
     weights = scored.sum(axis=(1, 2))
     return {statistic: tally.groups.columns(each, weights) for statistic, each in sums.items()}
 
 
-def _guessed(counts: Integers, scored: Doubles, top: int) -> tuple[float, float, float]:
-    """Return the summed hits, hits among the ``top`` and cross-entropy of hidden tokens, all (n_levels, n_tokens)."""
+def _guessed(counts: Integers, scored: Doubles, top: int, worth: float) -> tuple[float, float, float]:
+    """Return the summed hits, hits among the ``top`` and cross-entropy of hidden tokens, all (n_levels, n_tokens).
+
+    ``worth`` is what one token counts for on average, and so one that was not seen.
+    """
     n_tokens = counts.shape[1]
     ranked = counts * n_tokens + np.arange(n_tokens)[::-1]  # of equally frequent tokens the smaller comes first
     first = np.argpartition(-ranked, min(top, n_tokens) - 1, axis=1)[:, :top]
     best = np.argmax(ranked, axis=1)
     level, token = np.nonzero(scored)
-    overall = (counts.sum(axis=0) + 1) / (counts.sum() + n_tokens)
-    likely = (counts[level, token] + PRIOR * overall[token]) / (counts.sum(axis=1)[level] + PRIOR)
+    overall = (counts.sum(axis=0) + worth) / (counts.sum() + worth * n_tokens)
+    prior = worth * PRIOR
+    likely = (counts[level, token] + prior * overall[token]) / (counts.sum(axis=1)[level] + prior)
     entropy = -float(np.sum(scored[level, token] * np.log(likely)))
     hits = scored[np.arange(len(best)), best].sum()
     return float(hits), float(np.take_along_axis(scored, first, axis=1).sum()), entropy

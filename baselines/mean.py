@@ -1,7 +1,9 @@
-"""Mean: one number for every gene, or one for each gene, learnt from the cells of other donors.
+"""Mean: one number for every gene, one for each gene, or that beside the cell's own level; from other donors' cells.
 
 Kedzierska et al. 2025 write of the mean of a gene; their code predicts the mean over all genes and cells, of the
-very cells it is scored on. Both are here, out of sample unless the paper's recipe is asked for.
+very cells it is scored on. Both are here, out of sample unless the paper's recipe is asked for. Neither knows how deep
+a cell was sequenced, which any model sees from the genes it is shown: hence the additive model of cells and genes.
+All weigh entries as the score does: no other number in a mean's place has a smaller error in the cells it is fitted on.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from zsgate.metrics.reconstruction_values import ValueTally
 
 Floats = npt.NDArray[np.float64]
+NOTHING = 1e-9  # weight that is rounding: an entry of a cell weighs over 1e-5, and a difference of sums errs by 1e-12
 
 
 def global_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> list[float]:
@@ -29,8 +32,8 @@ def global_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> l
     in_sample
         Fit on everybody, as the paper's code does; else a group's mean comes from the other groups.
     """
-    fit = tally.fit.sum(axis=2, keepdims=True)
-    return _columns(tally, weight, fit, tally.scored[weight].sum(axis=2, keepdims=True), in_sample)
+    fit, scored = (tables["target", weight].sum(axis=2, keepdims=True) for tables in (tally.fit, tally.scored))
+    return _columns(tally, weight, fit, scored, in_sample)
 
 
 def gene_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> list[float]:
@@ -38,13 +41,21 @@ def gene_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> lis
 
     A gene that the other groups do not have gets the mean of all genes.
     """
-    return _columns(tally, weight, tally.fit, tally.scored[weight], in_sample)
+    return _columns(tally, weight, tally.fit["target", weight], tally.scored["target", weight], in_sample)
+
+
+def cell_gene_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> list[float]:
+    """Return the squared error of a cell's mean target plus what a gene has over it on average; as `gene_mean`.
+
+    A cell's mean is of the genes it shows; what a gene has over it is learnt from the cells of other groups.
+    """
+    return _columns(tally, weight, tally.fit["excess", weight], tally.scored["excess", weight], in_sample)
 
 
 def of_genes(tally: ValueTally) -> Floats:
     """Return the squared error of each gene's mean, out of sample, summed over its scored entries, (n_genes,)."""
-    errors = (_errors(tally.fit, tally.scored["pooled"], group, [group]) for group in range(tally.groups.size))
-    total: Floats = np.sum(list(errors), axis=0)
+    fit, scored = tally.fit["target", "pooled"], tally.scored["target", "pooled"]
+    total: Floats = np.sum([_errors(fit, scored, group, [group]) for group in range(tally.groups.size)], axis=0)
     return total
 
 
@@ -61,8 +72,9 @@ def _columns(tally: ValueTally, weight: str, fit: Floats, scored: Floats, in_sam
 def _errors(fit: Floats, scored: Floats, group: int, without: list[int], whole: Floats | None = None) -> Floats:
     """Return the squared errors in ``group``, summed by gene, of means of everybody but the groups ``without``."""
     number, total = (fit.sum(axis=1) if whole is None else whole) - fit[:, without].sum(axis=1)
-    overall = total.sum() / number.sum() if number.any() else np.nan
-    means = np.divide(total, number, out=np.full_like(total, overall), where=number > 0)
+    known = number > NOTHING
+    overall = total.sum() / number.sum() if known.any() else np.nan
+    means = np.divide(total, number, out=np.full_like(total, overall), where=known)
     n, values, squares = scored[:, group]
     errors: Floats = squares - 2 * means * values + means**2 * n
     return errors

@@ -10,7 +10,7 @@ from zsgate.metrics.reconstruction import ERRORS, RANKINGS
 
 
 @pytest.mark.parametrize("metric", ERRORS)
-@pytest.mark.parametrize("baseline", ["mean", "gene_mean"], indirect=True)
+@pytest.mark.parametrize("baseline", ["mean", "gene_mean", "cell_gene_mean"], indirect=True)
 def test_predicts_expression(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.reconstruct(dataset, metric.masked))
     theirs = metric(baseline.reconstruct(dataset, metric.masked))

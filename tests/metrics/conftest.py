@@ -49,3 +49,14 @@ def pancreas() -> RealCells:
         donors=donors,
     )
     return RealCells((left[:, :50] * scale[:50]).astype(np.float32), labels, batches, donors, dataset)
+
+
+@pytest.fixture(scope="session")
+def cells(pancreas: RealCells) -> Dataset:
+    """Return 240 real cells of 12 donors with 600 genes."""
+    whole = pancreas.dataset
+    donors, sizes = np.unique(whole.donors, return_counts=True)
+    largest = donors[np.argsort(-sizes, kind="stable")[:12]]
+    rows = np.concatenate([np.flatnonzero(whole.donors == donor)[:20] for donor in largest])
+    genes = np.argsort(-np.asarray(whole.counts[rows].sum(axis=0)).ravel(), kind="stable")[:600]
+    return whole.subset(np.sort(rows)).with_genes(np.sort(genes))

@@ -1,13 +1,17 @@
-"""Models that predict genes of real cells, made of NumPy alone."""
+"""Models that predict genes of real cells, made of NumPy alone, and what they come to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from zsgate.dataset import Dataset
+from zsgate.metrics.reconstruction import CANDIDATE, RECONSTRUCTION, Recovered
+from zsgate.recipe import DEFAULT, Recipe
 from zsgate.reconstruction import Reconstruction, hidden
+from zsgate.score import Score
 
 
 def noise(dataset: Dataset, rows: np.ndarray, genes: np.ndarray, seed: int) -> np.ndarray:
@@ -94,3 +98,18 @@ class Ranks:
                 "likelier": (token != tokens).astype(np.int32) * (np.abs(draw) * 12).astype(np.int32),
             },
         )  # fmt: skip
+
+
+def score(found: dict, name: str, who: str = CANDIDATE, recipe: Recipe = DEFAULT) -> Score:
+    return RECONSTRUCTION[name](Recovered(found, who, recipe))
+
+
+def entries(model, dataset: Dataset, masked: float) -> pd.DataFrame:
+    """Return every (cell, gene) of a model's windows, one row each."""
+    frames = []
+    for part in model.reconstruct(dataset, masked=masked):
+        columns = {"cell": part.cells[part.cell_of_entry], "gene": part.genes, "target": part.target}
+        columns |= {"masked": part.masked, **part.predictions}
+        frames.append(pd.DataFrame(columns | ({} if part.tokens is None else {"true": part.tokens})))
+    table = pd.concat(frames, ignore_index=True)
+    return table.assign(donor=dataset.donors[table["cell"]])

@@ -40,7 +40,8 @@ def test_workers_share_the_passes_of_a_reconstruction(gate, project, verdict):
     assert sorted((project.path / "passes.txt").read_text(encoding="utf-8").split()) == ["0.0", "0.15", "0.4"]
     judged = {(each["baseline"], each["metric"]) for each in verdict()["verdicts"]}
     metrics = ("mse_gep", "mse_gep_m15", "mse_gep_m40")
-    assert judged == {(baseline, metric) for baseline in ("mean", "gene_mean") for metric in metrics}
+    averages = ("mean", "gene_mean", "cell_gene_mean")
+    assert judged == {(baseline, metric) for baseline in averages for metric in metrics}
     assert all(each["balanced"] > 0 and each["passed"] for each in verdict()["verdicts"])
     assert [each["masked"] for each in verdict()["reconstruction"]] == [0.0, 0.15, 0.4]
 

@@ -29,7 +29,8 @@ class Recovered:
     found
         Result of one pass of the candidate over the dataset (:func:`zsgate.fixtures.recovery.recover`).
     who
-        ``"candidate"``, a baseline (``mean``, ``gene_mean``, ``average_rank``) or ``"identity_copy"``.
+        ``"candidate"``, a baseline (``mean``, ``gene_mean``, ``cell_gene_mean``, ``average_rank``) or
+        ``"identity_copy"``.
     recipe
         Recipe of the run: by default each cell weighs the same and baselines are fitted out of sample; one with
         ``in_sample`` pools all (cell, gene) pairs and fits on them, as the code of Kedzierska et al. does.

@@ -31,7 +31,7 @@ def of_values(tally: ValueTally, heads: list[str], gene_errors: Floats) -> dict[
     points = _together(tally.points)
     low, high = _range(points["target"])
     densities = {head: density(points["target"], points[head], low, high) for head in heads}
-    n, total, _ = tally.scored["pooled"].sum(axis=1)
+    n, total, _ = tally.scored["target", "pooled"].sum(axis=1)
     genes = np.flatnonzero(n >= ENOUGH)
     mean = total[genes] / n[genes]
     picked = genes[np.argsort(mean, kind="stable")]

@@ -21,6 +21,7 @@ from zsgate.metrics.reconstruction_values import COPY, POINTS
 from zsgate.reconstruction import Reconstruction
 
 LEVELS = 20  # the ranks 0 to 1 in twentieths, for what is likely at a rank
+UNITS = 2**24  # a cell's weight in whole numbers, whose sums tie exactly in any order of the cells
 TOP = 10
 HEADS = ("token", "log_probability", "likelier")
 STATISTICS = ("token_accuracy", "token_top10", "token_cross_entropy")
@@ -52,7 +53,8 @@ class RankTally:
         Cells of each group whose token has a rank above 0, and the sum of these ranks, float64
         (2, n_groups, n_tokens); grows with the largest token.
     levels
-        Tokens of each group by level of rank, (n_groups, LEVELS, n_tokens).
+        Tokens of each group by level of rank and weighting, each (n_groups, LEVELS, n_tokens): a cell's tokens
+        count UNITS together (``"cells"``, int64) or 1 each (``"pooled"``, int32). Empty where nothing is hidden.
     hidden
         The hidden ones among them by weighting, float64 (2, n_groups, LEVELS, n_tokens).
     cells
@@ -69,7 +71,7 @@ class RankTally:
     share: float
     spool: IO[bytes]
     seen: Floats = field(init=False)
-    levels: npt.NDArray[np.int32] = field(init=False)
+    levels: dict[str, npt.NDArray[np.integer]] = field(init=False)
     hidden: Floats = field(init=False)
     cells: dict[str, dict[str, Floats]] = field(default_factory=dict)
     n_scored: Floats = field(init=False)
@@ -80,7 +82,8 @@ class RankTally:
     def __post_init__(self) -> None:
         self.n_scored = np.zeros(len(self.groups.codes))
         self.seen = np.zeros((2, self.groups.size, 0))
-        self.levels = np.zeros((self.groups.size, LEVELS, 0), np.int32)
+        types = {"cells": np.int64, "pooled": np.int32}
+        self.levels = {weight: np.zeros((self.groups.size, LEVELS, 0), each) for weight, each in types.items()}
         self.hidden = np.zeros((2, self.groups.size, LEVELS, 0))
 
     def add(self, part: Reconstruction) -> None:
@@ -89,7 +92,7 @@ class RankTally:
             msg = f"reconstruct: scale 'rank' needs tokens and the heads {', '.join(HEADS)}"
             raise CandidateFailed(msg)
         owner = part.cell_of_entry
-        self._learn(part, self.groups.codes[part.cells][owner])
+        self._learn(part, owner)
         named = part.predictions["token"] == part.tokens
         self.shown["n"] = self.shown.get("n", 0) + int((~part.masked).sum())
         self.shown["token"] = self.shown.get("token", 0) + int(named[~part.masked].sum())
@@ -115,22 +118,28 @@ class RankTally:
         """Return the share of the shown tokens that a head fails to name: 0 for a copy."""
         return 1 - self.shown[name] / self.shown["n"] if self.shown.get("n") else float("nan")
 
-    def _learn(self, part: Reconstruction, group: Codes) -> None:
+    def _learn(self, part: Reconstruction, owner: Codes) -> None:
         assert part.tokens is not None
+        group = self.groups.codes[part.cells][owner]
         more = int(part.tokens.max(initial=-1)) + 1 - self.seen.shape[2]
         if more > 0:
             self.seen = np.pad(self.seen, ((0, 0), (0, 0), (0, more)))
-            self.levels = np.pad(self.levels, ((0, 0), (0, 0), (0, more)))
             if self.share:
+                for weight, table in self.levels.items():
+                    self.levels[weight] = np.pad(table, ((0, 0), (0, 0), (0, more)))
                 self.hidden = np.pad(self.hidden, ((0, 0), (0, 0), (0, 0), (0, more)))
         n_tokens, above = self.seen.shape[2], part.target > 0
         place = group * n_tokens + part.tokens
         np.add.at(self.seen[0].reshape(-1), place[above], 1.0)
         np.add.at(self.seen[1].reshape(-1), place[above], part.target[above].astype(np.float64))
-        np.add.at(self.levels.reshape(-1), self._places(part, group), 1)
+        if self.share:
+            at = self._places(part, group)
+            worth = np.rint(UNITS / np.maximum(np.diff(part.offsets), 1)).astype(np.int64)
+            np.add.at(self.levels["cells"].reshape(-1), at, worth[owner])
+            np.add.at(self.levels["pooled"].reshape(-1), at, 1)
 
     def _places(self, part: Reconstruction, group: Codes) -> Codes:
-        places: Codes = (group * LEVELS + level(part.target)) * self.levels.shape[2] + part.tokens
+        places: Codes = (group * LEVELS + level(part.target)) * self.seen.shape[2] + part.tokens
         return places
 
     def _score_hidden(self, part: Reconstruction, owner: Codes, named: npt.NDArray[np.bool_]) -> None:

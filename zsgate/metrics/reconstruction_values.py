@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ COPY = "identity_copy"  # a head that returns what it was shown, and the mask wh
 MASK = -1.0
 POINTS = 100_000  # entries drawn for the figures
 WEIGHTS = ("cells", "pooled")  # each cell weighs the same, or each entry as in the paper
+KINDS = ("target", "excess")  # the targets, and what they have over the mean target that their cell shows
 
 
 @dataclass
@@ -30,9 +32,10 @@ class ValueTally:
     share
         Share of genes that were hidden; with 0 every entry is scored, else the hidden ones.
     fit
-        Number and sum of the targets, shown or hidden, float64 (2, n_groups, n_genes).
+        By kind and weighting the weight and the weighted sum of the entries, shown or hidden, each float64
+        (2, n_groups, n_genes). What is fitted weighs its entries as the score does, or it minimises another error.
     scored
-        Number, sum and sum of squares of the scored targets by weighting, each float64 (3, n_groups, n_genes).
+        The same of the scored entries, and their weighted sum of squares, each float64 (3, n_groups, n_genes).
     errors
         Mean squared error of each cell by head, (n_cells,); NaN where nothing is scored.
     by_gene
@@ -50,8 +53,8 @@ class ValueTally:
     groups: Groups
     n_genes: int
     share: float
-    fit: Floats = field(init=False)
-    scored: dict[str, Floats] = field(init=False)
+    fit: dict[tuple[str, str], Floats] = field(init=False)
+    scored: dict[tuple[str, str], Floats] = field(init=False)
     errors: dict[str, Floats] = field(default_factory=dict)
     by_gene: dict[str, Floats] = field(default_factory=dict)
     n_scored: Floats = field(init=False)
@@ -61,8 +64,8 @@ class ValueTally:
 
     def __post_init__(self) -> None:
         n_cells, table = len(self.groups.codes), (self.groups.size, self.n_genes)
-        self.fit = np.zeros((2, *table))
-        self.scored = {weight: np.zeros((3, *table)) for weight in WEIGHTS}
+        self.fit = {each: np.zeros((2, *table)) for each in product(KINDS, WEIGHTS)}
+        self.scored = {each: np.zeros((3, *table)) for each in product(KINDS, WEIGHTS)}
         self.n_scored, self.floor = np.zeros(n_cells), np.zeros(n_cells)
         self.shown = {"moments": np.zeros(3)}
 
@@ -71,23 +74,28 @@ class ValueTally:
         owner = part.cell_of_entry
         scored = part.masked if self.share else np.ones(len(part.target), dtype=bool)
         target = part.target.astype(np.float64)
-        of_group = self.groups.codes[part.cells][owner] * self.n_genes + part.genes
-        np.add.at(self.fit[0].reshape(-1), of_group, 1.0)
-        np.add.at(self.fit[1].reshape(-1), of_group, target)
         count = np.bincount(owner[scored], minlength=len(part.cells)).astype(np.float64)
         self.n_scored[part.cells] = count
         if part.noise_floor is None:
             self.floor[part.cells] = np.nan
         else:
             self.floor[part.cells] = np.bincount(owner[scored], part.noise_floor[scored], len(part.cells))
-        self._score(of_group[scored], target[scored], 1 / count[owner[scored]])
+        self._moments(part, owner, target, scored)
         self._heads(part, owner, target, scored)
         self._draw(part, scored)
 
-    def _score(self, of_group: Codes, target: Floats, weight: Floats) -> None:
-        for name, weights in zip(WEIGHTS, (weight, np.ones(len(weight))), strict=True):
-            for power, row in enumerate(self.scored[name]):
-                np.add.at(row.reshape(-1), of_group, weights * target**power)
+    def _moments(self, part: Reconstruction, owner: Codes, target: Floats, scored: npt.NDArray[np.bool_]) -> None:
+        place = self.groups.codes[part.cells][owner] * self.n_genes + part.genes
+        shown = ~part.masked
+        n_shown = np.bincount(owner[shown], minlength=len(part.cells))
+        level = np.bincount(owner[shown], target[shown], len(part.cells)) / np.maximum(n_shown, 1)  # 0: nothing shown
+        values = {"target": target, "excess": target - level[owner]}
+        for tables, at in ((self.fit, np.ones_like(scored)), (self.scored, scored)):
+            count = np.bincount(owner[at])
+            weights = {"cells": 1 / count[owner[at]], "pooled": np.ones(at.sum())}
+            for (kind, weight), table in tables.items():
+                for power, row in enumerate(table):
+                    np.add.at(row.reshape(-1), place[at], weights[weight] * values[kind][at] ** power)
 
     def _heads(self, part: Reconstruction, owner: Codes, target: Floats, scored: npt.NDArray[np.bool_]) -> None:
         shown = ~part.masked

@@ -13,7 +13,8 @@ from zsgate.report.words import NOTHING, number
 BOX = 200.0
 SHADES = 6
 LITTLE = 0.02  # of the average's error above the floor: less is nothing to win
-SIDES = ("candidate", "mean", "gene_mean", "average_rank", "identity_copy")
+MEANS = ("mean", "gene_mean", "cell_gene_mean")
+SIDES = ("candidate", *MEANS, "average_rank", "identity_copy")
 _NAMES = {
     "gep": "from the gene's place (GEP)",
     "gepc": "from the cell's embedding (GEPC)",
@@ -98,7 +99,7 @@ def _copies(entry: Record, head: str) -> str:
 
 def _left_to_win(entry: Record, sides: Mapping[str, float | None], floor: float | None) -> str:
     """Say how much of the best average's error a model can take away; nothing can be said where genes are shown."""
-    known = [value for name in ("mean", "gene_mean") if (value := sides.get(name)) is not None]
+    known = [value for name in MEANS if (value := sides.get(name)) is not None]
     if floor is None or not known:
         return ""
     if not entry["masked"]:
