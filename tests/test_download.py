@@ -72,6 +72,42 @@ def test_a_file_that_changed_meanwhile_is_not_stitched_together(place: Place, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "x.lock"]
 
 
+@pytest.mark.parametrize("mark", [None, 'W/"first"', '"first"'])
+def test_a_server_that_does_not_vouch_for_the_rest_is_not_gone_on_with(place: Place, tmp_path: Path, mark) -> None:
+    """No mark, a weak one, or another than before on a part: without a digest the part is given up."""
+    place.mark, place.bytes_before_hanging_up = mark, 1000
+    with pytest.raises(UsageProblem, match="ended after"):
+        fetch(place.url, tmp_path / "x", sha256=None)
+    place.mark, place.content, place.bytes_before_hanging_up = (
+        mark and mark.replace("first", "next"),
+        CONTENT[::-1],
+        None,
+    )
+    place.heeds_marks = False
+    if mark == '"first"':
+        with pytest.raises(UsageProblem, match="does not belong to this file and was deleted"):
+            fetch(place.url, tmp_path / "x", sha256=None)
+    fetch(place.url, tmp_path / "x", sha256=None)
+    assert (tmp_path / "x").read_bytes() == CONTENT[::-1]
+
+
+def test_a_vouched_part_is_gone_on_with(place: Place, tmp_path: Path) -> None:
+    """The same strong mark before and after: only the rest is asked for, without a digest too."""
+    place.mark, place.bytes_before_hanging_up = '"first"', 1000
+    with pytest.raises(UsageProblem, match="ended after"):
+        fetch(place.url, tmp_path / "x", sha256=None)
+    place.bytes_before_hanging_up = None
+    fetch(place.url, tmp_path / "x", sha256=None)
+    assert (tmp_path / "x").read_bytes() == CONTENT
+    assert place.asked == [None, "bytes=1000-"]
+
+
+def test_standard_output_is_left_to_the_command(place: Place, tmp_path: Path, capsys) -> None:
+    """``$(zsgate data fetch NAME)`` is a path: the bar goes where errors go."""
+    fetch(place.url, tmp_path / "x", sha256=DIGEST)
+    assert capsys.readouterr().out == ""
+
+
 def test_a_complete_part_is_not_asked_for_again(place: Place, tmp_path: Path) -> None:
     """Interrupted between the last byte and the check: nothing is missing, so it is checked and taken."""
     (tmp_path / "x.part").write_bytes(CONTENT)
@@ -80,11 +116,11 @@ def test_a_complete_part_is_not_asked_for_again(place: Place, tmp_path: Path) ->
 
 
 def test_a_part_longer_than_the_file_is_deleted(place: Place, tmp_path: Path) -> None:
-    """What is left of something else is not taken for the file, even where no digest is known."""
+    """What is left of something else is not taken for the file."""
     (tmp_path / "x.part").write_bytes(CONTENT + b"!")
     with pytest.raises(UsageProblem, match="does not belong to this file and was deleted"):
-        fetch(place.url, tmp_path / "x", sha256=None)
-    fetch(place.url, tmp_path / "x", sha256=None)
+        fetch(place.url, tmp_path / "x", sha256=DIGEST)
+    fetch(place.url, tmp_path / "x", sha256=DIGEST)
     assert (tmp_path / "x").read_bytes() == CONTENT
 
 

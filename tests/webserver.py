@@ -21,6 +21,8 @@ class Place:
         Whether a range is answered with a part.
     mark
         ETag of the content; a range of another version is answered with the whole.
+    heeds_marks
+        Whether it does so, or answers with a part all the same.
     bytes_before_hanging_up
         None sends everything.
     moved_to
@@ -34,6 +36,7 @@ class Place:
         self.files: dict[str, bytes] = {}
         self.ranges = True
         self.mark: str | None = None
+        self.heeds_marks = True
         self.bytes_before_hanging_up: int | None = None
         self.moved_to: str | None = None
         self.asked: list[str | None] = []
@@ -65,7 +68,7 @@ class Place:
             request.send_error(404)
             return
         content = self.files.get(request.path, self.content)
-        same = request.headers.get("If-Range") in (None, self.mark)
+        same = not self.heeds_marks or request.headers.get("If-Range") in (None, self.mark)
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges and same else 0
         if start >= len(content) > 0:
             request.send_response(416)

@@ -12,6 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import NoReturn
 
 from zsgate.errors import UsageProblem
 
@@ -56,9 +57,9 @@ def fetch(
         if target.exists():
             return
         part = target.with_name(target.name + ".part")
-        _make_sure_of_room(part, n_bytes)
+        make_sure_of_room(target, n_bytes, part)
         try:
-            _receive(url, part)
+            _receive(url, part, has_digest=sha256 is not None)
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             msg = (
                 f"{url} could not be downloaded ({error}). Run again to go on where it stopped, or put the "
@@ -76,12 +77,29 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _receive(url: str, part: Path) -> None:
-    """Append what is missing of ``url`` to ``part``."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+def make_sure_of_room(target: Path, n_bytes: int | None, part: Path | None = None) -> None:
+    """Raise UsageProblem unless ``target`` with its ``n_bytes`` fits on the disk, ``part`` of it being there."""
+    done = part.stat().st_size if part is not None and part.exists() else 0
+    free = shutil.disk_usage(target.parent).free
+    if n_bytes is not None and free < n_bytes - done:
+        msg = f"{target.name} needs {n_bytes - done:,} bytes, {target.parent} has {free:,} free"
+        raise UsageProblem(msg)
 
+
+def _receive(url: str, part: Path, *, has_digest: bool) -> None:
+    """Append what is missing of ``url`` to ``part``.
+
+    Where no digest will tell whether the whole is one file, a part is gone on with only if the server vouches that
+    the rest is of the same version.
+    """
+    note = _note_of(part)
+    mark = note.read_text(encoding="utf-8") if note.exists() else ""
+    strong = bool(mark) and not mark.startswith("W/")  # a weak mark does not vouch for every byte
+    if not (has_digest or strong):
+        part.unlink(missing_ok=True)
     done = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "zsgate"} | _range(part, done))
+    asked = {"Range": f"bytes={done}-"} | ({"If-Range": mark} if strong else {}) if done else {}
+    request = urllib.request.Request(url, headers={"User-Agent": "zsgate"} | asked)
     try:
         answer = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
@@ -90,35 +108,39 @@ def _receive(url: str, part: Path) -> None:
             raise
         if error.headers.get("Content-Range", f"bytes */{done}") == f"bytes */{done}":  # nothing is missing
             return
-        part.unlink()
-        msg = "what was kept of an earlier attempt does not belong to this file and was deleted"
-        raise ConnectionError(msg) from None
+        _belongs_to_another(part)
     with answer:
         resumed = answer.status == http.client.PARTIAL_CONTENT
-        done = done if resumed else 0
-        length = answer.headers.get("Content-Length")
-        total = None if length is None else done + int(length)
-        _announce(part, done, total)
-        _note_of(part).write_text(answer.headers.get("ETag", ""), encoding="utf-8")
-        columns = (TextColumn(part.stem), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with part.open("ab" if resumed else "wb") as file, Progress(*columns, transient=True) as progress:
-            bar = progress.add_task(part.stem, total=total, completed=done)
-            while block := answer.read(BLOCK):
-                file.write(block)
-                progress.advance(bar, len(block))
-        if total is not None and part.stat().st_size < total:
-            msg = f"the connection ended after {part.stat().st_size:,} of {total:,} bytes"
-            raise ConnectionError(msg)
+        if resumed and not has_digest and answer.headers.get("ETag") != mark:
+            _belongs_to_another(part)
+        _write(answer, part, done if resumed else 0)
 
 
-def _range(part: Path, done: int) -> dict[str, str]:
-    """Return the headers that ask for what is missing, or for all of it if the file has changed meanwhile."""
-    if not done:
-        return {}
-    note = _note_of(part)
-    mark = note.read_text(encoding="utf-8") if note.exists() else ""
-    strong = mark and not mark.startswith("W/")  # a weak mark does not vouch for every byte
-    return {"Range": f"bytes={done}-"} | ({"If-Range": mark} if strong else {})
+def _write(answer: http.client.HTTPResponse, part: Path, done: int) -> None:
+    """Write what the server sends behind the first ``done`` bytes, with a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    length = answer.headers.get("Content-Length")
+    total = None if length is None else done + int(length)
+    _announce(part, done, total)
+    _note_of(part).write_text(answer.headers.get("ETag", ""), encoding="utf-8")
+    columns = (TextColumn(part.stem), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)  # what a command prints may be a path
+    with part.open("ab" if done else "wb") as file, bar:
+        task = bar.add_task(part.stem, total=total, completed=done)
+        while block := answer.read(BLOCK):
+            file.write(block)
+            bar.advance(task, len(block))
+    if total is not None and part.stat().st_size < total:
+        msg = f"the connection ended after {part.stat().st_size:,} of {total:,} bytes"
+        raise ConnectionError(msg)
+
+
+def _belongs_to_another(part: Path) -> NoReturn:
+    part.unlink()
+    msg = "what was kept of an earlier attempt does not belong to this file and was deleted"
+    raise ConnectionError(msg) from None
 
 
 def _note_of(part: Path) -> Path:
@@ -130,19 +152,11 @@ def _announce(part: Path, done: int, total: int | None) -> None:
     """Say how much comes and how long it may take, and make sure that there is room for it."""
     if total is None:
         return
-    _make_sure_of_room(part, total)
+    make_sure_of_room(part.with_suffix(""), total, part)
     if total - done > LARGE:
         size, hours = (total - done) / 1e9, (total - done) / SPEED / 3600
         said = f"{size:.1f} GB to download, {hours:.1f} hours at {SPEED / 1e6:.0f} MB/s; Ctrl-C keeps what came"
         sys.stderr.write(f"zsgate: {part.stem}: {said}\n")
-
-
-def _make_sure_of_room(part: Path, n_bytes: int | None) -> None:
-    done = part.stat().st_size if part.exists() else 0
-    free = shutil.disk_usage(part.parent).free
-    if n_bytes is not None and free < n_bytes - done:
-        msg = f"{part.stem} needs {n_bytes - done:,} bytes, {part.parent} has {free:,} free"
-        raise UsageProblem(msg)
 
 
 def _check(part: Path, url: str, sha256: str | None, n_bytes: int | None) -> None:
