@@ -10,6 +10,10 @@ import jsonschema
 import numpy as np
 import pytest
 
+from zsgate.fixtures.rival import load
+from zsgate.models.precomputed import Precomputed
+from zsgate.recipe import RECIPES
+
 ONLY = ("-k", "test_against and (asw or nmi)")
 
 
@@ -98,6 +102,50 @@ def test_other_targets_are_not_compared(gate, verdict):
     (judged,) = verdict()["verdicts"]
     assert not judged["passed"]
     assert "models:Knower had other targets: mean scores" in judged["reason"]
+
+
+def test_a_rival_called_like_a_baseline_takes_nobody_s_place(gate, project, verdict, few_cells):
+    """A folder ``hvg`` of noise is a rival of another name, and HVG stays HVG; a candidate called so is refused."""
+    ids = few_cells.cell_ids
+    for folder in ("hvg", "old/hvg"):
+        (project.path / folder).mkdir(parents=True)
+        np.savez(project.path / folder / "cells.npz", X=np.random.default_rng(0).normal(size=(len(ids), 4)), ids=ids)
+    result = gate("models:good", "--against=hvg", "-k", "hvg and asw")
+
+    assert result.ret == 0, result.stdout.str()
+    theirs = {each["baseline"]: each["theirs"] for each in verdict()["verdicts"]}
+    assert set(theirs) == {"hvg", "hvg@against"}
+    gate("models:good", "-k", "hvg and asw")
+    (alone,) = verdict()["verdicts"]
+    assert theirs["hvg"] == alone["theirs"] != theirs["hvg@against"]
+    for model, against, words in (
+        ("hvg", "models:good", "a baseline is called so; embeddings in a folder of that name are ./hvg"),
+        ("./hvg", "hvg/", "is the candidate itself"),
+    ):
+        result = gate(model, f"--against={against}", "-k", "hvg and asw")
+        assert result.ret == 4, model
+        assert words in result.stderr.str()
+    rival = load("old/hvg", project.path, RECIPES["default"], "./hvg", lambda name: Precomputed(project.path / name))
+    assert rival.name == "hvg@against"
+
+
+def test_what_an_earlier_run_did_not_score_is_said(gate, project, verdict):
+    """A metric without a recorded score is listed, a broken gate is told; a dataset without any score is exit 4."""
+    gate("models:bad", "-k", "hvg and asw")
+    record = verdict() | {"gate": "broke"}
+    (project.path / "old.json").write_text(json.dumps(record), encoding="utf-8")
+    result = gate("models:good", "--against=old.json", *ONLY)
+
+    assert result.ret == 0, result.stdout.str()
+    (judged,) = verdict()["verdicts"]
+    missing = {each["metric"]: each for each in verdict()["not_tested"] if each.get("baseline") == judged["baseline"]}
+    assert set(missing) == {"nmi", "ari", "avg_bio", "batch_score"}
+    assert missing["nmi"]["reason"] == f"{judged['baseline']} has no recorded score by nmi"
+    assert "The run that recorded the scores of models:bad was interrupted or broke (" in " ".join(verdict()["caveats"])
+    (project.path / "other.h5ad").symlink_to(project.path / "cells.h5ad")
+    result = gate("models:good", "--against=old.json", "--datasets=cells.h5ad,other.h5ad", *ONLY)
+    assert result.ret == 4
+    assert "has no recorded score on other, only on cells" in result.stderr.str()
 
 
 def test_what_is_not_comparable_is_refused(gate, project, verdict):
