@@ -21,12 +21,13 @@ from zsgate.models.checkpoints import CHECKPOINTS
         (None, ("seen", "paper"), ("b",), "seen"),
         (None, ("not seen", "paper"), ("a",), "not seen"),
         (("a", "b"), ("not seen", "paper"), None, "seen"),
-        (("b",), ("seen", "paper"), None, "not seen"),
+        (("b",), ("seen", "paper"), None, "seen"),
+        (("b",), None, ("a",), "not seen"),
         ((), None, None, "not seen"),
     ],
 )
 def test_who_says_so_first_counts(declared, published, stated, status):
-    """The user, then the dataset's card, then the model's; silence is unknown, never "not seen"."""
+    """A card that says "seen", the user, the dataset's card, the model's; silence is unknown, never "not seen"."""
     assert exposure("a", declared=declared, published=published, stated=stated).status == status
 
 

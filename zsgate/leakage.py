@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,12 @@ class Exposure:
 def exposure(
     dataset: str,
     *,
-    declared: Sequence[str] | None,
+    declared: Collection[str] | None,
     published: tuple[str, str] | None,
     stated: Sequence[str] | None,
     evidence: Evidence | None = None,
 ) -> Exposure:
-    """Return whether a model saw a dataset, from the first that says so.
+    """Return whether a model saw a dataset, from the first that says so; no list overrules a card that says "seen".
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ def exposure(
     """
     if evidence is not None and evidence.seen:
         return Exposure("seen", str(evidence))
+    if published is not None and published[0] == "seen":
+        return Exposure(*published)
     if declared is not None:
         return Exposure("seen" if dataset in declared else "not seen", "declared in pyproject.toml")
     if published is not None:

@@ -99,10 +99,10 @@ def _tables(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _list(value: Any, folder: Path) -> tuple[str, ...]:
-    """Return names; an empty list means none."""
+    """Return names as they are and paths of files made absolute; an empty list means none."""
     if not isinstance(value, list):
         raise TypeError
-    return tuple(_text(item, folder) for item in value)
+    return tuple(_dataset(_text(item, folder), folder) for item in value)
 
 
 def _datasets(value: Any, folder: Path) -> dict[str, dict[str, Any]]:
@@ -135,7 +135,13 @@ def _names(value: Any, folder: Path) -> tuple[str, ...]:
     items = [item.strip() for item in (value.split(",") if isinstance(value, str) else value)]
     if not any(items):
         raise ValueError
-    return tuple(str(_place(item, folder)) if item.endswith((".h5ad", ".zarr")) else item for item in items if item)
+    return tuple(_dataset(item, folder) for item in items if item)
+
+
+def _dataset(item: str, folder: Path) -> str:
+    """Return a name as it is; a path, with the slash that completion adds to a folder, made absolute."""
+    path = item.rstrip("/")
+    return str(_place(path, folder)) if path.endswith((".h5ad", ".zarr")) else item
 
 
 def _each(read: Callable[[Any], T]) -> Callable[[Any, Path], tuple[T, ...]]:

@@ -125,7 +125,7 @@ def test_an_unwritable_report_exits_3(gate, project):
 
 def test_a_verdict_on_data_seen_in_pretraining_fails_if_asked(gate, verdict, project):
     """What the user declares is on every verdict, on the page's caveats, and with --leakage=fail decides."""
-    table = '[tool.zsgate.models."models:good"]\npretraining = ["cells"]\n'
+    table = '[tool.zsgate.models."models:good"]\npretraining = ["cells.h5ad"]\n'
     (project.path / "pyproject.toml").write_text(table, encoding="utf-8")
     assert gate("models:good", "-k", "hvg and asw").ret == 0
     record = verdict()
