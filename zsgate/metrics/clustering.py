@@ -31,7 +31,8 @@ _one_at_a_time = threading.Lock()  # igraph's generator belongs to the whole pro
 class NeighbourGraph:
     """Undirected, unweighted graph of cells: an edge where either is among the other's nearest.
 
-    Vertices are in the order of the embedding's bytes, so the order of the cells changes no partition.
+    Vertices are in the order of the embedding's bytes, so the order of the cells changes no partition, but for cells
+    whose embeddings are exactly the same.
 
     Attributes
     ----------

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from zsgate import spill
 from zsgate.metrics.cells import Codes, Floats
+from zsgate.metrics.copies import copies
 
 Mask = npt.NDArray[np.bool_]
 SPARE = 4  # so many times more neighbours are found at first than are asked for, to have enough in most leave-outs
@@ -18,6 +19,8 @@ BLOCK_BYTES = 64 * 2**20  # of distances held at a time
 
 class Neighbours:
     """The nearest other cells of each cell, nearest first, by Euclidean distance.
+
+    Among more copies of a cell than are asked for, which come first is drawn for each cell.
 
     Parameters
     ----------
@@ -35,6 +38,10 @@ class Neighbours:
         for part in spill.stretches(self.rows):
             np.subtract(rows[part], mean, out=self.rows[part])
         self.squares: Floats = np.einsum("ij,ij->i", self.rows, self.rows)
+        self.copies = list(copies(rows, n_nearest))
+        self.group = np.full(len(rows), -1)  # of copies, by cell
+        for number, group in enumerate(self.copies):
+            self.group[group.cells] = number
         self.foreign = foreign
         self.n_nearest = n_nearest
         everybody = np.ones(len(rows), dtype=bool)
@@ -82,8 +89,12 @@ class Neighbours:
         return found, there
 
     def _squared(self, cells: Codes, remaining: Mask) -> Floats:
-        """Return squared distances of ``cells`` to all, infinite to those that do not count."""
+        """Return squared distances of ``cells`` to all, below 0 to copies and infinite to those that do not count."""
         squared = self.squares[cells, None] + self.squares - 2 * (self.rows[cells] @ self.rows.T)
+        for number in np.unique(self.group[cells]):
+            if number >= 0:
+                rows = np.flatnonzero(self.group[cells] == number)
+                self.copies[number].rank_below_zero(squared, rows, cells[rows])
         squared[:, ~remaining] = np.inf
         squared[np.arange(len(cells)), cells] = np.inf
         if self.foreign is not None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from zsgate import spill
 from zsgate.metrics.cells import Cells, Codes, Floats
+from zsgate.metrics.copies import copies
 from zsgate.metrics.distances import Block, Positions, distance_blocks
 
 
@@ -31,7 +32,7 @@ class Pass:
     batch_score
         The paper's batch integration score, the same shape.
     neighbours
-        The nearest other cells of each cell, shape (n_cells, n_nearest).
+        The nearest other cells of each cell, shape (n_cells, n_nearest); among more copies of it than that, any.
     """
 
     asw: Floats
@@ -109,6 +110,8 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
         by_batch = layout.runs(layout.batches, by_label[label])
         own = np.searchsorted(layout.batches[[run.start for run in by_batch]], cells.batches[here])
         mixing[label] += (weights * (1 - abs(_silhouettes(block, weights, layout, by_batch, own)))).sum(axis=0)
+    for group in copies(rows, n_nearest):
+        neighbours[group.cells] = group.nearest(n_nearest)
     sizes = np.stack([layout.sizes[run].sum(axis=0) for run in by_label])
     label_widths = np.divide(widths, sizes, out=np.full_like(widths, np.nan), where=sizes > 0)
     return Pass(_asw(widths.sum(axis=0), sizes), label_widths, _batch_score(mixing, layout, by_label), neighbours)
