@@ -79,3 +79,25 @@ def test_copies_are_found_among_who_remains_and_of_other_donors(pancreas):
     assert (donors[found] != donors[here, None]).all()
     assert equal[found[equal[here]]].all()
     assert np.bincount(found[equal[here]].ravel()).max() < 60  # a hub has all 86
+
+
+@pytest.mark.parametrize("shift", [0, 3.3, 1000])
+@pytest.mark.parametrize("n_dimensions", [3, 500])
+def test_a_silhouette_of_cells_that_coincide_is_0(pancreas, n_dimensions, shift):
+    """One point a type, near the origin or far from it: within a type batches have no distance, and mix perfectly."""
+    types = np.unique(pancreas.labels, return_inverse=True)[1]
+    points = np.random.default_rng(5).normal(size=(types.max() + 1, n_dimensions)) + shift
+
+    assert METRICS["batch_score"](points[types], pancreas.dataset).value == 1
+    assert METRICS["bras"](points[types], pancreas.dataset).value == 1
+    assert METRICS["asw"](points[types], pancreas.dataset).value == pytest.approx(1, abs=1e-6)
+
+
+def test_what_nearly_coincides_is_told_apart():
+    """Batches a thousandth of a norm apart, and within a batch ten thousandths of that, do not mix at all."""
+    generator = np.random.default_rng(6)
+    labels, batches = np.arange(200) % 2, np.arange(200) // 2 % 2
+    rows = np.eye(4)[labels] + 1e-3 * np.eye(4)[2 + batches] + 1e-6 * generator.normal(size=(200, 4))
+
+    assert METRICS["batch_score"](rows, labels, batches=batches).value < 0.01
+    assert METRICS["bras"](rows, labels, batches=batches).value < 0.01

@@ -13,6 +13,8 @@ from zsgate.metrics.metric import Metric
 from zsgate.metrics.removal import Mask, Score, by_removal
 from zsgate.recipe import Recipe
 
+ROUNDING = 1e-12  # cosine distances up to here are of cells in the same direction
+
 
 def mixing(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score:
     """Return what gives the BRAS of the cells of a mask (Rautenstrauch and Ohler 2025).
@@ -51,8 +53,9 @@ def _of_type(directions: Floats, batches: Codes) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         within = (within_sum - itself) / (sizes[own] - 1)
         between = (sums.sum(axis=1) - within_sum) / (len(own) - sizes[own])
-        silhouettes = (between - within) / np.maximum(between, within)
-    silhouettes[(sizes[own] == 1) | ~np.isfinite(silhouettes)] = 0  # alone in its batch, or all distances are 0
+        farther = np.maximum(between, within)
+        silhouettes = (between - within) / farther
+    silhouettes[(sizes[own] == 1) | ~(farther > ROUNDING)] = 0  # alone in its batch, or all distances are 0
     return float(np.mean(1 - abs(silhouettes)))
 
 

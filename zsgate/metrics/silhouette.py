@@ -132,8 +132,10 @@ def _silhouettes(block: Block, weights: Floats, layout: _Layout, clusters: list[
         sums[np.broadcast_to(sizes[:, None, :] == 0, sums.shape)] = np.inf
         sums[own, row] = np.inf
         between = sums.min(axis=0)
-        silhouettes: Floats = (between - within) / np.maximum(between, within)
-    silhouettes[np.isnan(silhouettes)] = 0  # 0/0: alone in its cluster, or all distances are 0
+        farther = np.maximum(between, within)
+        silhouettes: Floats = (between - within) / farther
+    nothing = np.isnan(silhouettes) | (farther <= block.rounding[:, None])
+    silhouettes[nothing] = 0  # 0/0: alone in its cluster, or all distances are 0
     return silhouettes
 
 
