@@ -51,6 +51,16 @@ def test_what_is_typed_reads_the_file(file):
     assert read_h5ad(Path(options["datasets"]), "lab", Columns(**roles)).n_cells == 240
 
 
+def test_binarised_counts_are_remarked_on(file):
+    """Zeros and ones are integers, and yet no counts of molecules; of real counts nothing is said."""
+    remark = "  no count is above 1: they look binarised"
+    assert remark not in checkup(file, Columns()).lines
+    adata = anndata.read_h5ad(file)
+    adata.layers["counts"] = (adata.layers["counts"] > 0).astype(np.float32)
+    adata.write_h5ad(file)
+    assert remark in checkup(file, Columns()).lines
+
+
 def test_problems_are_listed_together(file, capsys):
     """A wrong column and wrong counts are both said; exit 1 and no command."""
     assert main(["data", "check", str(file), "--donor=doner", "--counts=X"]) == 1

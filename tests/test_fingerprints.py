@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import anndata
 import numpy as np
 import pytest
@@ -9,10 +11,13 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zsgate import reading
 from zsgate.cli import main
+from zsgate.columns import Columns
 from zsgate.corpus import filter_of
 from zsgate.errors import UsageProblem
 from zsgate.fingerprints import Bloom, Evidence, asked_of, fingerprints, hashed, load, save
+from zsgate.fixtures.card import Card, File
 from zsgate.fixtures.cards import CARDS
 from zsgate.fixtures.shelf import Shelf
 
@@ -102,6 +107,39 @@ def test_the_command_line_builds_and_asks(corpus, tmp_path, capsys):
     for bad, says in ((corpus, "is no filter of fingerprints"), (tmp_path / "absent", "no such file")):
         assert main(["leakage", "check", str(bad), "pancreas_quick"]) == 4
         assert says in capsys.readouterr().err
+
+
+def test_the_command_line_looks_where_a_run_does(corpus, pancreas, place, tmp_path, monkeypatch, capsys):
+    """By option or variable: no connection while offline, a mirror's files, large counts in the cache."""
+    where, cache, mirror = tmp_path / "corpus.bloom", tmp_path / "cache", tmp_path / "mirror"
+    file = File(name="x.h5ad", url=f"{place.home}/x")
+    columns = Columns(label="cell_type")
+    monkeypatch.setitem(
+        CARDS, "made", Card(name="made", files=(file,), columns=columns, source="", licence="", citation="")
+    )
+    assert main(["leakage", "build", str(corpus), "-o", str(where)]) == 0
+    asked = ["leakage", "check", str(where), "made"]
+    assert main([*asked, "--offline", "--cache", str(cache)]) == 4
+    assert f"put into {cache / 'datasets' / 'made'}" in capsys.readouterr().err
+    monkeypatch.setenv("ZSGATE_OFFLINE", "perhaps")
+    assert main(asked) == 4
+    assert "ZSGATE_OFFLINE: cannot read 'perhaps' as bool" in capsys.readouterr().err
+    monkeypatch.setenv("ZSGATE_OFFLINE", "1")
+    monkeypatch.setenv("ZSGATE_CACHE", str(cache))
+    assert main(asked) == 4
+    assert f"put into {cache / 'datasets' / 'made'}" in capsys.readouterr().err
+    assert place.asked == []
+    adata = pancreas.subset(np.arange(0, 1500, 10)).to_anndata()
+    adata.obs["cell_type"] = ["one", "other"] * 75
+    (mirror / "made").mkdir(parents=True)
+    adata.write_h5ad(mirror / "made" / "x.h5ad")
+    monkeypatch.setenv("ZSGATE_MIRROR", str(mirror))
+    monkeypatch.setattr(reading, "IN_MEMORY", 1000)
+    for dataset in ("made", str(mirror / "made" / "x.h5ad")):
+        assert main(["leakage", "check", str(where), dataset]) == 1
+        assert "seen: " in capsys.readouterr().out
+        assert list((cache / "prepared").iterdir())
+        shutil.rmtree(cache / "prepared")
 
 
 def test_a_filter_is_read_as_it_was_written(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from zsgate.columns import Columns, column_of
-from zsgate.dataset import Strings
+from zsgate.dataset import Dataset, Strings
 from zsgate.errors import UsageProblem
 from zsgate.genes import gene_names
 from zsgate.opened import Opened, opened
@@ -90,7 +90,7 @@ def checkup(path: Path, columns: Columns) -> Checkup:
             problems.append(str(problem))
         else:
             lines.append(f"judged on: {dataset.n_cells:,} cells x {dataset.counts.shape[1]:,} genes")
-            lines += [f"  {note}" for note in [*dataset.card["notes"], *remarks(dataset)]]
+            lines += [f"  {note}" for note in [*dataset.card["notes"], *_binary(dataset), *remarks(dataset)]]
     return Checkup(tuple(lines), tuple(problems), None if problems else _command(path, found), found)
 
 
@@ -139,6 +139,10 @@ def _counts_place(file: Opened, place: str | None, where: str, problems: list[st
         problems.append(f"{where}: {found} holds {fault}; raw counts are needed")
         return None
     return found
+
+
+def _binary(dataset: Dataset) -> list[str]:
+    return ["no count is above 1: they look binarised"] if dataset.counts.data.max() <= 1 else []
 
 
 def _ids(ensembl: Strings | None) -> str:

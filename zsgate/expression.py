@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from zsgate.prepared import transposed
 Codes = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Expression:
     """Values of cells by genes that are no counts, by the authors of a file; the genes need not be the dataset's.
 
@@ -45,6 +46,11 @@ class Expression:
     def identity(self) -> dict[str, Any]:
         """What tells these values from others without reading them."""
         return {**identity_of(self.path), "rows": hashlib.sha256(self.rows.astype(np.int64).tobytes()).hexdigest()}
+
+    @cached_property
+    def fault(self) -> str:
+        """What forbids a logarithm of the values, or an empty string."""
+        return self.looked_at()[1]
 
     def gene_names(self) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.str_] | None]:
         """Return (symbols, Ensembl ids or None) of its genes, as a dataset of the file has them."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +22,19 @@ SYMBOL_COLUMNS = (
     "gene_names",
     "hgnc_symbol",
 )
-ENSEMBL_COLUMNS = ("ensembl_id", "ensemblid", "ensembl", "gene_ids", "gene_id", "feature_id")
+ENSEMBL_COLUMNS = (
+    "ensembl_id",
+    "ensemblid",
+    "ensembl",
+    "ensembl_gene_id",
+    "gene_ensembl_id",
+    "gene_ids",
+    "gene_id",
+    "feature_id",
+    "accession",
+)
 ENSEMBL = re.compile(r"(ENS[A-Z]*G\d{11})(\.\d+)?(_PAR_Y)?")
+LARGEST = 2**63  # integers end here
 MISSING = ("", "nan", "NaN", "<NA>", "NA")  # what files hold whose missing values were made strings
 
 
@@ -37,23 +49,38 @@ def gene_names(var: pd.DataFrame) -> tuple[Strings, Strings | None, list[str]]:
         The index holds symbols or Ensembl ids, columns may hold the other.
     """
     index = var.index.to_numpy(dtype=str)
-    by_name = {str(column).lower(): column for column in var.columns}
-    columns = {name: strings(var[column]) for name, column in by_name.items()}
     symbols, ids = index, index
     if are_ensembl(index) or np.char.isdigit(index).all():
-        named = next((columns[name] for name in SYMBOL_COLUMNS if name in columns), index)
+        named = next((strings(var[column]) for column in _columns(var, SYMBOL_COLUMNS)), index)
         symbols = np.where(named == "", index, named)
     if not are_ensembl(index):
-        found = [columns[name] for name in ENSEMBL_COLUMNS if name in columns and are_ensembl(columns[name])]
-        if not found:
+        found = next(filter(are_ensembl, (strings(var[column]) for column in _columns(var, ENSEMBL_COLUMNS))), None)
+        if found is None:
             return symbols, None, []
-        ids = found[0]
+        ids = found
     bare = np.array([_bare(name) for name in ids.tolist()])
     first = np.zeros(len(bare), dtype=bool)
     first[np.unique(bare, return_index=True)[1]] = True
     apart = first & (bare != "")
     remarks = [] if apart.all() else [f"{(~apart).sum()} genes without an Ensembl id of their own go by their name"]
     return symbols, np.where(apart, bare, index), remarks
+
+
+def named_by(var: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Return ``var`` with the columns of symbols and of ids that only ``other`` has, by the names in the index."""
+    lacking = [
+        column
+        for kind in (SYMBOL_COLUMNS, ENSEMBL_COLUMNS)
+        if not _columns(var, kind)
+        for column in _columns(other, kind)
+    ]
+    return var.join(other[lacking]) if lacking and other.index.is_unique else var
+
+
+def _columns(var: pd.DataFrame, names: Sequence[str]) -> list[Any]:
+    """Return the columns of these names, whatever their case, in the order of the names."""
+    by_name = {str(column).lower(): column for column in var.columns}
+    return [by_name[name] for name in names if name in by_name]
 
 
 def strings(values: pd.Series) -> Strings:
@@ -65,7 +92,7 @@ def strings(values: pd.Series) -> Strings:
     missing = values.isna()
     if values.dtype.kind == "f":
         present = values[~missing]
-        if (present % 1 == 0).all():
+        if ((present % 1 == 0) & (present.abs() < LARGEST)).all():
             values = values.astype("Int64")
     text = values.astype(str).to_numpy(dtype=str)
     return np.where(missing | np.isin(text, MISSING), "", text)

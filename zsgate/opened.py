@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import scipy.sparse as sp
 
 from zsgate.errors import UsageProblem
+from zsgate.genes import named_by
 from zsgate.matrix import Matrix, boundary
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Opened:
             return layers + raw + ["X"] * ("X" in root and not _is_null(root["X"]))
 
     def var(self, place: str) -> pd.DataFrame:
-        """Return the table of the genes of a matrix; that of ``raw`` is its own.
+        """Return the table of the genes of a matrix; that of ``raw`` is its own, with names that only ``var`` has.
 
         Raises
         ------
@@ -72,7 +73,8 @@ class Opened:
         where = "raw/var" if place == "raw" else "var"
         if where not in self._tables:
             with boundary(f"{self._name}: {where} is no table of genes"):
-                self._tables[where] = _element(self._root, where)
+                table = _element(self._root, where)
+                self._tables[where] = named_by(table, self.var("X")) if place == "raw" else table
         return self._tables[where]
 
     def matrix(self, place: str) -> Matrix:

@@ -115,7 +115,7 @@ class Store:
             try:
                 with suppress(*DAMAGED):
                     return _used(path, read)
-                _write_atomically(path, write)
+                write_atomically(path, write)
                 return read(path)
             finally:  # locks need not stay: whoever gets the next one looks for the file first
                 with suppress(OSError):
@@ -130,7 +130,8 @@ def _used(path: Path, read: Callable[[Path], T]) -> T:
     return value
 
 
-def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Call ``write`` with the path of a file that becomes ``path`` once it is written."""
     part = path.with_name(f".part-{uuid.uuid4().hex}{path.suffix}")
     try:
         write(part)
@@ -144,7 +145,7 @@ def _write_arrays(path: Path, final: Path, values: Arrays, notes: Mapping[str, A
     large = {}
     for place, value in enumerate(values):
         if spill.is_large(value.nbytes):
-            _write_atomically(_beside(final, place), partial(np.save, arr=value))
+            write_atomically(_beside(final, place), partial(np.save, arr=value))
             large[place] = _check_sum(_mapped(_beside(final, place)))
     held = [np.empty(0) if place in large else value for place, value in enumerate(values)]
     np.savez(path, *held, notes=np.array(json.dumps(dict(notes))), large=np.array(json.dumps(large)))

@@ -6,16 +6,20 @@ import importlib.resources
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
+from zsgate.columns import Columns
 from zsgate.dataset import Dataset
 from zsgate.fixtures.catalogue import CATALOGUE, load
 from zsgate.models.adapter import Adapter
 from zsgate.models.paper_input import PaperInput, said
 from zsgate.models.scgpt_presets import paper_genes
+from zsgate.reading import read_h5ad
 
 Make = Callable[..., Adapter]
 CARD = CATALOGUE["pancreas_hormone2cell"]
@@ -88,3 +92,22 @@ def test_without_x_the_counts_are_read(dataset: Dataset, tiny_geneformer: Make) 
     official = replace(model, preset="official")
     np.testing.assert_array_equal(model._tokeniser(bare)(0, 9).ids, official._tokeniser(bare)(0, 9).ids)
     assert model.reads(bare) == "the counts, for no X beside them is at hand"
+
+
+def test_genes_are_matched_by_symbol_where_one_side_has_no_ids(dataset: Dataset, tmp_path: Path) -> None:
+    """Counts in raw with Ensembl ids, X with symbols alone: the same values under the same genes."""
+    some = dataset.subset(np.arange(60))
+    counts = some.to_anndata()
+    symbols = np.array([f"G{i}" for i in range(counts.n_vars)])
+    counts.var_names = [f"ENSG{i:011d}" for i in range(counts.n_vars)]
+    counts.var = counts.var[[]].assign(feature_name=symbols)
+    order = np.random.default_rng(0).permutation(counts.n_vars)
+    adata = anndata.AnnData(counts.X.log1p()[:, order], obs=counts.obs, var=pd.DataFrame(index=symbols[order]))
+    adata.raw = counts
+    adata.obs["cell_type"] = some.cell_types
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    made = read_h5ad(tmp_path / "x.h5ad", "x", Columns(label="cell_type"))
+    assert made.ensembl is not None
+    papers = PaperInput.of(made)
+    assert papers is not None
+    np.testing.assert_allclose(papers.rows(0, 60).toarray(), np.log1p(made.counts.toarray()), rtol=1e-6)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import random
 import re
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -258,3 +261,55 @@ def test_dictionaries_are_kept_as_json(geneformer_folders: dict[str, Path], tmp_
     (copy,) = (tmp_path / "dictionaries").iterdir()
     assert copy.suffix == ".json"
     assert kept_as_json(path, tmp_path) == first == pickle.loads(path.read_bytes())
+
+
+def test_dictionaries_are_converted_side_by_side(tmp_path: Path) -> None:
+    """Runs that share a cache and start together: each gets the dictionary, whoever is first."""
+    path = tmp_path / "token_dictionary.pkl"
+    genes = {f"ENSG{i:011d}": i for i in range(20_000)}
+    path.write_bytes(pickle.dumps(genes))
+    with ThreadPoolExecutor(8) as pool:
+        for attempt in range(4):
+            cache = tmp_path / str(attempt)
+            found = [each.result() for each in [pool.submit(kept_as_json, path, cache) for _ in range(8)]]
+            assert all(one == genes for one in found)
+            assert len(list((cache / "dictionaries").iterdir())) == 1
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])
+def test_damaged_weights_are_one_sentence(form: str, tmp_path: Path) -> None:
+    """Cut off or with some bytes changed, a file is refused by name, or is one of other values."""
+    path = tmp_path / f"model.{'safetensors' if form == 'safetensors' else 'bin'}"
+    state = {f"layer.{i}.weight": torch.ones(4, 4) * i for i in range(5)}
+    if form == "safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=form == "zip")
+    said = refusals(read_tensors, path, path.read_bytes(), 80)
+    assert len(said) > 40
+    assert all(str(path) in one for one in said)
+
+
+def test_damaged_dictionaries_are_one_sentence(tmp_path: Path) -> None:
+    """Pickles and JSON alike."""
+    genes = {f"ENSG{i}": np.float64(i) for i in range(30)}
+    for suffix, content in ((".pkl", pickle.dumps(genes)), (".json", json.dumps(genes).encode())):
+        path = tmp_path / f"genes{suffix}"
+        said = refusals(read_dictionary, path, content, 300)
+        assert len(said) > 150
+        assert all(str(path) in one for one in said)
+
+
+def refusals(read: Callable[[Path], object], path: Path, content: bytes, times: int) -> list[str]:
+    """Return what is said of the content cut off and with some bytes changed, in turns; nothing if it can be read."""
+    generator, said = random.Random(1), []
+    for attempt in range(times):
+        spoilt = bytearray(content[: generator.randrange(1, len(content))] if attempt % 2 else content)
+        for _ in range(0 if attempt % 2 else generator.choice((1, 3, 10))):
+            spoilt[generator.randrange(len(spoilt))] = generator.randrange(256)
+        path.write_bytes(spoilt)
+        try:
+            read(path)
+        except UsageProblem as problem:
+            said.append(str(problem))
+    return said

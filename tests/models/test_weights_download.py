@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,22 @@ def test_an_unpublished_digest_is_recorded_and_may_not_change(place: Place, tmp_
     found.path.write_bytes(CONTENT + b"!")
     with pytest.raises(UsageProblem, match="has changed since it was first seen"):
         find_files(checkpoint, None, tmp_path, offline=True)
+
+
+def test_a_note_that_cannot_be_written_is_not_left_half_written(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk: the next run does not find a digest that nobody saw."""
+    checkpoint = replace(CHECKPOINTS["scgpt_blood"], files=(WeightFile(name="best_model.pt", url=None),))
+    home = tmp_path / "weights" / checkpoint.name
+    home.mkdir(parents=True)
+    (home / "best_model.pt").write_bytes(CONTENT)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            find_files(checkpoint, None, tmp_path, offline=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert find_files(checkpoint, None, tmp_path, offline=True)["best_model.pt"].status == "unpublished"
 
 
 def test_an_altered_file_in_the_cache_is_refused(place: Place, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zsgate.genes import are_ensembl, gene_names
+from zsgate.genes import are_ensembl, gene_names, strings
 
 
 def symbols_in_index(var):
@@ -30,13 +30,48 @@ def numbers_in_index(var):
     return var.rename(columns={"symbol": "Gene_Symbol"})
 
 
-@pytest.mark.parametrize("write", [symbols_in_index, versions_in_index, versions_in_column, numbers_in_index])
+def other_columns_beside(var):
+    return symbols_in_index(var).assign(mean=1e30, share=np.inf)
+
+
+@pytest.mark.parametrize(
+    "write", [symbols_in_index, versions_in_index, versions_in_column, numbers_in_index, other_columns_beside]
+)
 def test_genes_are_found_where_tools_write_them(adata, some, reread, write):
     """Symbols or Ensembl ids in the index, the others in a column, with or without versions."""
     adata.var = write(adata.var)
     dataset = reread(adata)
     assert dataset.symbols.tolist() == some.symbols.tolist()
     assert dataset.ensembl.tolist() == some.ensembl.tolist()
+
+
+@pytest.mark.parametrize("column", ["ensembl_gene_id", "gene_ensembl_id", "Accession", "ENSEMBL"])
+def test_ids_are_found_by_more_names(column):
+    """Those of other tools too, where the values are Ensembl ids."""
+    ids = [f"ENSG{i:011d}" for i in range(3)]
+    assert gene_names(pd.DataFrame({column: ids}, index=list("abc")))[1].tolist() == ids
+    assert gene_names(pd.DataFrame({column: ["NM_1", "NM_2", "NM_3"]}, index=list("abc")))[1] is None
+
+
+def test_numbers_that_no_integer_holds_stay_as_they_are():
+    """A column of 1e30 is text like any other; whole numbers lose their point."""
+    assert strings(pd.Series([1e30, 2.0, np.nan])).tolist() == ["1e+30", "2.0", ""]
+    assert strings(pd.Series([-9e18, 2.0, np.nan])).tolist() == ["-9000000000000000000", "2", ""]
+
+
+def test_genes_of_raw_are_named_by_var(adata, some, reread):
+    """Where raw has ids alone, var's symbols are taken; a gene that var lacks keeps its id. Raw's own names stay."""
+    adata.var = adata.var.rename(columns={"symbol": "feature_name"}).drop(columns="ensembl_id")
+    bare = adata.copy()
+    bare.var = bare.var[[]]
+    adata.raw = bare
+    few = adata[:, 100:].copy()
+    few.X = few.X.log1p()
+    dataset = reread(few)
+    assert dataset.symbols.tolist() == [*some.ensembl[:100].tolist(), *some.symbols[100:].tolist()]
+    bare.var["gene_symbols"] = some.symbols
+    few.raw = bare
+    assert reread(few).symbols.tolist() == some.symbols.tolist()
 
 
 def test_symbols_alone_are_enough(adata, some, reread):

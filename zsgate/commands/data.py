@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
+
+from zsgate.commands.places import add_places, shelf_of
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -28,15 +29,14 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("names", metavar="NAME", nargs=names, help="a dataset, or a tier: quick, pr, full")
         verb.set_defaults(run=run)
     for verb in (listing, fetching, pathing, mirroring):
-        verb.add_argument("--cache", type=Path, default=_given("ZSGATE_CACHE"), help="folder of what is kept")
-        verb.add_argument("--mirror", default=_given("ZSGATE_MIRROR"), help="folder or address that has the files")
+        add_places(verb)
 
 
 def show_list(given: argparse.Namespace) -> int:
     """Print one line a dataset: name, cells, labels, batches, whether it is here, where it comes from."""
     from zsgate.fixtures.cards import CARDS
 
-    shelf = _shelf(given)
+    shelf = shelf_of(given)
     rows: list[tuple[str, ...]] = [("name", "cells", "labels", "batches", "", "source")]
     for card in CARDS.values():
         numbers = (card.quick or card.n_cells, card.n_labels, card.n_batches)
@@ -61,7 +61,7 @@ def show_check(given: argparse.Namespace) -> int:
 
 def fetch(given: argparse.Namespace) -> int:
     """Download what is missing and print where it is."""
-    shelf = _shelf(given)
+    shelf = shelf_of(given)
     for name in _names(given.names):
         for path in shelf.files(_card(name)).values():
             print(path)
@@ -70,7 +70,7 @@ def fetch(given: argparse.Namespace) -> int:
 
 def show_path(given: argparse.Namespace) -> int:
     """Print where the files are; 1 if one is not here."""
-    shelf, missing = _shelf(given), 0
+    shelf, missing = shelf_of(given), 0
     for name in _names(given.names):
         card = _card(name)
         for file in card.files:
@@ -89,19 +89,9 @@ def mirror(given: argparse.Namespace) -> int:
         if any(file.package for file in card.files):
             print(f"{name} comes with the package {card.files[0].package}: it needs no mirror")
             continue
-        for path in copy_to_mirror(_shelf(given), card, given.folder):
+        for path in copy_to_mirror(shelf_of(given), card, given.folder):
             print(path)
     return 0
-
-
-def _given(variable: str) -> str | None:
-    return os.environ.get(variable) or None
-
-
-def _shelf(given: argparse.Namespace):  # type: ignore[no-untyped-def]  # its type is not imported with --help
-    from zsgate.fixtures.shelf import Shelf
-
-    return Shelf(Path(given.cache) if given.cache else Shelf.usual().cache, given.mirror)
 
 
 def _names(given: list[str]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from zsgate.commands.places import add_places, shelf_of
+
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
     """Add ``build`` and ``check``."""
@@ -22,6 +24,8 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     checking.add_argument("dataset", help="NAME of the catalogue, .h5ad or .zarr")
     checking.add_argument("--label", help="where the file keeps its cell types")
     checking.add_argument("--counts", help="where the file keeps its raw counts")
+    add_places(checking)
+    checking.add_argument("--offline", action="store_true", help="touch no network")
     checking.set_defaults(run=check)
 
 
@@ -51,16 +55,16 @@ def check(given: argparse.Namespace) -> int:
     from zsgate.opened import is_file
     from zsgate.reading import read_h5ad
 
-    bloom = load(given.filter)
+    bloom, shelf = load(given.filter), shelf_of(given)
     if is_file(given.dataset):
         found = checkup(Path(given.dataset), Columns(label=given.label, counts=given.counts))
         if found.columns.label is None:
             msg = f"{given.dataset}: name the column of cell types with --label"
             raise UsageProblem(msg)
         only = Columns(label=found.columns.label, counts=given.counts)
-        dataset = read_h5ad(Path(given.dataset), Path(given.dataset).stem, only)
+        dataset = read_h5ad(Path(given.dataset), Path(given.dataset).stem, only, cache=shelf.cache / "prepared")
     else:
-        dataset = catalogue.load(given.dataset)
+        dataset = catalogue.load(given.dataset, shelf)
     evidence = asked_of(bloom, dataset)
     print(f"{dataset.name}: {'seen' if evidence.seen else 'not seen'}: {evidence}")
     return 1 if evidence.seen else 0

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
+from zsgate.store import write_atomically
 
 PAD, MASK, CLS, EOS = "<pad>", "<mask>", "<cls>", "<eos>"
 
@@ -45,13 +46,13 @@ def read_dictionary(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     try:
         found = json.loads(content) if path.suffix == ".json" else _PlainUnpickler(io.BytesIO(content)).load()
-    except (pickle.UnpicklingError, json.JSONDecodeError, EOFError, ValueError, KeyError, IndexError) as error:
+        if not isinstance(found, dict):
+            msg = f"it holds a {type(found).__name__}"
+            raise TypeError(msg)
+        return {str(key): value.item() if isinstance(value, np.generic) else value for key, value in found.items()}
+    except Exception as error:  # the boundary to pickle and JSON: a damaged file fails in any way
         msg = f"{path} is not a readable dictionary of genes: {error}"
         raise UsageProblem(msg) from error
-    if not isinstance(found, dict):
-        msg = f"{path} holds a {type(found).__name__}, not a dictionary of genes"
-        raise UsageProblem(msg)
-    return {str(key): value.item() if isinstance(value, np.generic) else value for key, value in found.items()}
 
 
 def kept_as_json(path: Path, cache: Path) -> dict[str, Any]:
@@ -66,9 +67,8 @@ def kept_as_json(path: Path, cache: Path) -> dict[str, Any]:
     copy = cache / "dictionaries" / f"{path.stem}-{sha256_of(path)[:16]}.json"
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
-        part = copy.with_suffix(".part")
-        part.write_text(json.dumps(read_dictionary(path)))
-        part.replace(copy)
+        found = json.dumps(read_dictionary(path))
+        write_atomically(copy, lambda part: part.write_text(found, encoding="utf-8"))
     return read_dictionary(copy)
 
 

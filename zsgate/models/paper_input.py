@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -36,12 +35,13 @@ class PaperInput:
     @classmethod
     def of(cls, dataset: Dataset) -> Self | None:
         """Return it, or None where the file has no X beside its counts, or one that no count can be."""
-        if dataset.expression is None or _fault(dataset.expression):
+        if dataset.expression is None or dataset.expression.fault:
             return None
         symbols, ensembl = dataset.expression.gene_names()
-        theirs, ours = (symbols, dataset.symbols) if dataset.ensembl is None else (ensembl, dataset.ensembl)
-        assert theirs is not None
-        column = {name: place for place, name in enumerate(ours.tolist())}
+        theirs, ours = ensembl, dataset.ensembl
+        if theirs is None or ours is None:  # raw and X may name their genes differently
+            theirs, ours = symbols, dataset.symbols
+        column = {name: place for place, name in reversed(list(enumerate(ours.tolist())))}  # of equal ones the first
         place = np.array([column.get(name, -1) for name in theirs.tolist()], dtype=np.int32)
         return cls(dataset.expression, place, len(ours))
 
@@ -61,14 +61,9 @@ def said(dataset: Dataset) -> str:
     """Return in words what the paper's preset reads of a dataset."""
     if dataset.expression is None:
         return "the counts, for no X beside them is at hand"
-    fault = _fault(dataset.expression)
+    fault = dataset.expression.fault
     return (
         f"the counts, for X holds {fault}"
         if fault
         else f"X of {dataset.expression.path.name}, as the paper's code does"
     )
-
-
-@cache
-def _fault(expression: Expression) -> str:
-    return expression.looked_at()[1]

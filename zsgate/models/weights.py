@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zsgate.download import fetch, sha256_of
 from zsgate.errors import UsageProblem
+from zsgate.store import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,7 +95,7 @@ def _recorded(path: Path, digest: str) -> str:
     """Compare with the digest seen first, kept beside the file: an unpublished file must at least not change."""
     note = path.with_name(path.name + ".sha256")
     if not note.exists():
-        note.write_text(digest + "\n")
+        write_atomically(note, lambda part: part.write_text(digest + "\n", encoding="utf-8"))
     first = note.read_text().strip()
     if first != digest:
         msg = f"{path} has changed since it was first seen (sha256 {digest}, then {first}); delete both to start anew"
@@ -123,10 +124,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     UsageProblem
         If the file is truncated, altered, or holds anything but tensors.
     """
-    import pickle
-    import zipfile
-
-    import safetensors
     import torch
     from safetensors.torch import load_file
 
@@ -135,14 +132,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             found = load_file(path)
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        safetensors.SafetensorError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        RuntimeError,
-        EOFError,
-        OSError,
-    ) as error:
+    except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
         msg = f"{path} cannot be read as model weights, it is truncated, altered or not a weight file: {error}"
         raise UsageProblem(msg) from error
     strange = not isinstance(found, dict) or [name for name, value in found.items() if not torch.is_tensor(value)]
