@@ -53,8 +53,8 @@ def with_(value):
         (with_(np.nan), "NaN or infinite values for 1 of 4 cells (first: row 2)"),
         (with_(-np.inf), "NaN or infinite values for 1 of 4 cells (first: row 2)"),
         (with_(1e39), "NaN or infinite values for 1 of 4 cells (first: row 2)"),
-        (np.full((4, 3), 7.0), "same row for all 4 cells"),
-        (with_(1.0) * 1e-50, "same row for all 4 cells"),
+        (np.full((4, 3), 0.1), "same row for all 4 cells"),
+        (with_(1.0) * 1e-50, "loses 100 % of the variance between cells when rounded"),
         (ROWS[:, :0], "empty array of shape (4, 0)"),
         (ROWS[:, 0], "2-D array of numbers, one row a cell; it gave ndarray float64 (4,)"),
         (ROWS[None], "it gave ndarray float64 (1, 4, 3)"),
@@ -73,6 +73,20 @@ def test_what_is_no_embedding_is_refused_in_one_sentence(values, says):
         checked(values, source="m", n_cells=4)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor], ids=["array", "tensor"])
+@pytest.mark.parametrize(("shift", "fits"), [(0, True), (1e5, True), (1e7, False), (1e8, False)])
+def test_float64_far_from_the_origin_is_refused(kind, shift, fits):
+    """Where float32 is coarser than the cells are apart; a large scale, or a far constant dimension, is fine."""
+    rows = np.random.default_rng(0).normal(size=(300, 10))
+    checked(kind((1 + shift) * rows), source="m")
+    checked(kind(np.column_stack([rows, np.full(300, shift)])), source="m")
+    if fits:
+        np.testing.assert_allclose(checked(kind(rows + shift), source="m"), rows + shift, rtol=1e-7)
+    else:
+        with pytest.raises(ValueError, match=r"^m loses [\d.e+]+ % of the variance .* float32; subtract the mean"):
+            checked(kind(rows + shift), source="m")
 
 
 def test_one_cell_is_not_constant():

@@ -18,6 +18,7 @@ from zsgate.recipe import DEFAULT, Recipe
 if TYPE_CHECKING:
     from zsgate.store import Store
 
+LOSS = 1e-4  # share of the variance between cells that rounding to float32 may take; asw then moves by about 1e-5
 SEEDS = 5  # draws of whatever draws chance, unless the user says otherwise
 Floats = npt.NDArray[np.float32]
 
@@ -93,7 +94,8 @@ def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
     ------
     ValueError
         If the array is not 2-D and numeric, has the wrong number of rows, no columns, a NaN or an infinite
-        value (also after the cast to float32), or the same row for every cell.
+        value (also after the cast to float32), the same row for every cell, or lies so far from the origin that
+        float32 does not tell cells apart. Moving it is left to its maker, for it changes angles.
     """
     array = _as_array(values, source)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
@@ -114,10 +116,26 @@ def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
         first = int(np.flatnonzero(bad)[0])
         msg = f"{source} gave NaN or infinite values for {bad.sum()} of {len(rows)} cells (first: row {first})"
         raise ValueError(msg)
-    if len(rows) > 1 and all((rows[part] == rows[0]).all() for part in spill.stretches(rows)):
+    if len(array) > 1 and all((array[part] == array[0]).all() for part in spill.stretches(array)):
         msg = f"{source} gave the same row for all {len(rows)} cells: a constant embedding carries nothing"
         raise ValueError(msg)
+    if not np.can_cast(array.dtype, np.float32) and (lost := _lost(array, rows)) > LOSS:
+        msg = (
+            f"{source} loses {100 * min(lost, 1):.3g} % of the variance between cells when rounded to float32; "
+            "subtract the mean of each dimension, or scale it"
+        )
+        raise ValueError(msg)
     return rows
+
+
+def _lost(array: npt.NDArray[Any], rows: Floats) -> float:
+    """Return the squared error of the cast to ``rows``, over the squared distances to the mean."""
+    mean = array.mean(axis=0, dtype=np.float64)
+    error = spread = 0.0
+    for part in spill.stretches(array):
+        error += float(np.square(array[part] - rows[part].astype(np.float64)).sum())
+        spread += float(np.square(array[part] - mean).sum())
+    return error / spread if spread else 0.0
 
 
 def _as_array(values: Any, source: str) -> npt.NDArray[Any]:
@@ -126,7 +144,8 @@ def _as_array(values: Any, source: str) -> npt.NDArray[Any]:
         raise ValueError(msg)
     if hasattr(values, "detach"):  # a tensor: with a gradient, on a GPU or in bfloat16 NumPy cannot read it
         values = values.detach().cpu()
-        values = (values.float() if values.is_floating_point() else values).numpy()
+        small = values.is_floating_point() and values.element_size() < 4
+        values = (values.float() if small else values).numpy()
     try:
         return np.asarray(values)
     except ValueError as error:  # rows of different lengths
