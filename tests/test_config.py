@@ -103,6 +103,38 @@ def test_own_datasets_are_declared_in_tables(repo):
     assert [type(source) for source in chosen(gather(folder, {"datasets": "mine,pancreas"})).values()] == [Own, Card]
 
 
+def test_what_is_typed_counts_more_than_a_table(repo):
+    """Columns and scope, by an option or a variable; where no file is judged on there is nothing to type them for."""
+    folder, write = repo
+    write(OWN)
+    sources = chosen(gather(folder, {"donor": "mouse", "scope": "donors"}, {"ZSGATE_LABEL": "type"}))
+    assert sources["mine"].columns == Columns(label="type", donor="mouse")
+    assert (sources["theirs"].scope, sources["theirs"].columns.donor) == ("donors", "mouse")
+    assert chosen(gather(folder, {"datasets": "mine,pancreas", "label": "type"}))["mine"].columns.label == "type"
+    with pytest.raises(UsageProblem, match="--label is for files of your own"):
+        chosen(gather(folder, {"datasets": "pancreas", "label": "type"}))
+    assert list(chosen(gather(folder, {"datasets": "pancreas"}, {"ZSGATE_LABEL": "type"}))) == ["pancreas"]
+
+
+def test_what_a_project_usually_judges_on_is_known(repo):
+    """By pyproject.toml alone, whatever is selected; without a word of it the paper's datasets."""
+    folder, write = repo
+    write(OWN.replace("[tool.zsgate]\n", "[tool.zsgate]\njudge_on = ['pancreas', 'mine']\n"))
+    assert gather(folder, {"datasets": "mine"}, {"ZSGATE_TIER": "quick"}).usual == ("pancreas", "mine", "theirs")
+    write("[tool.zsgate]\ndatasets = ['a/lab.h5ad']\n")
+    assert gather(folder, {"datasets": "pancreas"}).usual == ("lab",)
+    write("[tool.zsgate]\ntier = 'pr'\n")
+    assert gather(folder, {"tier": "quick"}).usual == ("pancreas", "pbmc_12k")
+    write("")
+    assert gather(folder, {"tier": "quick"}).usual == Config(model="m").dataset_names
+
+
+def test_a_folder_s_slash_is_no_part_of_its_name(tmp_path):
+    """As completion types it."""
+    (source,) = chosen(gather(tmp_path, {"datasets": "lab.zarr/"})).values()
+    assert (source.name, source.path) == ("lab", tmp_path / "lab.zarr")
+
+
 def test_judge_on_selects_beside_tables(repo):
     """TOML has one meaning for ``datasets``, so the list beside tables is called judge_on."""
     folder, write = repo

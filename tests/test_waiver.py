@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -16,9 +17,9 @@ WAIVER = Waiver(match="lab-scvi", reason="retraining", owner="Ada", expires=DAY,
 TABLE = "match = 'lab-scvi'\nreason = 'r'\nowner = 'Ada'\nexpires = 2027-01-31\nmax_deficit = 0.05\n"
 
 
-def verdict(passed, *, waived=False, baseline="scvi", advisory=False):
+def verdict(passed, *, waived=False, baseline="scvi", advisory=False, difference=-0.06, reason=""):
     names = {"dataset": "lab", "baseline": baseline, "metric": "asw", "advisory": advisory, "passed": passed}
-    return {**names, "waiver": WAIVER.as_dict() if waived else None}
+    return {**names, "waiver": WAIVER.as_dict() if waived else None, "difference": difference, "reason": reason}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,9 @@ def test_a_waiver_covers_up_to_its_last_day_and_deficit(difference, today, words
         ([verdict(False, waived=True), verdict(True)], True, "in force", 1),
         ([verdict(False, waived=True), verdict(False)], True, "exceeded", 1),
         ([verdict(True)], True, "no longer needed", 0),
-        ([verdict(True)], False, "not needed by what was selected", 0),
+        ([verdict(True)], False, "not needed by this run", 0),
+        ([verdict(False, difference=0.2, reason="seen")], True, "does not apply: seen", 0),
+        ([verdict(False, difference=math.nan)], True, "exceeded", 0),
         ([verdict(True, baseline="hvg")], True, "not tested", 0),
         ([verdict(False, advisory=True)], True, "not tested", 0),
     ],
@@ -55,9 +58,36 @@ def test_every_waiver_is_reviewed(verdicts, whole, state, tests):
 
 
 def test_an_expired_waiver_is_called_so():
-    """Its failing test tells it from a deficit that is too large."""
-    (found,) = reviewed([WAIVER], [verdict(False)], date(2028, 1, 1), whole=True)
-    assert found["state"] == "expired"
+    """Whatever its tests do, and beside one that renews it."""
+    late = date(2028, 1, 1)
+    for verdicts in ([verdict(False)], [verdict(True)], []):
+        assert reviewed([WAIVER], verdicts, late, whole=True)[0]["state"] == "expired"
+    renewed = replace(WAIVER, expires=late)
+    covered = {**verdict(False), "waiver": renewed.as_dict()}
+    found = reviewed([WAIVER, renewed], [covered], late, whole=True)
+    assert [(each["state"], each["tests"]) for each in found] == [("expired", 0), ("in force", 1)]
+
+
+@pytest.mark.parametrize(
+    ("match", "datasets", "state"),
+    [
+        ("*-scvi", ("lab",), "no longer needed"),
+        ("*-scvi", ("lab", "other"), "not needed by this run"),
+        ("l*-scvi-asw", ("lab", "other"), "no longer needed"),
+        ("lab-scvi", ("lab", "other"), "no longer needed"),
+    ],
+)
+def test_only_a_run_on_all_that_a_waiver_is_for_can_do_without_it(match, datasets, state):
+    """A job on a part of the project's datasets does not know of the others."""
+    (found,) = reviewed([replace(WAIVER, match=match)], [verdict(True)], DAY, whole=True, datasets=datasets)
+    assert found["state"] == state
+
+
+def test_a_waiver_may_be_one_model_s(tmp_path):
+    """In a run of another it is not there."""
+    text = "[[tool.zsgate.waiver]]\n" + TABLE + "model = 'my.gate:A'\n"
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert [len(Config.gather({"model": f"my.gate:{name}"}, {}, tmp_path).waiver) for name in "AB"] == [1, 0]
 
 
 @pytest.mark.parametrize(

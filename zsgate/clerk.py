@@ -94,9 +94,9 @@ class Clerk:
             if not any(each["control"] == "published" for each in self.controls):
                 session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # the user's own tests are no verdict
             return
-        self.waivers = reviewed(
-            self.trial.config.waiver, list(self.verdicts.values()), date.today(), whole=self._whole(session)
-        )
+        asked, verdicts = self.trial.config, list(self.verdicts.values())
+        whole = self._whole(session)
+        self.waivers = reviewed(asked.waiver, verdicts, date.today(), whole=whole, datasets=asked.usual)
         if (self._needless or self.blind) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.record = self._record(int(session.exitstatus), reasons)

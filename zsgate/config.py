@@ -80,6 +80,10 @@ class Config:
         Folder of the page.
     cache
         Folder of the store; None takes the platform's cache folder.
+    typed
+        Which of these the command line states.
+    usual
+        Names of the datasets that pyproject.toml has in mind, whatever the rest selects.
     """
 
     model: str
@@ -108,6 +112,8 @@ class Config:
     seeds: int | None = None
     report: Path = Path("zsgate-report")
     cache: Path | None = None
+    typed: frozenset[str] = field(default=frozenset(), compare=False)
+    usual: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
@@ -150,7 +156,13 @@ class Config:
         given = {name: value for name, value in command_line.items() if value is not None and value is not False}
         kinds = {"model": "str", **_kinds()}
         spoken = {name: read(kinds[name], value, f"--{name}", folder) for name, value in given.items()}
-        return cls(**{**_from_pyproject(folder), **_from_environment(environment, folder), **spoken})
+        stated, nearer = _from_pyproject(folder), {**_from_environment(environment, folder), **spoken}
+        own = {name: _without(table, nearer) for name, table in stated.pop("own", {}).items()}
+        usual = stated.get("datasets") or tuple(own) or TIERS.get(stated.get("tier", "full"), ())
+        settings = {**stated, **nearer, "own": own, "typed": frozenset(given)}
+        settings["usual"] = tuple(dict.fromkeys([*map(_name, usual), *own]))
+        settings["waiver"] = tuple(w for w in settings.get("waiver", ()) if w.model in ("", given.get("model")))
+        return cls(**settings)
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
@@ -158,9 +170,20 @@ class Config:
         return self.datasets or tuple(self.own) or TIERS[self.tier]
 
 
+def _without(table: Mapping[str, Any], nearer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table of a dataset without what the command line or a variable states."""
+    return {key: value for key, value in table.items() if key not in nearer}
+
+
+def _name(dataset: str) -> str:
+    """Return the name of a dataset given by its name or its file."""
+    return Path(dataset).stem if dataset.endswith((".h5ad", ".zarr")) else dataset
+
+
 def _kinds() -> dict[str, str]:
     """Return the settings that a file or a variable may hold, with their types."""
-    return {field.name: str(field.type) for field in fields(Config) if field.name not in ("model", "own")}
+    spoken = ("model", "own", "typed", "usual")
+    return {field.name: str(field.type) for field in fields(Config) if field.name not in spoken}
 
 
 def _from_environment(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:

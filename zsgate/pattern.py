@@ -38,7 +38,7 @@ def check_keys(table: Any, *, required: tuple[str, ...], optional: tuple[str, ..
         where = f" in the one that matches {table['match']!r}" if table.get("match") else ""
         msg = f"{', '.join(missing)} missing{where}; needed are {', '.join(required)}"
         raise UsageProblem(msg)
-    for key in ("match", "reason", "owner", "policy"):
+    for key in ("match", "reason", "owner", "policy", "model"):
         if not isinstance(table.get(key, ""), str):
             msg = f"{key} must be text, not {table[key]!r}"
             raise UsageProblem(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
@@ -16,7 +16,7 @@ NEEDLESS = "no longer needed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """One ``[[tool.zsgate.waiver]]``; every key is needed.
+    """One ``[[tool.zsgate.waiver]]``; every key but ``model`` is needed.
 
     Attributes
     ----------
@@ -28,6 +28,8 @@ class Waiver:
         Last day on which it holds.
     max_deficit
         How far the candidate may be behind the baseline, in units of the metric.
+    model
+        The candidate it is for, as ``--model`` names it; empty is for any.
     """
 
     match: str
@@ -35,6 +37,7 @@ class Waiver:
     owner: str
     expires: date
     max_deficit: float
+    model: str = ""
 
     @classmethod
     def of(cls, table: Any) -> Self:
@@ -45,7 +48,7 @@ class Waiver:
         UsageProblem
             If a key is missing or unknown, the date is none, or the deficit is no number from 0 on.
         """
-        table = check_keys(table, required=KEYS)
+        table = check_keys(table, required=KEYS, optional=("model",))
         deficit = number(table, "max_deficit", 0, 1e9)
         assert deficit is not None
         return cls(
@@ -54,6 +57,7 @@ class Waiver:
             owner=table["owner"],
             expires=_day(table["expires"], table["match"]),
             max_deficit=deficit,
+            model=table.get("model", ""),
         )
 
     def objection(self, difference: float, today: date) -> str:
@@ -88,13 +92,19 @@ def _day(value: Any, match: str) -> date:
 
 
 def reviewed(
-    waivers: Sequence[Waiver], verdicts: Sequence[Mapping[str, Any]], today: date, *, whole: bool
+    waivers: Sequence[Waiver],
+    verdicts: Sequence[Mapping[str, Any]],
+    today: date,
+    *,
+    whole: bool,
+    datasets: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Return each waiver with what became of it.
 
-    ``state`` is ``"in force"``, ``"expired"`` or ``"exceeded"`` where a test it names does not pass, ``"no longer
-    needed"`` where all of them pass, ``"not tested"`` where none was judged. Of a selection of tests nobody can say
-    that a waiver is not needed: its state is then ``"not needed by what was selected"``.
+    ``state`` is ``"expired"`` after its last day; ``"exceeded"`` where a test it names is further behind, ``"does not
+    apply: REASON"`` where one fails for what no waiver covers, ``"in force"`` where it covers one; ``"no longer
+    needed"`` where all of them pass, ``"not tested"`` where none was judged. A run of some tests, or of some of the
+    datasets that the waiver can be for, cannot say that nothing needs it: it is then ``"not needed by this run"``.
 
     Parameters
     ----------
@@ -106,25 +116,42 @@ def reviewed(
         The day of the run.
     whole
         Whether nothing was left out by ``-k`` and the like.
+    datasets
+        Names of what the project judges on, in this run or another.
     """
-    return [{**waiver.as_dict(), **_review(waiver, verdicts, today, whole=whole)} for waiver in waivers]
+    absent = set(datasets) - {verdict["dataset"] for verdict in verdicts} if whole else None
+    return [{**waiver.as_dict(), **_review(waiver, verdicts, today, absent)} for waiver in waivers]
 
 
-def _review(waiver: Waiver, verdicts: Sequence[Mapping[str, Any]], today: date, *, whole: bool) -> dict[str, Any]:
+def _review(
+    waiver: Waiver, verdicts: Sequence[Mapping[str, Any]], today: date, absent: Collection[str] | None
+) -> dict[str, Any]:
     named = [
         verdict
         for verdict in verdicts
         if not verdict["advisory"]
         and matches(waiver.match, *(verdict[key] for key in ("dataset", "baseline", "metric")))
     ]
-    waived = [verdict for verdict in named if (verdict["waiver"] or {}).get("match") == waiver.match]
+    waived = [verdict for verdict in named if verdict["waiver"] == waiver.as_dict()]
     failing = [verdict for verdict in named if not verdict["passed"] and verdict["waiver"] is None]
-    if failing:
-        state = "expired" if today > waiver.expires else "exceeded"
+    tests = {(verdict["baseline"], verdict["metric"]) for verdict in named}
+    elsewhere = absent is None or any(matches(waiver.match, each, *test) for each in absent for test in tests)
+    if today > waiver.expires:
+        state = "expired"
+    elif failing:
+        state = _why_not(waiver, failing)
     elif waived:
         state = "in force"
     elif not named:
         state = "not tested"
     else:
-        state = NEEDLESS if whole else "not needed by what was selected"
+        state = "not needed by this run" if elsewhere else NEEDLESS
     return {"state": state, "tests": len(waived)}
+
+
+def _why_not(waiver: Waiver, failing: Sequence[Mapping[str, Any]]) -> str:
+    """Return in words why tests fail in spite of a waiver that has not expired."""
+    differences = (verdict["difference"] for verdict in failing)
+    if any(difference is None or not -difference <= waiver.max_deficit for difference in differences):
+        return "exceeded"
+    return f"does not apply: {failing[0]['reason']}"

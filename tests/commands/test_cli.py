@@ -9,12 +9,38 @@ import sys
 import pytest
 
 from zsgate.cli import NOUNS, main
+from zsgate.fixtures.cards import CARDS
 
 
 def test_the_catalogue_is_listed(capsys):
     """One line a dataset, with its name first."""
     assert main(["data", "list"]) == 0
     assert "pancreas_quick" in [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+
+
+def test_cache_and_mirror_are_those_of_a_run(tmp_path, monkeypatch, capsys):
+    """Of the nearest pyproject.toml, relative to it; a variable counts more, and an option most."""
+    (tmp_path / "pyproject.toml").write_text("[tool.zsgate]\ncache = 'kept'\nmirror = 'mirror'\noffline = true\n")
+    (file,) = CARDS["pancreas"].files
+    copy = tmp_path / "mirror" / "pancreas" / file.name
+    copy.parent.mkdir(parents=True)
+    copy.touch()
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    monkeypatch.delenv("ZSGATE_CACHE", raising=False)
+
+    def said(*arguments):
+        assert main(arguments) in (0, 1)
+        return capsys.readouterr().out.splitlines()[0]
+
+    assert said("cache", "list") == str(tmp_path / "kept")
+    assert said("data", "path", "pancreas") == str(copy)
+    assert said("data", "path", "pancreas", "--mirror=none").startswith(f"{file.name} is not here")
+    monkeypatch.setenv("ZSGATE_CACHE", str(tmp_path / "variable"))
+    assert said("cache", "list") == str(tmp_path / "variable")
+    assert said("cache", "list", "--cache=typed") == str(tmp_path / "inner" / "typed")
+    (tmp_path / "pyproject.toml").write_text("[tool.zsgate]\ncahce = 'kept'\n")
+    assert main(["cache", "list"]) == 4
 
 
 @pytest.mark.parametrize("arguments", [(), ("dta", "list"), ("data",), ("data", "lst")])

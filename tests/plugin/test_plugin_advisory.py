@@ -41,6 +41,15 @@ def test_a_required_metric_decides(gate, project, verdict):
     assert verdict()["verdicts"][0]["advisory"] is False
 
 
+def test_a_required_metric_that_cannot_be_computed_is_refused(gate):
+    """Without batches nothing is mixed, and a gate that left it out would pass for what it was not asked."""
+    columns = ("--tier=quick", "--datasets=cells.h5ad", "--label=cell_type", "--donor=donor")
+    result = gate("models:good", "--require=bras", "-k", "hvg and asw", columns=columns)
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*require: bras cannot be computed on cells: no column of batches is named*"])
+
+
 def test_an_unknown_required_metric_is_refused(gate):
     """With the nearest one, before anything runs."""
     result = gate("models:bad", "--require=nmo", "--collect-only")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from zsgate.commands.places import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +31,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     cleaning.add_argument("--yes", action="store_true", help="remove it")
     cleaning.set_defaults(run=clean)
     for verb in (listing, cleaning):
-        default = os.environ.get("ZSGATE_CACHE") or None
-        verb.add_argument("--cache", type=Path, default=default, help="folder of what is kept")
+        verb.add_argument("--cache", help="folder of what is kept")
 
 
 def show_list(given: argparse.Namespace) -> int:
@@ -88,7 +88,7 @@ def _days(text: str) -> float:
 def _root(given: argparse.Namespace) -> Path:
     from platformdirs import user_cache_path
 
-    return Path(given.cache or user_cache_path("zsgate"))
+    return settings_of(given).cache or user_cache_path("zsgate")
 
 
 def _size(things: Sequence[Kept]) -> str:
