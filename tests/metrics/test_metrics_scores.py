@@ -167,12 +167,12 @@ def test_a_dataset_brings_its_own_batches(pancreas):
 
 
 def test_one_distance_pass_serves_every_metric(pancreas, nothing_recent, monkeypatch):
-    """All five metrics of an embedding measure its distances once and cluster it once, and each half once."""
+    """All metrics from distances and clusters measure and cluster an embedding once, and each half once."""
     passes, sweeps = [], []
-    measure, sweep = parts.distance_pass, parts._best
+    measure, sweep = parts.distance_pass, parts.NeighbourGraph.louvain
     monkeypatch.setattr(parts, "distance_pass", lambda *args: passes.append(1) or measure(*args))
-    monkeypatch.setattr(parts, "_best", lambda *args: sweeps.append(1) or sweep(*args))
-    for metric in ALL:
+    monkeypatch.setattr(parts.NeighbourGraph, "louvain", lambda *args: sweeps.append(1) or sweep(*args))
+    for metric in (*ALL, METRICS["isolated_labels"], METRICS["isolated_labels_f1"]):
         metric(pancreas.embedding, pancreas.dataset, seeds=1)
     assert (len(passes), len(sweeps)) == (1 + 2 * 4 * 2, 1 + 2 * 4 * 2)
 

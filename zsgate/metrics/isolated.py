@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+import math
+from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
-from zsgate import spill
 from zsgate.embedding import Embedding
-from zsgate.metrics.agreement import contingency
 from zsgate.metrics.cells import Cells, Floats
-from zsgate.metrics.clustering import NeighbourGraph
 from zsgate.metrics.metric import Metric
-from zsgate.metrics.neighbours import Neighbours
-from zsgate.metrics.parts import Part, clustered, graph_of, kept, silhouettes
+from zsgate.metrics.parts import agreements, halves, silhouettes
 from zsgate.recipe import Recipe
 
 
@@ -45,75 +40,25 @@ def isolated(of_labels: Floats, cells: Cells) -> Floats:
     return mean
 
 
+def _means(flattened: Iterable[list[float]], cells: Cells) -> Floats:
+    """Return the columns of each draw or clustering, whose values of labels are flattened."""
+    n_columns = cells.kept.shape[1]
+    tables = (np.array(each, dtype=float).reshape(-1, cells.weights.shape[1]) for each in flattened)
+    return np.stack([isolated(table[:, :n_columns], cells) for table in tables])
+
+
 def _widths(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
-    widths = np.array(silhouettes(embedding, cells, recipe)["label_widths"])
-    n_columns = cells.kept.shape[1]
-    by_label = (draw.reshape(-1, cells.weights.shape[1])[:, :n_columns] for draw in widths)
-    return np.stack([(isolated(each, cells) + 1) / 2 for each in by_label])
+    return (_means(silhouettes(embedding, cells, recipe)["label_widths"], cells) + 1) / 2
 
 
-def found_by(partitions: Iterable[npt.NDArray[np.integer]], cells: Cells) -> Floats:
-    """Return the F1 of each cell type with the cluster that fits it best, shape (n_labels, 1 + n_units).
-
-    As in scib, every type takes the partition that suits it best with everybody; leave-outs keep that partition.
-
-    Parameters
-    ----------
-    partitions
-        Clusters of all cells, shapes (n_cells,); of equally good ones the first counts.
-    cells
-        Whose they are.
-    """
-    n_columns = cells.kept.shape[1]
-    by_partition = np.stack([_best_f1(contingency(each, cells)[:, :, :n_columns]) for each in partitions])
-    best = by_partition[:, :, 0].argmax(axis=0)
-    chosen: Floats = by_partition[best, np.arange(len(best))]
-    return chosen
-
-
-def _best_f1(table: Floats) -> Floats:
-    """Return the largest F1 over the clusters, (n_labels, n_columns), of a table (n_clusters, n_labels, n_columns)."""
-    both = table.sum(axis=1, keepdims=True) + table.sum(axis=0)
-    return np.asarray(np.divide(2 * table, both, out=np.zeros_like(table), where=both > 0).max(axis=0))
-
-
-def _f1(graph: NeighbourGraph, cells: Cells, recipe: Recipe, seed: int) -> list[float]:
-    """Return the columns of one clustering."""
-    columns: list[float] = isolated(found_by(graph.louvain(recipe.resolutions, seed), cells), cells).tolist()
-    return columns
-
-
-def _f1_columns(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
-    """Cluster one draw ``seeds`` times, or each of several draws once."""
-
-    def jobs() -> Iterator[tuple[NeighbourGraph, Cells, Recipe, int]]:
-        for draw in range(len(embedding.draws)):
-            graph = graph_of(embedding, cells, recipe, draw)
-            for seed in range(seeds) if len(embedding.draws) == 1 else (draw,):
-                yield graph, replace(cells, dataset=None), recipe, seed
-
-    def compute() -> Part:
-        return {"f1": clustered(_f1, cells.n_cells, jobs())}
-
-    return np.array(kept("isolated f1", embedding, cells, recipe, {"seeds": seeds}, compute)["f1"], dtype=float)
+def _f1(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    return _means(agreements(embedding, cells, recipe, seeds)["label_f1"], cells)
 
 
 def _f1_halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Floats:
-    """Score either half as its cells alone, split s with draw and seed s."""
-
-    def jobs() -> Iterator[tuple[NeighbourGraph, Cells, Recipe, int]]:
-        for split, pair in enumerate(cells.halves(of)):
-            for half in pair:
-                rows, some = spill.take(embedding.draws[split % len(embedding.draws)], half), cells.take(half)
-                nearest = Neighbours(rows, min(recipe.n_neighbors, some.n_cells) - 1)
-                graph = NeighbourGraph.of(rows, nearest.among(np.ones(some.n_cells, dtype=bool))[0])
-                yield graph, some, recipe, split
-
-    def compute() -> Part:
-        first = [columns[0] for columns in clustered(_f1, cells.n_cells, jobs())]
-        return {"f1": np.reshape(first, (-1, 2)).tolist()}
-
-    return np.array(kept(f"isolated f1 in halves of {of}", embedding, cells, recipe, {}, compute)["f1"], dtype=float)
+    some = [cells.take(half) for pair in cells.halves(of) for half in pair]
+    found = zip(halves(embedding, cells, recipe, of)["label_f1"], some, strict=True)
+    return np.reshape([_means([each], half)[0, 0] if each else math.nan for each, half in found], (-1, 2))
 
 
 isolated_labels = Metric(
@@ -132,7 +77,7 @@ isolated_labels_f1 = Metric(
     "best cluster of 20 Louvain partitions, averaged over those types (Luecken et al. 2022; there of 10 Leiden "
     "partitions); 0 to 1, higher is better. Each type picks its own resolution and cluster, so it is optimistic, few "
     "cells often decide it, and it is not defined where all types are in all batches.",
-    _f1_columns,
+    _f1,
     uses_batches=True,
     halves=_f1_halves,
     advisory=True,

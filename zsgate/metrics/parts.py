@@ -22,7 +22,7 @@ import numpy.typing as npt
 from zsgate import spill
 from zsgate.embedding import Embedding
 from zsgate.execution.workers import WORKERS
-from zsgate.metrics.agreement import ari_columns, contingency, nmi_columns
+from zsgate.metrics.agreement import ari_columns, contingency, f1_columns, nmi_columns
 from zsgate.metrics.cells import Cells
 from zsgate.metrics.clustering import NeighbourGraph
 from zsgate.metrics.silhouette import Pass, distance_pass
@@ -30,6 +30,7 @@ from zsgate.recipe import Recipe
 
 T = TypeVar("T")
 Part = dict[str, list[list[float]]]
+Columns = tuple[list[float], list[float], list[float]]
 Clustering = tuple[NeighbourGraph | None, Cells, Recipe, int]  # the last is the seed
 # cells clustered side by side: fewer take no longer than handing them over, and the graph of many takes each process
 # close to a gigabyte
@@ -83,21 +84,21 @@ def silhouettes(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
 
 
 def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Part:
-    """Return the columns of ``nmi`` and ``ari`` of each clustering.
+    """Return the columns of ``nmi`` and ``ari`` of each clustering, and the flattened ``label_f1``.
 
     One clustering for each of several draws, draw s with seed s; ``seeds`` clusterings of a single draw.
-    Each takes the resolution whose partition has the best NMI with everybody; leave-outs keep that partition.
+    Each takes the resolution whose partition has the best NMI with everybody, a label's F1 the one that suits it best;
+    leave-outs keep that partition.
     """
 
     def compute() -> Part:
         def jobs() -> Iterator[Clustering]:
             for draw in range(len(embedding.draws)):
-                graph = graph_of(embedding, cells, recipe, draw)
+                graph = NeighbourGraph.of(embedding.draws[draw], _pass(embedding, cells, recipe, draw).neighbours)
                 for seed in range(seeds) if len(embedding.draws) == 1 else (draw,):
                     yield graph, replace(cells, dataset=None), recipe, seed
 
-        nmi, ari = zip(*clustered(_best, cells.n_cells, jobs()), strict=True)
-        return {"nmi": list(nmi), "ari": list(ari)}
+        return _named(_clustered(cells.n_cells, jobs()))
 
     return kept("agreements", embedding, cells, recipe, {"seeds": seeds}, compute)
 
@@ -105,6 +106,7 @@ def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -
 def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
     """Return ``asw``, ``nmi`` and ``ari`` in the two halves of each random split, as on the cells of a half alone.
 
+    ``label_f1`` holds those of the halves' labels, first one half, then the other; empty where one cannot be scored.
     Split s takes draw s (modulo their number) and clusters once, with seed s.
 
     Parameters
@@ -127,9 +129,10 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
                     asw.append(width)
                     yield graph, some, recipe, split
 
-        nmi, ari = zip(*clustered(_best, cells.n_cells, jobs()), strict=True)
-        first = {"asw": asw, "nmi": [column[0] for column in nmi], "ari": [column[0] for column in ari]}
-        return {name: np.reshape(values, (-1, 2)).tolist() for name, values in first.items()}
+        found = _named(_clustered(cells.n_cells, jobs()))
+        first = {"asw": asw, **{name: [column[0] for column in found[name]] for name in ("nmi", "ari")}}
+        pairs = {name: np.reshape(values, (-1, 2)).tolist() for name, values in first.items()}
+        return {**pairs, "label_f1": found["label_f1"]}
 
     return kept(f"halves of {of}", embedding, cells, recipe, {}, compute)
 
@@ -142,25 +145,32 @@ def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> tuple
     return float(measured.asw[0]), NeighbourGraph.of(rows, measured.neighbours)
 
 
-def graph_of(embedding: Embedding, cells: Cells, recipe: Recipe, draw: int) -> NeighbourGraph:
-    """Return the neighbour graph of a draw, from the distance pass that the silhouettes take too."""
-    return NeighbourGraph.of(embedding.draws[draw], _pass(embedding, cells, recipe, draw).neighbours)
-
-
-def clustered(function: Callable[..., T], n_cells: int, jobs: Iterator[tuple[Any, ...]]) -> list[T]:
-    """Return a function of each job, which clusters; side by side where that pays and the run allows it."""
+def _clustered(n_cells: int, jobs: Iterator[Clustering]) -> list[Columns]:
+    """Return what each clustering comes to; side by side where that pays and the run allows it."""
     if n_cells not in SIDE_BY_SIDE:
-        return list(starmap(function, jobs))
-    return WORKERS.starmap(function, jobs)
+        return list(starmap(_best, jobs))
+    return WORKERS.starmap(_best, jobs)
 
 
-def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int) -> tuple[list[float], list[float]]:
-    """Return the columns of nmi and ari of the partition with the best NMI, the first of equal ones."""
+def _named(found: list[Columns]) -> Part:
+    return {name: list(each) for name, each in zip(("nmi", "ari", "label_f1"), zip(*found, strict=True), strict=True)}
+
+
+def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int) -> Columns:
+    """Return the columns of nmi and ari of the partition with the best NMI, and each label's best F1, flattened.
+
+    Of equally good partitions the first counts.
+    """
     if graph is None:
-        return [math.nan], [math.nan]
-    tables = (contingency(found, cells) for found in graph.louvain(recipe.resolutions, seed))
-    best = max(tables, key=lambda table: float(nmi_columns(table[:, :, :1])[0]))
-    return nmi_columns(best).tolist(), ari_columns(best).tolist()
+        return [math.nan], [math.nan], []
+    best, quality, f1 = np.empty(0), -1.0, np.full((1, len(cells.weights[0])), -1.0)
+    for found in graph.louvain(recipe.resolutions, seed):
+        table = contingency(found, cells)
+        if (nmi := float(nmi_columns(table[:, :, :1])[0])) > quality:
+            best, quality = table, nmi
+        of_labels = f1_columns(table)
+        f1 = np.where(of_labels[:, :1] > f1[:, :1], of_labels, f1)
+    return nmi_columns(best).tolist(), ari_columns(best).tolist(), f1.ravel().tolist()
 
 
 def _n_nearest(cells: Cells, recipe: Recipe) -> int:
