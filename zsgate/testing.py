@@ -10,8 +10,9 @@
     class TestMyModel(AdapterContract):
         pass
 
-A fixture ``cells`` in that class replaces the default's 24 real cells. What an adapter does not offer is skipped,
-with the reason.
+What has no ``info`` and ``fingerprint`` is no adapter but a model of one's own: it gets AnnData, as in a run of
+``--model=pkg.mod:attr``. A fixture ``cells`` in that class replaces the default's 24 real cells. What a model does not
+offer is skipped, with the reason.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import scipy.sparse as sp
 
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import Adapter, as_builtins
+from zsgate.models.external import External
 
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
@@ -45,9 +47,17 @@ def some_cells(n_cells: int = 24) -> Dataset:
 
 
 class AdapterContract:
-    """Ten tests of an adapter; a subclass needs a fixture ``adapter``."""
+    """Ten tests of a model; a subclass needs a fixture ``adapter``, an adapter or what ``pkg.mod:attr`` may name."""
 
     tolerance = TOLERANCE
+
+    @pytest.fixture
+    def wrapped(self, adapter: Any) -> Adapter:
+        """Return the adapter; what is none is wrapped as ``--model=pkg.mod:attr`` wraps it, and gets AnnData."""
+        if isinstance(adapter, Adapter):
+            return adapter
+        name = getattr(adapter, "__qualname__", type(adapter).__qualname__)
+        return External(f"{adapter.__module__}:{name}", subject=adapter)
 
     @pytest.fixture
     def cells(self) -> Dataset:
@@ -55,41 +65,41 @@ class AdapterContract:
         return some_cells()
 
     @pytest.fixture
-    def rows(self, adapter: Adapter, cells: Dataset) -> npt.NDArray[np.float32]:
+    def rows(self, wrapped: Adapter, cells: Dataset) -> npt.NDArray[np.float32]:
         """Return the embedding of all cells."""
-        return adapter.embed(cells)
+        return wrapped.embed(cells)
 
     def close(self, ours: npt.NDArray[np.float32], theirs: npt.NDArray[np.float32]) -> None:
         """Assert that two embeddings agree within the tolerance."""
         np.testing.assert_allclose(ours, theirs, atol=self.tolerance, rtol=self.tolerance)
 
     def test_one_finite_float32_row_a_cell(
-        self, adapter: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
+        self, wrapped: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
     ) -> None:
         """1. The embedding is float32 (n_cells, dimensions), finite, and not the same row for all cells."""
         assert isinstance(rows, np.ndarray), f"embed returned a {type(rows).__name__}"
         assert rows.dtype == np.float32, f"embed returned {rows.dtype}"
         assert rows.ndim == 2, f"embed returned shape {rows.shape}"
         assert len(rows) == cells.n_cells, f"{len(rows)} rows for {cells.n_cells} cells"
-        assert adapter.info.dimensions in (None, rows.shape[1]), f"the card says {adapter.info.dimensions}"
+        assert wrapped.info.dimensions in (None, rows.shape[1]), f"the card says {wrapped.info.dimensions}"
         assert np.isfinite(rows).all(), "the embedding has NaN or infinite values"
         assert len(np.unique(rows, axis=0)) > 1, "all cells have the same row"
 
-    def test_rows_follow_the_cells(self, adapter: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]) -> None:
+    def test_rows_follow_the_cells(self, wrapped: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]) -> None:
         """2. Permuted cells give permuted rows: nothing is sorted, dropped or sampled on the way."""
-        _needs_independence(adapter)
+        _needs_independence(wrapped)
         order = np.random.default_rng(0).permutation(cells.n_cells)
-        self.close(adapter.embed(cells.subset(order)), rows[order])
+        self.close(wrapped.embed(cells.subset(order)), rows[order])
 
     def test_a_cell_does_not_see_its_company(
-        self, adapter: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
+        self, wrapped: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
     ) -> None:
         """3. A few cells alone have the rows they have among all: batches and padding change nothing."""
-        _needs_independence(adapter)
+        _needs_independence(wrapped)
         few = np.sort(np.random.default_rng(1).permutation(cells.n_cells)[: cells.n_cells // 3])
-        self.close(adapter.embed(_with_two_types(cells.subset(few))), rows[few])
+        self.close(wrapped.embed(_with_two_types(cells.subset(few))), rows[few])
 
-    def test_chance_is_not_global(self, adapter: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]) -> None:
+    def test_chance_is_not_global(self, wrapped: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]) -> None:
         """4. A second call gives the same bits, whatever state the global generators are in."""
         import torch
 
@@ -97,68 +107,68 @@ class AdapterContract:
         try:
             np.random.seed(123)  # noqa: NPY002
             torch.manual_seed(123)
-            np.testing.assert_array_equal(adapter.embed(cells), rows)
+            np.testing.assert_array_equal(wrapped.embed(cells), rows)
         finally:
             np.random.set_state(numpy_state)  # noqa: NPY002
             torch.random.set_rng_state(torch_state)
 
     def test_the_order_of_genes_does_not_matter(
-        self, adapter: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
+        self, wrapped: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
     ) -> None:
         """5. Permuted columns give the same rows."""
         genes = np.random.default_rng(2).permutation(len(cells.symbols))
-        self.close(adapter.embed(_with_genes(cells, genes)), rows)
+        self.close(wrapped.embed(_with_genes(cells, genes)), rows)
 
     def test_genes_nobody_expresses_change_nothing(
-        self, adapter: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
+        self, wrapped: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
     ) -> None:
         """6. Dropping all genes without a count gives the same rows."""
         expressed = np.flatnonzero(np.asarray(cells.counts.sum(axis=0)).ravel())
-        self.close(adapter.embed(_with_genes(cells, expressed)), rows)
+        self.close(wrapped.embed(_with_genes(cells, expressed)), rows)
 
-    def test_the_dataset_is_left_alone(self, adapter: Adapter, cells: Dataset) -> None:
+    def test_the_dataset_is_left_alone(self, wrapped: Adapter, cells: Dataset) -> None:
         """7. Embedding changes nothing in the dataset it was given."""
         before = cells.counts.copy()
-        adapter.embed(cells)
+        wrapped.embed(cells)
         assert (before.data == cells.counts.data).all(), "embed changed the counts in place"
         assert (before.indices == cells.counts.indices).all(), "embed reordered the counts in place"
 
-    def test_what_cannot_be_embedded_is_refused(self, adapter: Adapter, cells: Dataset) -> None:
+    def test_what_cannot_be_embedded_is_refused(self, wrapped: Adapter, cells: Dataset) -> None:
         """8. A dataset of genes unknown to the model raises UsageProblem instead of giving rows of nothing."""
-        if adapter.info.gene_ids == "any":
+        if wrapped.info.gene_ids == "any":
             pytest.skip("the model reads any gene")
         strangers = np.array([f"NOGENE{place}" for place in range(len(cells.symbols))])
         with pytest.raises(UsageProblem):
-            adapter.embed(replace(cells, symbols=strangers, ensembl=None))
+            wrapped.embed(replace(cells, symbols=strangers, ensembl=None))
 
     def test_the_twin_is_untrained_and_repeatable(
-        self, adapter: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
+        self, wrapped: Adapter, cells: Dataset, rows: npt.NDArray[np.float32]
     ) -> None:
         """9. ``random_init(seed)`` gives other rows of the same width, the same for a seed, others for another."""
-        if not hasattr(adapter, "random_init"):
+        if not hasattr(wrapped, "random_init"):
             pytest.skip("the adapter offers no random_init(seed)")
-        maker: Any = adapter
+        maker: Any = wrapped
         first, again, other = (maker.random_init(seed).embed(cells) for seed in (0, 0, 1))
         assert first.shape == rows.shape, f"the twin's rows are {first.shape}, the model's {rows.shape}"
         np.testing.assert_array_equal(first, again)
         assert not np.allclose(first, rows), "the twin gives the trained model's rows"
         assert not np.allclose(first, other), "the twin's rows do not depend on the seed"
 
-    def test_card_and_fingerprint_tell_models_apart(self, adapter: Adapter) -> None:
+    def test_card_and_fingerprint_tell_models_apart(self, wrapped: Adapter) -> None:
         """10. The card is plain data; the fingerprint, where there is one, is stable and not the twin's."""
-        json.dumps(as_builtins(adapter.info))
-        assert adapter.info.name, "the card has no name"
-        if adapter.fingerprint is None:
+        json.dumps(as_builtins(wrapped.info))
+        assert wrapped.info.name, "the card has no name"
+        if wrapped.fingerprint is None:
             pytest.skip("the adapter has no fingerprint: nothing is kept between runs")
-        assert adapter.fingerprint == adapter.fingerprint
-        maker: Any = adapter
-        if hasattr(adapter, "random_init"):
-            prints = {adapter.fingerprint, maker.random_init(0).fingerprint, maker.random_init(1).fingerprint}
+        assert wrapped.fingerprint == wrapped.fingerprint
+        maker: Any = wrapped
+        if hasattr(wrapped, "random_init"):
+            prints = {wrapped.fingerprint, maker.random_init(0).fingerprint, maker.random_init(1).fingerprint}
             assert len(prints) == 3, "the model and its twins share a fingerprint"
 
 
-def _needs_independence(adapter: Adapter) -> None:
-    if not adapter.info.independent_cells:
+def _needs_independence(wrapped: Adapter) -> None:
+    if not wrapped.info.independent_cells:
         pytest.skip("the model declares that it looks across cells")
 
 

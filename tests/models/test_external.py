@@ -64,6 +64,9 @@ instance = Device("cpu")
 
 class Carded(Callable):
     info = ModelInfo(name="carded", dimensions=3, citation="somebody")
+
+
+class Numbered(Callable):
     fingerprint = 3
 
 
@@ -128,7 +131,7 @@ def test_the_model_sees_no_labels(get, module, few_cells):
     """The AnnData a model gets has counts, genes, batches and donors."""
     seen = []
     adapter = get("function")
-    adapter.subject = lambda adata: seen.append(adata) or adata.X[:, :3]
+    adapter.subject = lambda adata: seen.append(adata) or adata.X[:, :3].toarray()
     adapter.embed(few_cells)
     assert sorted(seen[0].obs.columns) == ["batch", "donor"]
 
@@ -155,7 +158,7 @@ def test_a_model_may_say_more_of_itself(get, module):
     assert adapter.fingerprint == f"{module}:Device:cpu:v1"
     assert get("Device", device="cuda").fingerprint != adapter.fingerprint
     assert (get("Carded").info.citation, get("Carded").info.dimensions) == ("somebody", 3)
-    assert get("Carded").fingerprint is None, "a fingerprint is a string"
+    assert get("Carded").fingerprint is None
 
 
 def test_a_twin_is_the_object_s_own(get, few_cells):
@@ -164,6 +167,8 @@ def test_a_twin_is_the_object_s_own(get, few_cells):
     one, same, other = (adapter.random_init(seed).embed(few_cells) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other)
+    prints = {each.fingerprint for each in (adapter, adapter.random_init(0), adapter.random_init(1))}
+    assert prints == {adapter.fingerprint, f"{adapter.fingerprint}:random0", f"{adapter.fingerprint}:random1"}
 
 
 @pytest.mark.parametrize(
@@ -173,6 +178,7 @@ def test_a_twin_is_the_object_s_own(get, few_cells):
         ("Needy", "cannot make one (TypeError: Needy.__init__() missing 1 required positional argument: 'weights'"),
         ("Broken", "cannot make one (RuntimeError: no weights in this folder, models_"),
         ("Mute", "an object of type Mute neither can be called nor has embed(adata)"),
+        ("Numbered", "its fingerprint must be a string, or None to keep nothing, not 3"),
         ("number", "an object of type int neither can be called nor has embed(adata)"),
         ("not a name", "cannot import it (ValueError: "),
         ("", "an object of type module neither can be called nor has embed(adata)"),

@@ -69,17 +69,18 @@ def test_the_contributing_model_reconstructs(few_cells):
     assert ours[0.15] > ours[0.0]
 
 
-def test_the_contributing_model_passes_the_contract(pytester):
-    """Both examples of CONTRIBUTING together: the adapter passes the ten tests that come with the package."""
+def test_the_models_of_the_documents_pass_the_contract(pytester):
+    """CONTRIBUTING's adapter and the README's own model pass the ten tests that come with the package."""
     adapter, contract, _ = blocks("CONTRIBUTING.md", "python")
     (pytester.path / "my_pkg").mkdir()
-    (pytester.path / "my_pkg" / "gate.py").write_text(adapter, encoding="utf-8")
-    pytester.makepyfile(test_contract=contract)
-    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest")
+    (pytester.path / "my_pkg" / "gate.py").write_text(blocks("README.md", "python")[0], encoding="utf-8")
+    (pytester.path / "my_pkg" / "lengths.py").write_text(adapter, encoding="utf-8")
+    of_adapter = contract.replace("my_pkg.gate import MyModel", "my_pkg.lengths import Lengths as MyModel")
+    pytester.makepyfile(test_own=contract, test_adapter=of_adapter)
+    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-W", "error::pytest.PytestWarning", "-rs")
 
-    outcomes = result.parseoutcomes()
     assert result.ret == 0, result.stdout.str()
-    assert outcomes["passed"] + outcomes.get("skipped", 0) == 10
+    result.assert_outcomes(passed=17, skipped=3)  # both read any gene; the adapter has no twin
 
 
 def test_the_readme_s_policies_and_waivers_run(project, verdict, gate):

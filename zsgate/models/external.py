@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.embedding import checked
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
 from zsgate.reconstruction import SCALES, Reconstruction, Scale
@@ -42,17 +43,33 @@ class External:
         Put on the import path, as ``python -m`` would.
     subject
         The user's object, where it is there already; None imports it.
+    twin
+        Seed of an untrained twin; None is the model itself.
 
     Raises
     ------
     UsageProblem
-        If the name cannot be imported, the class cannot be made, or the object cannot embed.
+        If the name cannot be imported, the class cannot be made, the object cannot embed, or its fingerprint is no
+        string.
     """
 
-    def __init__(self, name: str, *, device: str = "cpu", folder: Path | None = None, subject: Any = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "cpu",
+        folder: Path | None = None,
+        subject: Any = None,
+        twin: int | None = None,
+    ) -> None:
         self.name = name
         self.device = device
+        self.twin = twin
         self.subject = _imported(name, device, folder) if subject is None else subject
+        declared = getattr(self.subject, "fingerprint", None)
+        if not isinstance(declared, str | None):
+            msg = f"--model {name}: its fingerprint must be a string, or None to keep nothing, not {declared!r}"
+            raise UsageProblem(msg)
         if hasattr(self.subject, "random_init"):
             self.random_init = self._random_init
         if hasattr(self.subject, "reconstruct"):
@@ -74,28 +91,33 @@ class External:
 
     @property
     def fingerprint(self) -> str | None:
-        """What the user's object declares; None keeps nothing between runs."""
+        """What the user's object declares, a twin's told apart by its seed; None keeps nothing between runs."""
         declared = getattr(self.subject, "fingerprint", None)
-        return f"{self.name}:{self.device}:{declared}" if isinstance(declared, str) else None
+        of = "" if self.twin is None else f":random{self.twin}"
+        return None if declared is None else f"{self.name}:{self.device}:{declared}{of}"
 
     def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
-        """Return what the user's object gives for the dataset's AnnData, unchecked.
+        """Return what the user's object gives for the dataset's AnnData as float32.
 
         A data frame indexed by the cells' names is put in the dataset's order.
+
+        Raises
+        ------
+        ValueError
+            If it is no embedding of the cells.
         """
         call = getattr(self.subject, "embed", self.subject)
         values = call(dataset.to_anndata())
         if hasattr(values, "loc") and set(values.index) == set(dataset.cell_ids.tolist()):
             values = values.loc[dataset.cell_ids.tolist()]
-        rows: npt.NDArray[np.float32] = values
-        return rows
+        return checked(values, source=self.info.name, n_cells=dataset.n_cells)
 
     def _reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
         """Yield what the user's object predicts of the genes of the dataset's AnnData."""
         yield from self.subject.reconstruct(dataset.to_anndata(), masked=masked, seed=seed)
 
     def _random_init(self, seed: int) -> External:
-        return External(self.name, device=self.device, subject=self.subject.random_init(seed))
+        return External(self.name, device=self.device, subject=self.subject.random_init(seed), twin=seed)
 
 
 def _declared(name: str, subject: Any) -> tuple[Scale, tuple[str, ...]]:
