@@ -3,10 +3,10 @@
     python -m benchmarks.calibration --cache FOLDER [--members 40] [--refits 9] [--kang FILE] [--only PATTERN]
 
 Each embedding of a pool (``benchmarks.equal_models``) is scored once and kept in the cache, so an interrupted run goes
-on where it was; every pair is judged in both directions at a nominal 5 %. Pairs share members, so beside the binomial
-interval stands a bootstrap over members. On the same pairs: the bare comparison with a margin of 0.01, the cells alone
-(per-cell silhouettes or random halves of cells, the limits of a bootstrap over cells), and the conditional jackknife,
-which leaves donors out with distances and partitions fixed.
+on where it was; every pair is judged in both directions at a nominal 5 % (an untrained twin against others in one).
+Pairs share members, so beside the binomial interval stands a bootstrap over members. On the same pairs: the bare
+comparison with a margin of 0.01, the cells alone (per-cell silhouettes or random halves of cells, the limits of a
+bootstrap over cells), and the conditional jackknife, which leaves donors out with distances and partitions fixed.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ from zsgate.store import Store
 from zsgate.verdict import judge
 
 RULES = ("zsgate", "conditional jackknife", "cells alone", "margin 0.01")
-PER_SIDE = 3  # refits of scVI that a side is the mean of, as on the quick tier
-PAIRS = 435  # of sides of refits
+PAIRS = 435  # where a side has several members
 Floats = npt.NDArray[np.float64]
 
 
@@ -52,17 +51,18 @@ class Pair:
     detectable: float
 
 
-def pairs(metric: str, members: list[Member], donors: npt.NDArray[np.str_], refits: bool) -> Iterator[Pair]:
-    """Yield all pairs of members, or pairs of disjoint triples of refits."""
+def pairs(metric: str, members: list[Member], donors: npt.NDArray[np.str_], setting: Setting) -> Iterator[Pair]:
+    """Yield all pairs of members, or pairs of disjoint sides of several."""
     n = len(members)
     sides: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((i,), (j,)) for i, j in combinations(range(n), 2)]
-    if refits:
+    if setting.sides != (1, 1):
+        n_ours, n_both = setting.sides[0], sum(setting.sides)
         generator = np.random.default_rng(0)
         dealt = [generator.permutation(n).tolist() for _ in range(PAIRS)]
-        sides = [(tuple(deal[:PER_SIDE]), tuple(deal[PER_SIDE : 2 * PER_SIDE])) for deal in dealt]
+        sides = [(tuple(deal[:n_ours]), tuple(deal[n_ours:n_both])) for deal in dealt]
     for first, second in sides:
         ours, theirs = (joined([members[i].scores[metric] for i in side]) for side in (first, second))
-        verdict = judge(ours, theirs)
+        verdict = judge(ours, theirs, exchangeable=setting.effect == "projection")
         if verdict.interval is None:
             continue
         widths = [np.mean([members[i].widths for i in side], axis=0) for side in (first, second)]
@@ -100,8 +100,9 @@ def joined(scores: list[Score]) -> Score:
     return replace(scores[0], value=float(np.mean(draws)), draws=draws, leave_outs=tuple(without.tolist()), **halves)
 
 
-def summary(found: list[Pair], n_members: int) -> dict[str, Any]:
-    """Return the rates of false passes with both intervals, and the power."""
+def summary(found: list[Pair], n_members: int, *, one_way: bool = False) -> dict[str, Any]:
+    """Return the rates of false passes with both intervals, and the power; ``one_way`` if only ours can be better."""
+    directions = 1 if one_way else 2
     d = np.array([pair.difference for pair in found])
     result: dict[str, Any] = {"pairs": len(found), "sd": float(d.std()), "rules": {}}
     weights = _weights(found, n_members)
@@ -109,11 +110,11 @@ def summary(found: list[Pair], n_members: int) -> dict[str, Any]:
         reach = np.array([pair.reach[rule] for pair in found])
         if not np.isfinite(reach).all():
             continue
-        passes = (np.abs(d) > reach).astype(float)  # of the two directions at most one passes
-        count = binomtest(int(passes.sum()), 2 * len(found)).proportion_ci()
-        again = weights @ passes / np.maximum(weights.sum(axis=1), 1e-12) / 2
+        passes = ((d if one_way else np.abs(d)) > reach).astype(float)  # of two directions at most one passes
+        count = binomtest(int(passes.sum()), directions * len(found)).proportion_ci()
+        again = weights @ passes / np.maximum(weights.sum(axis=1), 1e-12) / directions
         result["rules"][rule] = {
-            "rate": float(passes.mean() / 2),
+            "rate": float(passes.mean() / directions),
             "binomial": [count.low, count.high],
             "members": np.quantile(again, [0.025, 0.975]).tolist(),
         }
@@ -134,15 +135,15 @@ def _weights(found: list[Pair], n_members: int, n_draws: int = 1000) -> Floats:
 
 
 def measured(setting: Setting, asked: argparse.Namespace, store: Store) -> dict[str, Any]:
-    refits = setting.effect == "scvi"
-    n_members = asked.refits if refits else asked.members
+    n_members = asked.refits if setting.effect == "scvi" else asked.members
     members = []
     for member in pool(setting, n_members, asked.kang, store):
         members.append(member)
         print(f"\r{setting.name}: {len(members)} of {n_members}", end="", flush=True)
     donors = cells_of(setting.cells, asked.kang).donors
     assert donors is not None
-    return {name: summary(list(pairs(name, members, donors, refits)), n_members) for name in NAMES}
+    one_way = len(set(setting.sides)) > 1
+    return {name: summary(list(pairs(name, members, donors, setting)), n_members, one_way=one_way) for name in NAMES}
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

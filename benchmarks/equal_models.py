@@ -2,7 +2,7 @@
 
 Every member of a pool is the same 50 principal components plus random effects of one distribution, so over donors and
 cells no member is better than another: whoever is called better is called so by mistake. Refits of scVI are equal
-because only the seed differs.
+because only the seed differs, and so are untrained twins: random projections, one of which stands for the candidate.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ Rows = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A pool: which cells, what differs between its members, and by how much (in standard deviations)."""
+    """A pool: which cells, what differs between its members, and by how much (in standard deviations).
+
+    ``sides`` says how many members each side of a pair is the mean of.
+    """
 
     name: str
     cells: str
     effect: str
     level: float = 0.5
+    sides: tuple[int, int] = (1, 1)
 
 
 SETTINGS = (
@@ -57,7 +61,8 @@ SETTINGS = (
     Setting("6 donor-stimulus pairs, donor noise scales 0.25", "kang_6", "donor noise scales", 0.25),
     Setting("6 donor-stimulus pairs, donor noise scales 0.5", "kang_6", "donor noise scales", 0.5),
     Setting("6 donor-stimulus pairs, donor noise scales 1", "kang_6", "donor noise scales", 1.0),
-    Setting("20 donors, refits of scVI", "pancreas_20", "scvi"),
+    Setting("20 donors, refits of scVI", "pancreas_20", "scvi", sides=(3, 3)),  # as many as on the quick tier
+    Setting("20 donors, untrained twins", "pancreas_20", "projection", sides=(1, 5)),  # exchangeable
 )
 
 
@@ -101,6 +106,12 @@ def moved(base: Rows, units: npt.NDArray[np.intp], setting: Setting, member: int
     return (base + unit * effect).astype(np.float32)
 
 
+def projection(dataset: Dataset, member: int) -> Rows:
+    """Return the log counts on 64 random axes."""
+    axes = np.random.default_rng(member).normal(size=(dataset.counts.shape[1], 64))
+    return np.asarray(dataset.counts.log1p() @ axes, dtype=np.float32)
+
+
 def refits(dataset: Dataset, seeds: range, store: Store) -> Iterator[Rows]:
     """Yield scVI trained by the quick tier's protocol, a seed at a time."""
     genes = highly_variable(dataset)
@@ -119,6 +130,8 @@ def pool(setting: Setting, n_members: int, kang: Path | None, store: Store) -> I
     dataset = cells_of(setting.cells, kang)
     if setting.effect == "scvi":
         embeddings: Iterator[Rows] = refits(dataset, range(n_members), store)
+    elif setting.effect == "projection":
+        embeddings = (projection(dataset, member) for member in range(n_members))
     else:
         base = np.asarray(pca.embed(dataset)[0][0], dtype=np.float32)
         units = np.unique(dataset.donors, return_inverse=True)[1]

@@ -37,6 +37,21 @@ def test_anything_else_is_none(controls):
     assert spots(controls) == {}
 
 
+FULL = {**ORACLE, "got": "no room", "passed": False}
+
+
+def test_a_baseline_as_good_as_the_labels_is_a_spot():
+    """An oracle with no room left breaks nothing; noise elsewhere is a spot only if some oracle won."""
+    known = spots([FULL])
+    assert list(known) == [("lab", "hvg", "nmi")]
+    assert "as good by nmi as the labels themselves" in known["lab", "hvg", "nmi"]
+    assert (marked(FULL, known)["passed"], marked(FULL, known)["too_little"]) == (True, True)
+    noise = {**UNSURE, "metric": "asw"}
+    assert ("lab", "hvg", "asw") not in spots([FULL, noise])
+    assert ("lab", "hvg", "asw") in spots([FULL, noise, {**SEES, "metric": "ari"}])
+    assert spots([FULL, {**SEES, "metric": "ari", "got": "loses", "passed": False}]) == {}
+
+
 def test_only_what_is_unsure_is_excused():
     """A dead model that wins in the same spot still breaks the gate."""
     wins = {**NOISE, "got": "beats", "passed": False}

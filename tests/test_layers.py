@@ -64,6 +64,7 @@ ALLOWED = {
     "fixtures": {
         *("baselines", "columns", "config", "dataset", "download", "embedding", "errors", "execution"),
         *(
+            "blind",
             "fingerprints",
             "leakage",
             "metrics",

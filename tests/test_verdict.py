@@ -71,6 +71,54 @@ def test_seeds_add_the_variance_of_both_means():
     assert (verdict.seeds_ours, verdict.seeds_theirs) == (3, 1)
 
 
+def test_few_seeds_lower_the_degrees_of_freedom():
+    """Welch and Satterthwaite, by hand; never more than the donors give."""
+    ours = score(0.5, [0.50, 0.52, 0.47, 0.51, 0.55, 0.49, 0.50, 0.46], draws=[0.4, 0.5, 0.6])
+    donors, seeds = judge(ours, THEIRS).variance.jackknife, 0.01 / 3
+    expected = (donors + seeds) ** 2 / (donors**2 / 7 + seeds**2 / 2)
+    assert judge(ours, THEIRS).df == pytest.approx(expected, rel=1e-12)
+    assert judge(OURS, THEIRS).df == pytest.approx(7)
+    many = replace(ours, draws=tuple(np.linspace(0.46, 0.54, 50)))
+    assert judge(many, THEIRS).df == 7
+
+
+def test_a_model_that_learnt_nothing_rarely_beats_its_twins():
+    """One more draw of the twins' distribution: at most 5 % false passes; against their mean alone it is far more."""
+    generator = np.random.default_rng(0)
+    passed = {True: 0, False: 0}
+    for _ in range(1000):
+        draws = generator.normal(0.5, 0.02, 6)
+        donors = generator.normal(0, 0.002, (2, 8))
+        ours = score(draws[0], (draws[0] + donors[0]).tolist())
+        theirs = score(draws[1:].mean(), (draws[1:].mean() + donors[1]).tolist(), draws=draws[1:].tolist())
+        for exchangeable in passed:
+            passed[exchangeable] += judge(ours, theirs, exchangeable=exchangeable).passed
+    assert passed[False] > 120
+    assert 20 < passed[True] < 65  # nominally 50, and 65 is 2.2 standard errors above
+
+
+@pytest.mark.parametrize("policy", ["beats", "point"])
+def test_rounding_is_no_difference(policy):
+    """Sums of the same terms in another order differ by 1e-16: that is not above."""
+    verdict = judge(score(0.5 + 4e-16, [0.5] * 8), score(0.5, [0.5] * 8), policy=policy)
+    assert (verdict.difference, verdict.passed) == (0, False)
+
+
+def test_noninferior_judges_what_it_asks():
+    """Its p is that of being worse by the margin, and an interval above zero beats, whatever the margin."""
+    ours = score(0.5, [0.50, 0.51, 0.49, 0.50, 0.52, 0.48, 0.50, 0.50])
+    ahead = judge(ours, score(0.4, [0.4] * 8), policy="noninferior", margin=0.5)
+    assert (ahead.outcome, ahead.passed) == ("beats", True)
+    equal = judge(ours, score(0.5, [0.5] * 8), policy="noninferior", margin=0.1)
+    assert (equal.outcome, equal.passed) == ("inconclusive", True)
+    assert equal.p < 0.05
+    assert "is not inferior to" in equal.sentence
+    worse = judge(ours, score(0.5, [0.5] * 8), policy="noninferior", margin=0.001)
+    assert not worse.passed
+    assert worse.p > 0.05
+    assert "is not shown to be as good as" in worse.sentence
+
+
 HALVES = ((0.60, 0.40), (0.50, 0.52), (0.45, 0.55), (0.50, 0.50))
 FLAT = ((0.40, 0.40),) * 4
 
@@ -185,10 +233,11 @@ def test_a_donor_cut_in_two_does_not_buy_certainty(seed, n_donors, loud):
 
 @given(pairs, st.floats(0, 0.5), st.sampled_from(POLICIES))
 def test_beats_is_the_one_sided_test(pair, margin, policy):
-    """Outcome, p-value and interval tell one story, whatever passes: beats exactly where p < 5 %."""
+    """Outcome, p-value and interval tell one story: p < 5 % where it beats, or passes as not inferior."""
     verdict = judge(*(score(*one) for one in pair), margin=margin, policy=policy)
     if verdict.variance.total > 1e-20 and abs(verdict.p - 0.05) > 1e-9:
-        assert (verdict.outcome == "beats") == (verdict.p < 0.05)
+        told = verdict.passed if policy == "noninferior" else verdict.outcome == "beats"
+        assert told == (verdict.p < 0.05)
     assert (verdict.outcome == "loses") == (verdict.interval[1] < 0)
     if verdict.outcome == "beats":
         assert verdict.passed, "a difference shown to exceed the margin passes under every policy"

@@ -1,7 +1,8 @@
 """Blind spots: datasets on which noise cannot be told from a baseline, so that beating it there says nothing.
 
 A control that wins where it must lose, or an oracle that does not win, breaks the gate. Noise that is merely not shown
-to lose, while the oracle wins, is a property of the dataset: too few cells or donors, or a baseline without signal.
+to lose, while the oracle wins, is a property of the dataset: too few cells or donors, or a baseline without signal. So
+is an oracle that is not shown to beat a baseline as good as the labels themselves: there is nothing left to beat.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from typing import Any
 
 DEAD = {"noise": "pure noise", "shuffled": "its own rows in random order"}
 WORDS = "too few cells or donors, or a baseline without signal"
+NO_ROOM = "no room"  # what became of an oracle where the baseline reaches
+CEILING = 0.9  # of 1, the most that the metrics of oracles can be
+UNSURE = {("loses", "inconclusive"), ("beats", NO_ROOM)}  # what a control must do and did, and no gate is broken
 
 
 def spots(controls: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
@@ -19,18 +23,23 @@ def spots(controls: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], s
     Parameters
     ----------
     controls
-        As verdict.json holds them. A dataset counts only where every oracle did what it must, and at least one ran.
+        As verdict.json holds them. Noise counts only where no oracle failed on the dataset, and one won.
     """
     known = list(controls)
-    oracles: dict[str, bool] = {}
-    for each in known:
-        if each["control"] == "oracle":
-            oracles[each["dataset"]] = oracles.get(each["dataset"], True) and each["passed"]
+    oracles = [each for each in known if each["control"] == "oracle"]
+    won = {each["dataset"] for each in oracles if each["passed"]}
+    failed = {each["dataset"] for each in oracles if not each["passed"] and not _is_merely_unsure(each)}
     found = {}
     for each in known:
-        if _is_merely_unsure(each) and oracles.get(each["dataset"]):
-            dataset, baseline, metric = spot_of(each)
-            found[dataset, baseline, metric] = (
+        dataset, baseline, metric = spot = spot_of(each)
+        if not _is_merely_unsure(each) or dataset in failed:
+            continue
+        if each["control"] == "oracle":
+            found[spot] = (
+                f"on {dataset} {baseline} is as good by {metric} as the labels themselves, so nothing can beat it there"
+            )
+        elif dataset in won:
+            found[spot] = (
                 f"on {dataset} {baseline} cannot be told from {DEAD[each['control']]} by {metric} ({WORDS}), so to "
                 "beat it there does not count"
             )
@@ -44,7 +53,7 @@ def marked(control: Mapping[str, Any], known: Mapping[tuple[str, str, str], str]
 
 
 def _is_merely_unsure(control: Mapping[str, Any]) -> bool:
-    return control["control"] in DEAD and (control["expected"], control["got"]) == ("loses", "inconclusive")
+    return control["control"] in (*DEAD, "oracle") and (control["expected"], control["got"]) in UNSURE
 
 
 def spot_of(entry: Mapping[str, Any]) -> tuple[str, str, str]:

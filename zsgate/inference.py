@@ -7,17 +7,20 @@ clustering metric adds V_H, the mean of (d_half1 - d_half2)**2 / 4 over random s
 halves, each half clustered anew, and V_C, the same over splits of the cells: a half has twice the variance of the
 whole and the two are independent. (A bootstrap over cells would put copies of a cell at distance 0 among its own
 neighbours, and the graph of a sample with copies is no sample's graph.) The three estimate variances that hold each
-other in part, so the largest counts. Seeds add V_S = s**2/S of each side that draws.
+other in part, so the largest counts. Seeds add V_S = s**2/S of each side that draws; against untrained twins s**2 more,
+because a model that learnt nothing is one more of them and not their mean.
 
 The interval is d +- t(0.95, df) * sqrt(max(V_J, V_C, V_H) + V_S), two-sided 90 %, so that a lower end above 0 is a
 one-sided test at 5 %. Units of unequal size know less of their own variance: df is one less than their effective
-number 1 / sum(share**2), which is G where all have as many cells. ``benchmarks.calibration`` shows what the interval
-keeps and why both corrections are there.
+number 1 / sum(share**2), which is G where all have as many cells; less where few seeds, which know little of theirs,
+make up much of the variance (Welch 1947, Satterthwaite 1946). ``benchmarks.calibration`` shows what the interval
+keeps and why these corrections are there.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,12 +75,15 @@ class Inference:
         One-sided p-value of "not better by more than the margin".
     detectable
         Difference that a test with this variance finds with 80 % power, (t(0.95) + t(0.8)) * SE.
+    df
+        Degrees of freedom of t.
     """
 
     variance: Variance | None = None
     interval: tuple[float, float] | None = None
     p: float | None = None
     detectable: float | None = None
+    df: float | None = None
 
 
 def jackknife_variance(difference: float, leave_outs: Floats) -> float:
@@ -96,7 +102,20 @@ def split_variance(halves: Floats) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def infer(difference: float, variance: Variance, *, n_units: float, margin: float) -> Inference:
+def degrees(parts: Sequence[tuple[float, float]]) -> float:
+    """Return the degrees of freedom of a sum of independent variances (Welch 1947; Satterthwaite 1946).
+
+    Parameters
+    ----------
+    parts
+        Each variance and its own degrees of freedom; at least one.
+    """
+    spread = sum(variance**2 / max(1.0, df) for variance, df in parts)
+    total = sum(variance for variance, _ in parts)
+    return max(1.0, total**2 / spread if spread > 0 else min(df for _, df in parts))
+
+
+def infer(difference: float, variance: Variance, *, df: float, margin: float) -> Inference:
     """Return what the variance says of a difference.
 
     Parameters
@@ -105,15 +124,14 @@ def infer(difference: float, variance: Variance, *, n_units: float, margin: floa
         With every unit.
     variance
         Its parts.
-    n_units
-        Effective number of units; t has one degree of freedom less.
+    df
+        Degrees of freedom of t.
     margin
         Difference that counts as better.
     """
     from scipy.special import stdtr, stdtrit
 
     se = math.sqrt(variance.total)
-    df = max(1.0, n_units - 1)
     quantile = float(stdtrit(df, (1 + LEVEL) / 2))
     excess = difference - margin
     return Inference(
@@ -121,4 +139,5 @@ def infer(difference: float, variance: Variance, *, n_units: float, margin: floa
         interval=(difference - quantile * se, difference + quantile * se),
         p=float(stdtr(df, -excess / se)) if se > 0 else float(excess <= 0),
         detectable=(quantile + float(stdtrit(df, POWER))) * se,
+        df=df,
     )

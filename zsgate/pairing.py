@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.dataset import MIN_DONORS
-from zsgate.inference import Inference, Variance, infer, jackknife_variance, split_variance
+from zsgate.inference import Inference, Variance, degrees, infer, jackknife_variance, split_variance
 from zsgate.score import Score
 
 Floats = npt.NDArray[np.float64]
 SAME = ("metric", "recipe", "cells", "units", "unit")
+ROUNDING = 1e-9  # of two sums of as many terms in another order; no difference is meant by less
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Pair:
         Without each unit, shape (n_units,).
     unit_halves, cell_halves
         In the two halves of each split, shapes (n_splits, 2); no rows where nothing was split.
+    exchangeable
+        Whether ours, if it is worth nothing, is one more draw of theirs.
     """
 
     ours: Score
@@ -41,9 +44,10 @@ class Pair:
     leave_outs: Floats
     unit_halves: Floats
     cell_halves: Floats
+    exchangeable: bool = False
 
     @classmethod
-    def of(cls, ours: Score, theirs: Score) -> Pair:
+    def of(cls, ours: Score, theirs: Score, *, exchangeable: bool = False) -> Pair:
         """Return the differences.
 
         Raises
@@ -62,11 +66,12 @@ class Pair:
         return cls(
             ours,
             theirs,
-            sign * (ours.value - theirs.value),
+            unrounded(sign * (ours.value - theirs.value)),
             sign * (ours.balanced - theirs.balanced) if known else None,  # type: ignore[operator]
             sign * (np.array(ours.leave_outs) - np.array(theirs.leave_outs)),
             halves("unit_halves"),
             halves("cell_halves"),
+            exchangeable,
         )
 
     @property
@@ -77,13 +82,23 @@ class Pair:
 
     def infer(self, margin: float) -> Inference:
         """Return what can be inferred; only where there is no objection."""
+        n_theirs = len(self.theirs.draws)
+        ours, theirs = self.ours.seed_variance, self.theirs.seed_variance * (1 + n_theirs * self.exchangeable)
         variance = Variance(
             jackknife=jackknife_variance(self.difference, self.leave_outs),
             halves=split_variance(self.unit_halves),
             cells=split_variance(self.cell_halves),
-            seeds=self.ours.seed_variance + self.theirs.seed_variance,
+            seeds=ours + theirs,
         )
-        return infer(self.difference, variance, n_units=self.ours.n_effective or len(self.leave_outs), margin=margin)
+        units = max(1.0, self.ours.known_by - 1)
+        seeds = ((ours, len(self.ours.draws) - 1), (theirs, n_theirs - 1))
+        df = min(units, degrees([(variance.total - variance.seeds, units), *seeds]))
+        return infer(self.difference, variance, df=df, margin=margin)
+
+
+def unrounded(difference: float) -> float:
+    """Return the difference, or 0 where it is no more than the rounding of sums."""
+    return 0.0 if abs(difference) < ROUNDING else difference
 
 
 def undefined(score: Score, leave_outs: Floats, unit_halves: Floats, cell_halves: Floats) -> str:

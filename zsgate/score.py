@@ -90,3 +90,8 @@ class Score:
         if len(self.draws) < 2:
             return 0.0
         return float(np.var(self.draws, ddof=1) / len(self.draws))
+
+    @property
+    def known_by(self) -> float:
+        """What ``n_effective`` is, or the number of units where that is unknown."""
+        return self.n_effective or len(self.units)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.inference import Inference, Variance, infer, jackknife_variance, split_variance
-from zsgate.pairing import too_little, undefined
+from zsgate.inference import Inference, Variance, degrees, infer, jackknife_variance, split_variance
+from zsgate.pairing import too_little, undefined, unrounded
 from zsgate.score import Score
 
 Floats = npt.NDArray[np.float64]
@@ -51,7 +51,7 @@ class Unpaired:
     def difference(self) -> float:
         """Ours minus theirs, oriented so that positive is better."""
         sign = 1.0 if self.ours.higher_is_better else -1.0
-        return sign * (self.ours.value - self.theirs.value)
+        return unrounded(sign * (self.ours.value - self.theirs.value))
 
     @property
     def balanced(self) -> float | None:
@@ -75,10 +75,10 @@ class Unpaired:
         variance = Variance(
             jackknife=ours.jackknife, halves=ours.halves, cells=ours.cells, seeds=ours.seeds, theirs=theirs.total
         )
-        parts = ((ours.total, self.ours), (theirs.total, self.theirs))
-        spread = sum(total**2 / max(1.0, _effective(score) - 1) for total, score in parts)
-        df = variance.total**2 / spread if spread > 0 else min(_effective(score) - 1 for _, score in parts)
-        return infer(self.difference, variance, n_units=1 + df, margin=margin)
+        sides = ((ours, self.ours), (theirs, self.theirs))
+        parts = [(alone.total - alone.seeds, score.known_by - 1) for alone, score in sides]
+        parts += [(alone.seeds, len(score.draws) - 1) for alone, score in sides]
+        return infer(self.difference, variance, df=degrees(parts), margin=margin)
 
 
 def _alone(score: Score) -> Variance:
@@ -95,7 +95,3 @@ def _arrays(score: Score) -> tuple[Floats, Floats, Floats]:
     halves = (np.array(each, dtype=np.float64).reshape(-1, 2) for each in (score.unit_halves, score.cell_halves))
     unit_halves, cell_halves = halves
     return np.array(score.leave_outs, dtype=np.float64), unit_halves, cell_halves
-
-
-def _effective(score: Score) -> float:
-    return score.n_effective or len(score.units)

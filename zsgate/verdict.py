@@ -1,6 +1,7 @@
 """Verdict: what two scores on the same cells allow to be said about their difference.
 
 The unit is the donor; ``zsgate.inference`` has the formulae. An interval above the margin beats, one below 0 loses.
+Under ``noninferior``, whose margin says how much worse is still as good, one above 0 beats.
 """
 
 from __future__ import annotations
@@ -52,9 +53,12 @@ class Verdict:
     variance
         Parts of the variance; None where the interval is None.
     p
-        One-sided p-value of "ours is not better by more than the margin".
+        One-sided p-value of what the policy asks: "ours is not better by more than the margin", and for
+        ``noninferior`` "ours is worse by at least the margin".
     detectable
         Difference that a test with this variance finds with 80 % power.
+    df
+        Degrees of freedom of the interval.
     level
         Confidence of the interval.
     model, baseline, dataset
@@ -82,6 +86,7 @@ class Verdict:
     variance: Variance | None = None
     p: float | None = None
     detectable: float | None = None
+    df: float | None = None
     level: float = LEVEL
     model: str = "ours"
     baseline: str = "theirs"
@@ -100,6 +105,8 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in one sentence."""
         said = {"beats": "beats", "loses": "loses to", "inconclusive": "is not shown to beat"}[self.outcome]
+        if self.policy == "noninferior" and self.outcome == "inconclusive" and self.interval is not None:
+            said = "is not inferior to" if self.interval[0] > -self.margin else "is not shown to be as good as"
         where = f" on {self.dataset}" if self.dataset else ""
         text = (
             f"{self.model} ({self.metric} {self.ours:.3f}) {said} {self.baseline} ({self.theirs:.3f}){where}: "
@@ -143,6 +150,7 @@ def judge(
     baseline: str = "theirs",
     dataset: str = "",
     paired: bool = True,
+    exchangeable: bool = False,
 ) -> Verdict:
     """Return the verdict on ``ours`` against ``theirs``.
 
@@ -159,6 +167,9 @@ def judge(
         Names for the sentence.
     paired
         False adds the variances of both, for scores on other cells; weaker.
+    exchangeable
+        Whether ours, if it is worth nothing, is one more draw of theirs, as a model that learnt nothing is among its
+        untrained twins: then the spread of one draw joins the variance of their mean, s**2 (1 + 1/S).
 
     Raises
     ------
@@ -168,10 +179,11 @@ def judge(
     if policy not in POLICIES:
         msg = f"unknown policy {policy!r} (known: {', '.join(POLICIES)})"
         raise ValueError(msg)
-    pair: Pair | Unpaired = Pair.of(ours, theirs) if paired else Unpaired.of(ours, theirs)
+    pair: Pair | Unpaired = Pair.of(ours, theirs, exchangeable=exchangeable) if paired else Unpaired.of(ours, theirs)
     undecided = pair.objection
-    found = Inference() if undecided else pair.infer(margin)
-    outcome = _outcome(found.interval, margin)
+    noninferior = policy == "noninferior"
+    found = Inference() if undecided else pair.infer(-margin if noninferior else margin)
+    outcome = _outcome(found.interval, 0.0 if noninferior else margin)
     return Verdict(
         metric=ours.metric,
         ours=ours.value,
@@ -192,6 +204,7 @@ def judge(
         variance=found.variance,
         p=found.p,
         detectable=found.detectable,
+        df=found.df,
         model=model,
         baseline=baseline,
         dataset=dataset,

@@ -127,6 +127,32 @@ def test_a_dataset_too_poor_to_tell_noise_is_inconclusive(gate, verdict, project
     assert "models:good cannot be told apart from hvg" in page
 
 
+def test_a_dataset_with_nothing_left_to_beat_is_inconclusive(gate, verdict, project):
+    """Markers of a thousand counts: HVG clusters like the labels themselves, which breaks no gate."""
+    adata = anndata.read_h5ad(project.path / "cells.h5ad")
+    common = adata.obs["cell_type"].map(adata.obs["cell_type"].value_counts()).to_numpy(int) > 20
+    adata = adata[common, :1500].copy()  # fewer genes than HVG selects
+    markers = np.zeros(adata.shape, dtype=np.float32)
+    for place, name in enumerate(np.unique(adata.obs["cell_type"])):
+        markers[np.flatnonzero(adata.obs["cell_type"] == name), 20 * place : 20 * (place + 1)] = 1000
+    adata.X = np.asarray(markers + adata.X)
+    (project.path / "cells.h5ad").unlink()
+    adata.write_h5ad(project.path / "cells.h5ad")
+    result = gate("models:good", "-k", "hvg and nmi")
+
+    assert result.ret == 1, result.stdout.str()
+    (oracle,) = (each for each in verdict()["controls"] if each["control"] == "oracle" and each["baseline"] == "hvg")
+    assert (oracle["got"], oracle["too_little"], oracle["passed"]) == ("no room", True, True)
+    assert verdict()["gate"] == "inconclusive"
+    assert "nothing left to beat" in (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_controls_are_proved_by_their_own_terms(gate, verdict):
+    """A margin no oracle reaches is asked of the model, not of the controls."""
+    assert gate("models:good", "--margin=0.9", "-k", "hvg and nmi").ret == 1
+    assert verdict()["gate"] == "inconclusive"
+
+
 def test_nothing_selected_exits_5(gate, project):
     """A selection of nothing is no verdict."""
     result = gate("models:good", "-k", "no_such_thing")

@@ -53,7 +53,7 @@ def verdict(dataset: str, baseline: str, metric: str, **changed: Any) -> dict[st
         "n_units": N_DONORS, "n_effective": float(N_DONORS), "balanced": d - 0.002,
         "seeds": {"ours": 1, "theirs": SEEDS.get(baseline, 1)}, "se": se,
         "variance": parts_of(metric, se**2 - seeds, seeds), "p": float(stats.t.sf(d / se, df)),
-        "detectable": float(stats.t.ppf(0.95, df) + stats.t.ppf(0.8, df)) * se,
+        "detectable": float(stats.t.ppf(0.95, df) + stats.t.ppf(0.8, df)) * se, "df": float(df),
         "reason": "" if outcome != "inconclusive" else "the interval holds zero",
         "sentence": f"{metric} {ours:.3f} of cellama {outcome} {theirs:.3f} of {baseline} on {dataset}",
     }  # fmt: skip

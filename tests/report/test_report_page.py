@@ -93,13 +93,18 @@ def test_example_uses_real_numbers(record: dict[str, Any]) -> None:
 
 def test_example_names_every_part_of_the_error() -> None:
     """Of a clustering metric: donors, halves, cells and seeds as square roots, and which of them counts."""
-    made = verdict("d", "scvi", "nmi", variance={"jackknife": 1e-4, "halves": 4e-4, "cells": 2.5e-5, "seeds": 9e-6})
+    parts = {"jackknife": 1e-4, "halves": 4e-4, "cells": 2.5e-5, "seeds": 9e-6}
+    made = verdict("d", "scvi", "nmi", variance=parts, df=4.25)
     steps = dict(example.steps(made))
     assert steps["Interval"].startswith(
         "As square roots: donors 0.010, halves of them 0.020, halves of the cells 0.005 (the largest, 0.020, counts), "
         "seeds 0.003 → standard error"
     )
     assert "four random pairs of halves of the donors and of the cells" in steps["Clusters"]
+    assert "With Student's t for 4.25 degrees of freedom" in steps["Interval"]
+    assert "a model that learnt nothing is one of them" not in steps["Chance"]
+    twins = dict(example.steps(verdict("d", "random_init", "nmi", variance=parts)))
+    assert "a model that learnt nothing is one of them" in twins["Chance"]
 
 
 def test_margin_is_drawn() -> None:

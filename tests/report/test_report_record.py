@@ -151,8 +151,11 @@ def test_headline_of_a_passed_gate(record: dict[str, Any]) -> None:
     for entry in record["verdicts"]:
         entry.update(passed=True, outcome="beats")
     assert headline(record).startswith("cellama beats hvg, pca, scvi and random_init: all 20 tests passed on")
-    record["policy"] = "noninferior"
+    for entry in record["verdicts"]:
+        entry["policy"] = "noninferior"
     assert headline(record).startswith("cellama is not inferior to hvg")
+    record["verdicts"][0]["policy"] = "point"
+    assert headline(record).startswith("cellama meets the terms set against hvg")
 
 
 def test_headline_of_an_inconclusive_gate(record: dict[str, Any]) -> None:

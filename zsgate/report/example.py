@@ -67,7 +67,7 @@ def _is_sensitive(v: Record) -> bool:
 def _weights(v: Record) -> str:
     return (
         f"Donors have unequal numbers of cells: the {units(v)} know as much as {v['n_effective']:.1f} of one size, "
-        "1/Σ share², and t has one degree of freedom less than that. If every donor weighed the same, the "
+        "1/Σ share², and t has at most one degree of freedom less than that. If every donor weighed the same, the "
         f"difference would be {signed(v['balanced'])}; where that "
         "differs much, a few donors decide."
     )
@@ -86,18 +86,21 @@ def _halves(v: Record) -> str:
 
 def _seeds(v: Record) -> str:
     ours, theirs = v["seeds"].get("ours"), v["seeds"].get("theirs")
+    twins = " Against untrained twins s² is added once more: a model that learnt nothing is one of them, not the mean."
     return (
         f"A side that draws random numbers is the mean over its S seeds, here {ours} for {v['model']} and "
         f"{theirs} for {v['baseline']}. Each side adds its variance s²/S, none if it draws nothing."
+        f"{twins if v['baseline'] == 'random_init' else ''} Few seeds know little of their spread, which lowers the "
+        "degrees of freedom."
     )
 
 
 def _interval(v: Record) -> str:
     low, high = v["ci"]
-    half = (high - low) / 2
+    half, df = (high - low) / 2, v["df"] or _effective(v) - 1
     return (
         f"As square roots: {_parts(v)} → standard error {number(v['se'])}. With Student's t for "
-        f"{_effective(v) - 1:.3g} degrees of freedom, {half / v['se']:.3f}, the {100 * v['level']:g} % interval "
+        f"{df:.3g} degrees of freedom, {half / v['se']:.3f}, the {100 * v['level']:g} % interval "
         f"is {signed(v['difference'])} ± {number(half)}, from {signed(low)} to {signed(high)}."
     )
 

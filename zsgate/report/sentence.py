@@ -13,6 +13,7 @@ _CLAIMS = {
     "noninferior": ("is not inferior to", "is not shown to be as good as"),
     "point": ("scores above", "does not score above"),
 }
+_MIXED = ("meets the terms set against", "does not meet the terms set against")
 
 
 _NOT_PASSED = ("lost", "inconclusive", "ahead but not passed", "waived")
@@ -51,7 +52,7 @@ def tally(record: Record) -> dict[str, int]:
 def _passed(record: Record, model: str) -> str:
     if not record["verdicts"]:
         return f"No test that decides was run, so nothing is claimed about {model}."
-    verb = _CLAIMS.get(record["policy"], _CLAIMS["beats"])[0]
+    verb = _verbs(record)[0]
     if any(verdict["waiver"] for verdict in record["verdicts"]):
         excused = distinct([verdict for verdict in record["verdicts"] if verdict["waiver"]], "baseline")
         beaten = [name for name in distinct(record["verdicts"], "baseline") if name not in excused]
@@ -74,8 +75,14 @@ def _failed(record: Record, model: str) -> str:
         return f"No test that decides was run, so nothing is claimed about {model}."
     if not counts["lost"] and not counts["ahead but not passed"] and not counts["error"]:
         return f"{model} cannot be told apart from {joined(undefeated)}: {_counts(record)}."
-    verb = _CLAIMS.get(record["policy"], _CLAIMS["beats"])[1]
+    verb = _verbs(record)[1]
     return f"{model} {verb} {joined(undefeated)}: {_counts(record)}."
+
+
+def _verbs(record: Record) -> tuple[str, str]:
+    """Return what a pass and a miss mean: tests may have policies of their own."""
+    policies = distinct(record["verdicts"], "policy")
+    return _CLAIMS.get(policies[0], _CLAIMS["beats"]) if len(policies) == 1 else _MIXED
 
 
 def _broke(record: Record, model: str) -> str:
