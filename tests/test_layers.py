@@ -84,7 +84,8 @@ ALLOWED = {
     "cli": {"commands", "errors"},
     "commands": set(),
     "cache": set(),
-    "gate": {"baselines", "clerk", "config", "errors", "execution", "fixtures", "store", "suites"},
+    "gate": {"baselines", "clerk", "config", "errors", "execution", "fixtures", "store", "suite"},
+    "suite": {"fixtures", "suites"},
     "provenance": {"fixtures", "store"},
     "clerk": {"blind", "provenance", "execution", "fixtures", "leakage", "report", "store", "waiver"},
 }

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from zsgate import suites
 from zsgate.baselines import BASELINES, lacking
 from zsgate.config import Config
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
@@ -23,10 +20,7 @@ from zsgate.fixtures import cast
 from zsgate.fixtures.patterns import check_patterns
 from zsgate.fixtures.trial import Trial
 from zsgate.store import Store
-
-SUITES = Path(suites.__file__).parent
-CONTROLS = SUITES / "test_controls.py"
-AGAINST = SUITES / "test_against.py"
+from zsgate.suite import AGAINST, FOLDER, SUITES, Controls, Suite, asked, suite
 
 
 def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
@@ -55,7 +49,6 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     config.args[:] = _collected(config)
     WORKERS.number = share(given.get("workercount", 1))
     config.add_cleanup(WORKERS.close)
-    config.pluginmanager.register(cast, "zsgate-cast")
     config.pluginmanager.register(Gate(trial, tuple(names)), "zsgate-gate")
     guard = Guard(config, run)
     config.pluginmanager.register(guard, "zsgate-guard")
@@ -80,65 +73,13 @@ def _stores(settings: Config, run: str) -> tuple[Store, Store]:
 def _collected(config: pytest.Config) -> list[str]:
     """Return the paths to collect: every suite, or what the user names, be it by a suite's bare file name."""
     if config.args_source is not config.ArgsSource.ARGS:
-        return [str(SUITES)]
+        return list(map(str, SUITES))  # the files, not their folder, so that python_files has no say
     here = config.invocation_params.dir
-    return [str(SUITES / arg) if _exists(SUITES, arg) and not _exists(here, arg) else arg for arg in config.args]
+    return [str(FOLDER / arg) if _exists(FOLDER, arg) and not _exists(here, arg) else arg for arg in config.args]
 
 
 def _exists(folder: Path, arg: str) -> bool:
     return (folder / arg.partition("::")[0]).exists()
-
-
-class Suite(pytest.Module):
-    """A packaged suite, imported as ``zsgate.suites.*`` whether it lies in a wheel or in a checkout."""
-
-    def _getobj(self) -> ModuleType:
-        return import_module(f"{suites.__name__}.{self.path.stem}")
-
-    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
-        """Yield the tests that make sense for this candidate and these datasets."""
-        trial = self.config.stash[cast.TRIAL]
-        if self.path == AGAINST and trial.rival is None:
-            return
-        for item in super().collect():
-            if not trial.objection(**_asked(item)) and _is_due(item, trial):
-                yield item
-
-
-def _suite(parent: pytest.Collector | None, path: Path) -> Suite:
-    """Return the collector of a suite; its node id is its file name, so that what pytest prints can be pasted."""
-    suite: Suite = Suite.from_parent(parent, path=path, nodeid=path.name)
-    return suite
-
-
-def _asked(item: pytest.Item | pytest.Collector) -> dict[str, str]:
-    """Return dataset, baseline and metric of a test, by name, as far as it has them."""
-    params: Mapping[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
-    return {
-        key: getattr(value, "name", value) for key, value in params.items() if key in ("dataset", "baseline", "metric")
-    }
-
-
-def _is_due(item: pytest.Item | pytest.Collector, trial: Trial) -> bool:
-    """Return whether a test is no check of published numbers, or one that ``-m weights`` asks for in such a run."""
-    mark = item.get_closest_marker("weights")
-    if mark is None:
-        return True
-    run = {"model": trial.config.model, "dataset": _asked(item)["dataset"], "recipe": trial.recipe.id}
-    return "weights" in item.config.option.markexpr and mark.kwargs == run
-
-
-def _concerns(control: Mapping[str, str], tests: Sequence[Mapping[str, str]]) -> bool:
-    """Return whether a control is about the dataset and metric of a selected test, and against nothing costly.
-
-    HVG and PCA are always at hand; a control against another baseline runs if a selected test has that baseline.
-    """
-    return any(
-        control["dataset"] == test["dataset"]
-        and control.get("metric", test["metric"]) == test["metric"]
-        and control.get("baseline", "pca") in ("hvg", "pca", test.get("baseline"))
-        for test in tests
-    )
 
 
 class Gate:
@@ -158,14 +99,15 @@ class Gate:
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Suite | None:
         """Collect packaged suites under one module name."""
-        return _suite(parent, module_path) if module_path.parent == SUITES else None
+        return suite(parent, module_path) if module_path in SUITES else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Ask every suite's claim of every dataset."""
-        if Path(metafunc.module.__file__ or "").parent == SUITES and "dataset" in metafunc.fixturenames:
+        collector = metafunc.definition.getparent(Suite)
+        if collector is not None and "dataset" in metafunc.fixturenames:
             metafunc.parametrize("dataset", self.datasets, indirect=True, scope="session")
-            if Path(metafunc.module.__file__ or "") == AGAINST and self.trial.rival:
+            if collector.path == AGAINST and self.trial.rival:
                 metafunc.parametrize("baseline", [self.trial.rival.name], indirect=True)
 
     @pytest.hookimpl(tryfirst=True)
@@ -205,26 +147,6 @@ class Gate:
         if call.excinfo is not None and not (judged and call.excinfo.errisinstance(AssertionError)):
             kinds = {CandidateFailed: "candidate", BaselineFailed: "baseline"}
             whose = next((whose for kind, whose in kinds.items() if call.excinfo.errisinstance(kind)), "gate")
-            failure = {"what": whose, "message": str(call.excinfo.value), **_asked(item)}
+            failure = {"what": whose, "message": str(call.excinfo.value), **asked(item)}
             report.user_properties.append((cast.FAILURE, json.dumps(failure)))
         return report
-
-
-class Controls:
-    """Brings back the controls of what is selected."""
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
-        """Put back the controls of what is selected, whatever ``-k``, a node id or ``--lf`` left out."""
-        first = next((item for item in items if item.getparent(Suite)), None)
-        yield
-        chosen = [item for item in items if item.getparent(Suite)]
-        if first is None or not chosen:
-            return
-        suite = first.getparent(Suite)
-        assert suite is not None
-        asked = [_asked(item) for item in chosen if item.path != CONTROLS]
-        there = {item.name for item in chosen}
-        for item in _suite(suite.parent, CONTROLS).collect():
-            if isinstance(item, pytest.Item) and item.name not in there and _concerns(_asked(item), asked):
-                items.append(item)
