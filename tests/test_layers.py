@@ -84,10 +84,12 @@ ALLOWED = {
     "cli": {"commands", "errors"},
     "commands": set(),
     "cache": set(),
-    "gate": {"baselines", "clerk", "config", "errors", "execution", "fixtures", "store", "suite"},
+    "gate": {"baselines", "config", "errors", "execution", "fixtures", "store", "suite"},
     "suite": {"fixtures", "suites"},
     "provenance": {"fixtures", "store"},
-    "clerk": {"blind", "provenance", "execution", "fixtures", "leakage", "report", "store", "waiver"},
+    "selected": {"fixtures", "suite"},
+    "docket": {"blind", "execution", "fixtures", "report", "selected", "waiver"},
+    "clerk": {"docket", "execution", "fixtures", "leakage", "provenance", "selected"},
 }
 FOLDERS = {"baselines": ROOT / "baselines", "fixtures": ROOT / "fixtures", "suites": ROOT / "suites"}
 

@@ -1,4 +1,4 @@
-"""Clerk: writes down what the run found, decides the exit code and hands the record to the report."""
+"""Clerk: decides the exit code of what the run found and hands the record to the report."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import io
 import json
 import os
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zsgate import provenance
-from zsgate.blind import marked, spot_of, spots, uncounted
+from zsgate.docket import Docket
 from zsgate.execution.guard import Guard
 from zsgate.fixtures import cast, making
 from zsgate.fixtures.trial import Trial
 from zsgate.leakage import sentences
-from zsgate.waiver import NEEDLESS, reviewed
+from zsgate.selected import holds_suites, is_selection, why_nothing
 
 BROKE = 3
 QUICK_CAVEAT = (
@@ -28,7 +27,7 @@ QUICK_CAVEAT = (
 
 
 class Clerk:
-    """The hooks of the controller that gather results and write them.
+    """The hooks of the controller that write down what was found.
 
     Parameters
     ----------
@@ -36,69 +35,47 @@ class Clerk:
         What is on trial.
     guard
         Knows what is missing.
+    docket
+        Holds what was found.
     config
         pytest's configuration.
     """
 
-    def __init__(self, trial: Trial, guard: Guard, config: pytest.Config) -> None:
+    def __init__(self, trial: Trial, guard: Guard, docket: Docket, config: pytest.Config) -> None:
         self.trial = trial
         self.guard = guard
+        self.docket = docket
         self.config = config
         self.started = time.time()
-        self.verdicts: dict[str, dict[str, Any]] = {}
-        self.scores: dict[tuple[str, str], dict[str, Any]] = {}
-        self.controls: list[dict[str, Any]] = []
-        self.failures: list[dict[str, Any]] = []
-        self.timings: list[dict[str, Any]] = []
-        self.waivers: list[dict[str, Any]] = []
-        self.blind: list[str] = []
         self.record: dict[str, Any] | None = None
         self.page: Path | None = None
+        self.remarks: list[str] = []  # why there is no record
         self.annotations = io.StringIO()  # kept until pytest no longer captures the standard output
 
     def pytest_report_header(self) -> list[str]:
-        """Say where the candidate's vocabulary lacks much of a dataset."""
+        """Say what else runs, and where the candidate's vocabulary lacks much of a dataset."""
+        also = ["zsgate: the controls of the selected tests run as well"] if is_selection(self.config) else []
         if self.config.option.collectonly:
-            return []
-        return [f"zsgate: {found.remark}" for found in self.trial.coverage if found.remark]
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note what a test's report carries."""
-        for name, value in report.user_properties:
-            if name == cast.VERDICT and report.when == "call":
-                verdict = json.loads(str(value))
-                score = {"dataset": verdict["dataset"], **verdict.pop("score")}
-                self.scores[score["dataset"], score["metric"]] = score
-                self.verdicts[report.nodeid] = {"nodeid": report.nodeid, **verdict}
-            elif name == cast.CONTROL and report.when == "call":
-                self.controls.append({"nodeid": report.nodeid, **json.loads(str(value))})
-            elif name == cast.FAILURE:
-                self.failures.append({"nodeid": report.nodeid, **json.loads(str(value))})
-            elif name == cast.TIMINGS:
-                self.timings += json.loads(str(value))
+            return also
+        return also + [f"zsgate: {found.remark}" for found in self.trial.coverage if found.remark]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Decide the exit code and write the page."""
-        if session.config.option.collectonly or not self.guard.planned:
+        if session.config.option.collectonly:
             return
-        blind = spots(self.controls)
-        self.controls = [marked(control, blind) for control in self.controls]
-        stood, self.verdicts = self.verdicts, {name: uncounted(each, blind) for name, each in self.verdicts.items()}
-        self.blind = [blind[spot_of(v)] for n, v in self.verdicts.items() if v != stood[n] and not v["advisory"]]
-        reasons = self._why_broke(session)
+        if session.exitstatus == pytest.ExitCode.INTERRUPTED and self.guard.has_enough(session):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED  # as without xdist, which ends by an interrupt here
+        reasons = self._why_broke(session) if self.guard.planned else []
         interrupted = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR)
         if reasons and not interrupted:
             session.exitstatus = BROKE
-        elif not self.verdicts and not self.failures and session.exitstatus == pytest.ExitCode.OK:
-            if not any(each["control"] == "published" for each in self.controls):
-                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # the user's own tests are no verdict
+        elif not self._has_judged(session):  # the user's own tests are no verdict
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+            if session.exitstatus != pytest.ExitCode.USAGE_ERROR:
+                self.remarks = list(why_nothing(self.trial, self.guard.planned, self.config))
             return
-        asked, verdicts = self.trial.config, list(self.verdicts.values())
-        whole = self._whole(session)
-        self.waivers = reviewed(asked.waiver, verdicts, date.today(), whole=whole, datasets=asked.usual)
-        if (self._needless or self.blind) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.record = self._record(int(session.exitstatus), reasons)
         self.page = self._write(session)
         self.trial.scratch.clear()
@@ -106,7 +83,8 @@ class Clerk:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the verdicts and where the page is."""
         if self.record is None:
-            self._say_why_nothing(terminalreporter)
+            for line in self.remarks:
+                terminalreporter.write_line(f"zsgate: {line}")
             return
         from zsgate.report.terminal import table
 
@@ -118,13 +96,12 @@ class Clerk:
             writer.write_line(f"page: {self.page}")
         writer.write(self.annotations.getvalue())
 
-    def _say_why_nothing(self, writer: pytest.TerminalReporter) -> None:
-        """Name the claims that make no sense for the model, where nothing that was asked for does."""
-        if self.guard.planned or self.config.option.collectonly:
-            return
-        for entry in self.trial.not_tested():
-            where = f" on {entry['dataset']}" if entry["dataset"] else ""
-            writer.write_line(f"zsgate: not tested: {entry['what']}{where}: {entry['reason']}")
+    def _has_judged(self, session: pytest.Session) -> bool:
+        """Return whether a suite was to run, and, if all went well, had something to say of the candidate."""
+        published = any(each["control"] == "published" for each in self.docket.controls)
+        if self.docket.verdicts or self.docket.failures or published:
+            return True
+        return session.exitstatus != pytest.ExitCode.OK and holds_suites(self.guard.planned)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -142,10 +119,10 @@ class Clerk:
     def _why_broke(self, session: pytest.Session) -> list[str]:
         broken = [
             f"control {each['control']} failed on {each['dataset']}: {each['sentence']}"
-            for each in self.controls
+            for each in self.docket.controls
             if not each["passed"]
         ]
-        broken += [f"{each['message']}" for each in self.failures if each["what"] != "candidate"]
+        broken += [f"{each['message']}" for each in self.docket.failures if each["what"] != "candidate"]
         broken += self.guard.complaints(session)
         if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR and not broken:
             broken.append("internal error")
@@ -156,9 +133,9 @@ class Clerk:
         from zsgate.metrics import EVERY
         from zsgate.models.adapter import as_builtins
 
-        trial, verdicts = self.trial, list(self.verdicts.values())
+        trial, verdicts = self.trial, list(self.docket.verdicts.values())
         recipe = trial.recipe
-        made = {(each["who"], each["dataset"]): each["notes"] for each in self.timings if each.get("who")}
+        made = {(each["who"], each["dataset"]): each["notes"] for each in self.docket.timings if each.get("who")}
         return {
             "schema": "zsgate.verdict/1",
             "gate": self._gate(exit_code, bool(reasons)),
@@ -168,16 +145,16 @@ class Clerk:
             "tier": trial.config.tier,
             "policy": trial.config.policy,
             "verdicts": verdicts,
-            "scores": list(self.scores.values()),
+            "scores": list(self.docket.scores.values()),
             "checks": [
                 {"dataset": dataset, **each}
                 for (who, dataset), notes in made.items()
                 if who == trial.config.model
                 for each in notes.get("checks", ())
             ],
-            "waivers": self.waivers,
-            "controls": self.controls,
-            "failures": self.failures,
+            "waivers": self.docket.waivers,
+            "controls": self.docket.controls,
+            "failures": self.docket.failures,
             "not_tested": trial.not_tested(),
             "datasets": [trial.facts(name) for name in trial.cards],
             "coverage": [found.as_dict() for found in trial.coverage],
@@ -188,31 +165,22 @@ class Clerk:
             ],
             "metrics": [{"name": m, "card": EVERY[m].card} for m in dict.fromkeys(v["metric"] for v in verdicts)],
             "reconstruction": recovery.shown(trial, verdicts),
-            "timings": self.timings,
+            "timings": self.docket.timings,
             "caveats": self._caveats(made),
             "provenance": self._provenance(exit_code, reasons),
         }
 
-    def _whole(self, session: pytest.Session) -> bool:
-        """Return whether every test of the run was asked for and had its turn."""
-        option, config = session.config.option, session.config
-        selected = option.keyword or option.markexpr or option.deselect or getattr(option, "lf", False)
-        stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldfail or session.shouldstop
-        return not (selected or stopped) and config.args_source is not config.ArgsSource.ARGS
-
-    @property
-    def _needless(self) -> list[str]:
-        """Waivers that nothing needs any more."""
-        return [f"waiver {each['match']!r} is no longer needed" for each in self.waivers if each["state"] == NEEDLESS]
-
     def _gate(self, exit_code: int, broke: bool) -> str:
-        """Return passed, lost, inconclusive or broke; nothing calls an inconclusive verdict lost."""
-        if broke or exit_code in (pytest.ExitCode.INTERRUPTED, BROKE):
+        """Return the state of the gate; nothing calls an inconclusive verdict lost."""
+        if broke or exit_code == BROKE:
             return "broke"
+        if exit_code == pytest.ExitCode.INTERRUPTED:
+            return "interrupted"
         from zsgate.report.record import missed
 
-        failed = missed(list(self.verdicts.values()))
-        if any(verdict["outcome"] != "inconclusive" for verdict in failed) or self.failures or self._needless:
+        docket = self.docket
+        failed = missed(list(docket.verdicts.values()))
+        if any(verdict["outcome"] != "inconclusive" for verdict in failed) or docket.failures or docket.needless:
             return "lost"
         return "inconclusive" if failed else "passed"
 
@@ -231,8 +199,8 @@ class Clerk:
 
     def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
         words = {
-            0: "every verdict that decides passed",
-            1: "; ".join(dict.fromkeys([*self._needless, *self.blind])) or "at least one verdict or test did not pass",
+            0: "every verdict that decides passed or is waived",
+            1: self.docket.why_lost(),
             2: "interrupted; what was computed is kept",
             BROKE: "; ".join(reasons[:3]),
         }

@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from zsgate.baselines import BASELINES, lacking
 from zsgate.config import Config
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.execution.guard import Guard
+from zsgate.execution.schedule import Scheduling, parameters
 from zsgate.execution.workers import WORKERS, share
 from zsgate.fixtures import cast
 from zsgate.fixtures.patterns import check_patterns
@@ -39,8 +41,8 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
         trial = Trial(settings, folder, *_stores(settings, run))
         names, _ = trial.cards, trial.deciding
         check_patterns(trial)
-        if not is_worker and not config.option.collectonly:
-            trial.preflight()
+        if not is_worker:
+            _preflight(trial, config)
     except UsageProblem as problem:
         msg = f"zsgate: {problem}"
         raise pytest.UsageError(msg) from None
@@ -54,11 +56,14 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     config.pluginmanager.register(guard, "zsgate-guard")
     if not is_worker:
         from zsgate.clerk import Clerk
+        from zsgate.docket import Docket
 
-        config.pluginmanager.register(Clerk(trial, guard, config), "zsgate-clerk")
+        docket = Docket(trial, guard)
+        config.pluginmanager.register(docket, "zsgate-docket")
+        config.pluginmanager.register(Clerk(trial, guard, docket, config), "zsgate-clerk")
     if config.pluginmanager.hasplugin("xdist"):
-        from zsgate.execution.schedule import Scheduling
-
+        if config.option.maxworkerrestart is None:
+            config.option.maxworkerrestart = "1"  # a model that ends one process ends the next, and loading it is dear
         config.pluginmanager.register(Scheduling(tuple(names)), "zsgate-scheduling")
 
 
@@ -68,6 +73,29 @@ def _stores(settings: Config, run: str) -> tuple[Store, Store]:
 
     root = settings.cache or user_cache_path("zsgate")
     return Store(root), Store(root / "runs" / run)
+
+
+def _preflight(trial: Trial, config: pytest.Config) -> None:
+    """Refuse what cannot be used; where tests are only listed, as far as that needs the model and the user's files."""
+    if config.getoption("runxfail", default=False):
+        msg = "--runxfail would fail the run for advisory and waived tests, which are expected failures; leave it out"
+        raise UsageProblem(msg)
+    if config.option.collectonly:
+        trial.not_tested()
+        return
+    _refuse_unwritable("report", trial.folder / trial.config.report)
+    _refuse_unwritable("cache", trial.store.folder)
+    trial.preflight()
+
+
+def _refuse_unwritable(option: str, folder: Path) -> None:
+    """Refuse a folder that cannot be written to; it is not made yet, so that a run refused later leaves nothing."""
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        TemporaryFile(dir=there).close()
+    except OSError as error:
+        msg = f"--{option} {folder}: cannot write there ({error.strerror or error})"
+        raise UsageProblem(msg) from None
 
 
 def _collected(config: pytest.Config) -> list[str]:
@@ -122,7 +150,8 @@ class Gate:
         self._refuse_lacking(ids)
 
     def _refuse_lacking(self, ids: Iterable[str]) -> None:
-        named = {part for nodeid in ids for part in nodeid.partition("[")[2].rstrip("]").split("-")}
+        ours = [nodeid for nodeid in ids if not nodeid.startswith(AGAINST.name)]  # a rival may be called anything
+        named = {part for nodeid in ours for part in parameters(nodeid, self.datasets)[1].split("-")}
         for problem in filter(None, map(lacking, sorted(named & BASELINES.keys()))):
             msg = f"zsgate: {problem}"
             raise pytest.UsageError(msg)

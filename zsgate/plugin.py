@@ -107,8 +107,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say which short options are not ours, so that a gate that does not run does so aloud."""
-    return _taken(config)
+    """Say why a gate that somebody seems to have asked for does not run."""
+    typed = [str(arg) for arg in config.invocation_params.args]
+    spoken = any(_named(arg, name) for arg in typed for name in ("model", "zsgate-model"))
+    if spoken or not config.getoption("zsgate_model"):
+        return _taken(config)
+    return ["zsgate: --zsgate-model is in addopts and not on the command line, so no gate runs"]
 
 
 def _taken(config: pytest.Config) -> list[str]:

@@ -43,6 +43,7 @@ class Suite(pytest.Module):
             return
         for item in super().collect():
             if not trial.objection(**asked(item)) and _is_due(item, trial):
+                item.extra_keyword_matches.add(asked(item)["dataset"])  # for -k: the id has it in ASCII
                 yield item
 
 

@@ -199,6 +199,7 @@ def test_what_is_no_model_is_refused(get, module, attribute, says):
         ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package', models_"),
         ("def f(:", "SyntaxError: invalid syntax"),
         ("1 / 0", "ZeroDivisionError: division by zero, models_"),
+        ("import sys\n\nsys.exit(0)", "SystemExit: 0, models_"),
     ],
 )
 def test_a_module_that_fails_is_refused(tmp_path, module, source, says):
@@ -222,6 +223,10 @@ def test_a_missing_package_is_refused(tmp_path):
         ("celama", "unknown model 'celama'; did you mean 'cellama'?"),
         ("embeddings/mine", "--model embeddings/mine: no such file or folder"),
         ("mine.npz", "--model mine.npz: no such file or folder"),
+        (
+            "my_pkg/gate.py:Mine",
+            "--model my_pkg/gate.py:Mine: no such file or folder; a module is named my_pkg.gate:Mine",
+        ),
         ("mine.h5ad#X_mine", "--model mine.h5ad#X_mine: no such file or folder"),
     ],
 )

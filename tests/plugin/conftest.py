@@ -66,6 +66,20 @@ def broken(adata):
     raise RuntimeError("out of memory, as it were")
 
 
+def exits(adata):
+    raise SystemExit(3)
+
+
+def skips(adata):
+    import pytest
+
+    pytest.skip("no GPU here")
+
+
+def interrupted(adata):
+    raise KeyboardInterrupt
+
+
 class Trained:
     """Counts of the most expressed genes; its twin is noise."""
 

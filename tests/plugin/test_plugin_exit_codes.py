@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import anndata
 import numpy as np
 import pytest
@@ -45,6 +47,8 @@ def test_an_inconclusive_verdict_is_not_called_lost(gate, verdict):
         ("constant", "the same row for all 240 cells"),
         ("reordered", "Rows must be in the order given"),
         ("broken", "RuntimeError: out of memory"),
+        ("exits", "SystemExit: 3"),
+        ("skips", "Skipped: no GPU here"),
     ],
 )
 def test_what_a_candidate_gives_wrong_fails_its_tests(gate, verdict, model, words):
@@ -56,6 +60,16 @@ def test_what_a_candidate_gives_wrong_fails_its_tests(gate, verdict, model, word
     assert [each["what"] for each in verdict()["failures"]] == ["candidate"]
     assert words in verdict()["failures"][0]["message"]
     assert verdict()["controls"]
+
+
+def test_an_interrupt_exits_2(gate, verdict, project):
+    """Nothing is claimed, and nobody says that the gate broke."""
+    result = gate("models:interrupted", *QUICK)
+
+    assert result.ret == 2
+    assert verdict()["gate"] == "interrupted"
+    result.stdout.fnmatch_lines(["INTERRUPTED: The run was interrupted, so nothing is claimed about*"])
+    assert "INTERRUPTED" in (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_baseline_that_fails_exits_3(gate, verdict, project):
@@ -108,7 +122,7 @@ def test_a_dataset_too_poor_to_tell_noise_is_inconclusive(gate, verdict, project
     adata.X = adata.X[order]
     (project.path / "cells.h5ad").unlink()
     adata.write_h5ad(project.path / "cells.h5ad")
-    result = gate("models:good", "-k", "hvg and nmi")
+    result = gate("models:good", "-k", "hvg and nmi", "--junitxml=out.xml")
 
     assert result.ret == 1, result.stdout.str()
     record = verdict()
@@ -121,7 +135,11 @@ def test_a_dataset_too_poor_to_tell_noise_is_inconclusive(gate, verdict, project
     assert judged["ci"][0] > 0
     said = "on cells hvg cannot be told from pure noise by nmi (too few cells or donors, or a baseline without signal)"
     assert said in judged["reason"]
-    assert "cannot be told from" in record["provenance"]["exit_reason"]
+    assert record["provenance"]["exit_reason"].startswith(said)
+    assert result.parseoutcomes()["failed"] == 1
+    cases = ET.parse(project.path / "out.xml").iter("testcase")
+    failed = [case.get("name") for case in cases if case.find("failure") is not None]
+    assert failed == ["test_separates_cell_types[cells-hvg-nmi]"]
     page = (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
     assert "too little data to tell" in page
     assert "models:good cannot be told apart from hvg" in page

@@ -72,6 +72,8 @@ def test_only_the_command_line_starts_the_gate(project, monkeypatch, where):
 
     assert result.ret == 0
     result.assert_outcomes(passed=1)
+    said = "zsgate: --zsgate-model is in addopts and not on the command line, so no gate runs"
+    assert (said in result.outlines) == (where == "addopts")
 
 
 def test_without_a_model_our_short_names_are_nobody_s(project):

@@ -114,10 +114,20 @@ def test_without_a_fingerprint_nothing_is_kept(gate, project, verdict):
     assert not list((project.path / "cache" / "runs").glob("*"))
 
 
-def test_an_unwritable_report_exits_3(gate, project):
-    """A page that cannot be written is said so."""
+@pytest.mark.parametrize("what", ["report", "cache"])
+def test_folders_that_cannot_be_written_to_are_refused(gate, project, what):
+    """Before anything runs, by the name of the option: neither a verdict without a page nor a candidate to blame."""
     (project.path / "taken").write_text("a file", encoding="utf-8")
-    result = gate("models:good", "--report=taken", "-k", "hvg and asw")
+    result = gate("models:good", f"--{what}=taken", "-k", "hvg and asw")
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*--{what} *taken: cannot write there (Not a directory)*"])
+
+
+def test_a_report_that_cannot_be_written_in_the_end_exits_3(gate, project):
+    """A page that cannot be written is said so."""
+    project.mkdir("out").joinpath("index.html").mkdir()
+    result = gate("models:good", "--report=out", "-k", "hvg and asw")
 
     assert result.ret == 3
     result.stdout.fnmatch_lines(["*cannot write the report*"])

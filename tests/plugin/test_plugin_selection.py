@@ -70,6 +70,7 @@ def test_last_failed_keeps_the_controls(gate):
     result = gate("models:bad", "--lf")
 
     assert result.ret == 1
+    result.stdout.fnmatch_lines(["zsgate: the controls of the selected tests run as well"])
     result.stdout.fnmatch_lines(["*test_cell_type_clustering.py F*", "*test_controls.py ....*"])
 
 
@@ -89,6 +90,57 @@ def test_collect_only_writes_nothing(gate, project):
 
     assert not (project.path / "zsgate-report").exists()
     assert not (project.path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "columns", "words"),
+    [
+        ("models:absent", (), "cannot import it"),
+        ("models:good", ("--label=cel_type",), "no column 'cel_type' for --label; did you mean 'cell_type'?"),
+    ],
+)
+def test_listing_refuses_what_cannot_be_used(gate, project, model, columns, words):
+    """--collect-only of a bad model or bad data is one sentence, and nothing for --lf to remember."""
+    result = gate(model, "--collect-only", "-q", *columns)
+
+    assert result.ret == 4, result.stdout.str()
+    assert words in result.stderr.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert not list(project.path.glob("**/lastfailed"))
+
+
+@pytest.mark.parametrize(
+    ("ini", "args", "words"),
+    [
+        ("", (".",), "no test of the gate was selected: . (typed, or of addopts) holds none"),
+        ("addopts = tests", (), "no test of the gate was selected: tests (typed, or of addopts) holds none"),
+        ("", ("-k", "nothinghere"), "no test of the gate was selected: -k 'nothinghere' leaves none"),
+        ("", ("-k", "nothinghere", "-n", "2"), "no test of the gate was selected: -k 'nothinghere' leaves none"),
+        ("", ("test_controls.py", "-k", "constant"), "no verdict was reached: what was selected judges no model"),
+        ("", ("test_reconstruction.py",), "not tested: reconstruction: "),
+        ("", ("-k", "random_init"), "not tested: random_init on cells: the candidate offers no random_init(seed)"),
+    ],
+)
+def test_a_run_without_a_verdict_says_why(gate, project, ini, args, words):
+    """Exit 5 names the path or the expression that left nothing, and only then what the candidate lacks."""
+    project.mkdir("tests").joinpath("test_own.py").write_text("def test_own(): pass", encoding="utf-8")
+    project.makeini(f"[pytest]\n{ini}")
+    result = gate("models:good", *args)
+
+    assert result.ret == 5
+    assert any(line.startswith(f"zsgate: {words}") for line in result.outlines), result.stdout.str()
+    assert ("reconstruction" in result.stdout.str()) == ("reconstruction" in words)
+    assert not (project.path / "zsgate-report").exists()
+
+
+def test_failures_of_the_repository_s_own_tests_make_no_page(gate, project):
+    """A path without a suite: pytest's own exit code, no record of a gate that did not run, and a line that says so."""
+    project.makepyfile(test_own="def test_own(): assert False")
+    result = gate("models:good", "test_own.py")
+
+    assert result.ret == 1
+    assert not (project.path / "zsgate-report").exists()
+    result.stdout.fnmatch_lines(["zsgate: no test of the gate was selected: test_own.py *"])
 
 
 def test_two_datasets_of_one_name_are_refused(gate, project, cells_file):

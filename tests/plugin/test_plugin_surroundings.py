@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+import pytest
+
 SELECT = ("-k", "hvg and asw")
 FIXTURES = """
 import pytest
@@ -51,3 +53,24 @@ def test_patterns_of_test_names_are_for_the_repository_s_tests(gate, project, ve
 
     assert result.ret == 0, result.stdout.str()
     assert verdict()["gate"] == "passed"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_any_name_of_a_file_will_do(gate, project, cells_file, verdict, workers):
+    """One named like a baseline whose package is missing, one that is not ASCII: judged, and selected by its name."""
+    project.makeconftest("import sys\n\nsys.modules['scvi'] = None")
+    for name in ("my-scvi", "läb"):
+        (project.path / f"{name}.h5ad").symlink_to(cells_file)
+    columns = ("--datasets=my-scvi.h5ad,läb.h5ad", "--label=cell_type", "--batch=sample", "--donor=donor")
+    result = gate("models:good", "-k", "(läb or my-scvi) and hvg and asw", *workers, columns=columns)
+
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()
+    assert [each["dataset"] for each in verdict()["verdicts"]] == ["my-scvi", "läb"]
+
+
+def test_expected_failures_must_be_allowed(gate):
+    """--runxfail would make advisory and waived tests decide: refused."""
+    result = gate("models:good", "--runxfail", *SELECT)
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--runxfail would fail the run for advisory and waived tests*"])

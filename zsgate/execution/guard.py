@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 DONE = "zsgate_done"
+CRASHED = "???"  # what pytest-xdist says of a test whose worker died in it
 
 
 class Guard:
@@ -45,6 +46,8 @@ class Guard:
         """Tick off a test that ended, or whose worker crashed."""
         if report.when not in ("setup", "call"):
             self.finished.add(report.nodeid)
+        if report.when == CRASHED:
+            self.broken.append(str(report.longrepr))
 
     def pytest_internalerror(self, excrepr: object) -> None:
         """Note an error that was no test's."""
@@ -70,14 +73,14 @@ class Guard:
 
     def complaints(self, session: pytest.Session) -> list[str]:
         """Return why the results cannot be trusted to be complete; nothing if the user stopped the run."""
-        if self.config.option.collectonly or self._stopped(session):
+        if self.config.option.collectonly or session.exitstatus == pytest.ExitCode.INTERRUPTED:
             return []
         missing = [nodeid for nodeid in self.planned if nodeid not in self.finished]
-        if not missing:
+        if not missing or self.has_enough(session):
             return self.broken
         return [*self.broken, f"{len(missing)} of {len(self.planned)} planned tests gave no result: {missing[0]}"]
 
-    def _stopped(self, session: pytest.Session) -> bool:
-        """Return whether ``-x``, ``--maxfail`` or Ctrl-C ended the run, so that results are missing on purpose."""
+    def has_enough(self, session: pytest.Session) -> bool:
+        """Return whether ``-x`` or ``--maxfail`` ended the run, so that results are missing on purpose."""
         limit = self.config.getoption("maxfail")
-        return session.exitstatus == pytest.ExitCode.INTERRUPTED or bool(limit and session.testsfailed >= limit)
+        return bool(limit and session.testsfailed >= limit)

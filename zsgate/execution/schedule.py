@@ -41,10 +41,20 @@ class Scheduling:
 
 def scope(nodeid: str, datasets: Sequence[str], n_workers: int) -> str:
     """Return the group of a test: its dataset, or dataset and first parameter, or its file if it is not ours."""
-    path, bracket, params = nodeid.partition("[")
-    name = next((name for name in sorted(datasets, key=len, reverse=True) if params.startswith(name)), None)
-    if not bracket or name is None:
-        return path.rpartition("::")[0]
-    if len(datasets) >= n_workers:
-        return name
-    return f"{name}-{params[len(name) + 1 :].rstrip(']').partition('-')[0]}"
+    name, rest = parameters(nodeid, datasets)
+    if not name:
+        return nodeid.partition("[")[0].rpartition("::")[0]
+    return name if len(datasets) >= n_workers else f"{name}-{rest.partition('-')[0]}"
+
+
+def parameters(nodeid: str, datasets: Sequence[str]) -> tuple[str, str]:
+    """Return a test's dataset and its other parameters; two empty strings if it has no dataset.
+
+    A dataset's name may hold hyphens, and pytest writes what is not ASCII in it as escape sequences.
+    """
+    given = nodeid.partition("[")[2].removesuffix("]") + "-"
+    for name in sorted(datasets, key=len, reverse=True):
+        for shown in (name, name.encode("unicode_escape").decode()):
+            if given.startswith(f"{shown}-"):
+                return name, given[len(shown) + 1 : -1]
+    return "", ""

@@ -67,7 +67,9 @@ def load(
 
         return Precomputed(path, key=name.partition("#")[2] or None)
     if "/" in name or path.suffix in (".npy", ".npz", ".h5ad", ".parquet"):
-        msg = f"--model {name}: no such file or folder"
+        module, colon, attribute = name.partition(".py:")
+        hint = f"; a module is named {module.replace('/', '.')}:{attribute}" if colon else ""
+        msg = f"--model {name}: no such file or folder{hint}"
         raise UsageProblem(msg)
     if ":" in name:
         from zsgate.models.external import External

@@ -135,13 +135,17 @@ def _imported(name: str, device: str, folder: Path | None) -> Any:
         sys.path.insert(0, here)
     try:
         found = resolve_name(name)
-    except Exception as error:  # the boundary to code that is not ours: a module may fail in any way
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the boundary to code that is not ours: a module may fail, or exit, in any way
         hint = "is the package installed, or pytest started in its folder?"
         msg = f"--model {name}: cannot import it ({_told(error)}); {hint}"
         raise UsageProblem(msg) from error
     try:
         subject = _made(found, device) if inspect.isclass(found) else found
-    except Exception as error:  # and so may a class
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # and so may a class
         msg = f"--model {name}: cannot make one ({_told(error)}); it is called with device or nothing"
         raise UsageProblem(msg) from error
     if not callable(subject) and not hasattr(subject, "embed"):
@@ -158,7 +162,7 @@ def _made(kind: type, device: str) -> Any:
     return kind(device=device) if takes_device else kind()
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """Return an error in one line, with the place it comes from."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = "" if place.filename.startswith("<frozen") else f", {Path(place.filename).name}:{place.lineno}"

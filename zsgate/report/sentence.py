@@ -20,11 +20,12 @@ _NOT_PASSED = ("lost", "inconclusive", "ahead but not passed", "waived")
 
 
 def headline(record: Mapping[str, Any]) -> str:
-    """Return the one sentence why the gate passed, was lost, stayed inconclusive or broke."""
+    """Return the one sentence why the gate passed, was lost, stayed inconclusive, was interrupted or broke."""
     whole = complete(record)
     model = whole["model"] or "the model"
     whole["verdicts"] = deciding(whole["verdicts"])
-    sentence = {"passed": _passed, "broke": _broke}.get(whole["gate"], _failed)(whole, model)
+    states = {"passed": _passed, "interrupted": _interrupted, "broke": _broke}
+    sentence = states.get(whole["gate"], _failed)(whole, model)
     return one_line(sentence)
 
 
@@ -83,6 +84,11 @@ def _verbs(record: Record) -> tuple[str, str]:
     """Return what a pass and a miss mean: tests may have policies of their own."""
     policies = distinct(record["verdicts"], "policy")
     return _CLAIMS.get(policies[0], _CLAIMS["beats"]) if len(policies) == 1 else _MIXED
+
+
+def _interrupted(record: Record, model: str) -> str:
+    judged = f": {_counts(record)}" if record["verdicts"] else ""
+    return f"The run was interrupted, so nothing is claimed about {model}{judged}."
 
 
 def _broke(record: Record, model: str) -> str:

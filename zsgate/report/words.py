@@ -7,7 +7,13 @@ from typing import Any
 
 STATES = ("beats", "loses", "inconclusive", "error", "not tested")
 MARKS = {"beats": "▲", "loses": "▼", "inconclusive": "◆", "error": "✕", "not tested": "–"}
-GATE_STATES = {"passed": "beats", "lost": "loses", "inconclusive": "inconclusive", "broke": "error"}
+GATE_STATES = {
+    "passed": "beats",
+    "lost": "loses",
+    "inconclusive": "inconclusive",
+    "interrupted": "inconclusive",
+    "broke": "error",
+}
 NOTHING = "–"
 
 
