@@ -66,7 +66,7 @@ def test_a_broken_hook_never_exits_0_in_15_runs(gate, project):
 
 @pytest.mark.parametrize("stop", [(), ("-x",)], ids=["", "-x"])
 def test_a_crashed_worker_exits_3(gate, project, verdict, stop):
-    """A worker that dies, as one killed for memory does, leaves no verdict that counts; it is replaced once."""
+    """A worker that dies, as one killed for memory does, leaves no verdict that counts; one of the two is replaced."""
     source = "import os\n\ndef model(adata):\n    open('crashes', 'a').write('x')\n    os._exit(9)\n"
     project.makepyfile(crash=source)
     result = gate("crash:model", "-n", "2", *SELECT, *stop)
@@ -75,7 +75,7 @@ def test_a_crashed_worker_exits_3(gate, project, verdict, stop):
     assert verdict()["gate"] == "broke"
     reason = verdict()["provenance"]["exit_reason"]
     assert "crashed while running 'test_cell_type_clustering.py::test_separates_cell_types[cells-" in reason
-    assert (project.path / "crashes").read_text(encoding="utf-8") in ("x", "xx")
+    assert len((project.path / "crashes").read_text(encoding="utf-8")) <= 3
 
 
 def test_stopping_early_under_xdist_is_not_missing_results(gate, verdict):
