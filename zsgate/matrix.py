@@ -24,7 +24,7 @@ def boundary(complaint: str) -> Iterator[None]:
         yield
     except (UsageProblem, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # the boundary to formats and their readers
         msg = f"{complaint} ({' '.join(str(error).split())})"
         raise UsageProblem(msg) from error
 
