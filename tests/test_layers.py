@@ -35,7 +35,7 @@ ALLOWED = {
     "fingerprints": {"counts", "dataset", "errors"},
     "corpus": {"counts", "execution", "fingerprints", "genes", "opened", "prepared", "reading"},
     "matrix": {"counts", "errors"},
-    "opened": {"errors", "genes", "matrix"},
+    "opened": {"names", "errors", "genes", "matrix"},
     "columns": {"dataset", "errors", "genes", "names"},
     "prepared": {"counts", "errors", "matrix", "spill"},
     "expression": {"genes", "matrix", "opened", "prepared"},

@@ -11,7 +11,7 @@ from typing import Any, Self
 from zsgate.dataset import SCOPES
 from zsgate.errors import UsageProblem
 from zsgate.leakage import ACTIONS
-from zsgate.names import unknown
+from zsgate.names import is_file, unknown
 from zsgate.recipe import RECIPES
 from zsgate.settings import Address, read
 from zsgate.threshold import Threshold
@@ -177,7 +177,7 @@ def _without(table: Mapping[str, Any], nearer: Mapping[str, Any]) -> dict[str, A
 
 def _name(dataset: str) -> str:
     """Return the name of a dataset given by its name or its file."""
-    return Path(dataset).stem if dataset.endswith((".h5ad", ".zarr")) else dataset
+    return Path(dataset).stem if is_file(dataset) else dataset
 
 
 def _kinds() -> dict[str, str]:

@@ -1,9 +1,16 @@
-"""Names: what to say of one that is not known."""
+"""Names: of what kind one is, and what to say of one that is not known."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from difflib import get_close_matches
+
+FILES = (".h5ad", ".zarr")
+
+
+def is_file(entry: str) -> bool:
+    """Return whether a dataset is named by its file, not by its name."""
+    return entry.endswith(FILES)
 
 
 def unknown(what: str, value: str, known: tuple[str, ...]) -> str:

@@ -14,16 +14,10 @@ import scipy.sparse as sp
 from zsgate.errors import UsageProblem
 from zsgate.genes import named_by
 from zsgate.matrix import Matrix, boundary
+from zsgate.names import FILES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FILES = (".h5ad", ".zarr")
-
-
-def is_file(entry: str) -> bool:
-    """Return whether a dataset is named by its file, not by its name."""
-    return entry.endswith(FILES)
 
 
 def identity_of(path: Path) -> dict[str, Any]:

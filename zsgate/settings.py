@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zsgate.errors import UsageProblem
-from zsgate.names import unknown
+from zsgate.names import is_file, unknown
 from zsgate.threshold import Threshold
 from zsgate.waiver import Waiver
 
@@ -141,7 +141,7 @@ def _names(value: Any, folder: Path) -> tuple[str, ...]:
 def _dataset(item: str, folder: Path) -> str:
     """Return a name as it is; a path, with the slash that completion adds to a folder, made absolute."""
     path = item.rstrip("/")
-    return str(_place(path, folder)) if path.endswith((".h5ad", ".zarr")) else item
+    return str(_place(path, folder)) if is_file(path) else item
 
 
 def _each(read: Callable[[Any], T]) -> Callable[[Any, Path], tuple[T, ...]]:

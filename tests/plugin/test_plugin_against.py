@@ -129,6 +129,17 @@ def test_a_rival_called_like_a_baseline_takes_nobody_s_place(gate, project, verd
     assert rival.name == "hvg@against"
 
 
+@pytest.mark.parametrize("state", ["broke", "interrupted"])
+def test_an_earlier_run_that_did_not_end_well_is_said(state, project, gate, verdict):
+    """Its scores are compared with, and the page says what became of its gate."""
+    gate("models:bad", "-k", "hvg and asw")
+    record = verdict() | {"gate": state}
+    (project.path / "old.json").write_text(json.dumps(record), encoding="utf-8")
+    rival = load("old.json", project.path, RECIPES["default"], "models:good", Precomputed)
+    assert rival.scores
+    assert rival.remark.startswith("The run that recorded the scores of models:bad was interrupted or broke (")
+
+
 def test_what_an_earlier_run_did_not_score_is_said(gate, project, verdict):
     """A metric without a recorded score is listed, a broken gate is told; a dataset without any score is exit 4."""
     gate("models:bad", "-k", "hvg and asw")

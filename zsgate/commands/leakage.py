@@ -52,7 +52,7 @@ def check(given: argparse.Namespace) -> int:
     from zsgate.errors import UsageProblem
     from zsgate.fingerprints import asked_of, load
     from zsgate.fixtures import catalogue
-    from zsgate.opened import is_file
+    from zsgate.names import is_file
     from zsgate.reading import read_h5ad
 
     bloom, shelf = load(given.filter), shelf_of(given)
