@@ -22,9 +22,9 @@ from zsgate.dataset import Dataset
 from zsgate.embedding import Embedding
 from zsgate.fixtures.catalogue import load
 from zsgate.metrics import METRICS
-from zsgate.metrics.parts import code_digest
 from zsgate.reading import read_h5ad
 from zsgate.score import Score
+from zsgate.sources import code_of
 from zsgate.store import Store
 
 NAMES = ("asw", "batch_score", "nmi", "ari", "avg_bio")
@@ -152,6 +152,11 @@ def _scored(rows: Rows, dataset: Dataset, store: Store, clusterings: int) -> Mem
         scores = {name: asdict(METRICS[name](embedding, dataset, seeds=clusterings)) for name in NAMES}
         return {"widths": widths.round(6).tolist(), "scores": scores}
 
-    key = {"rows": embedding.digest, "cells": dataset.cells_digest, "n": clusterings, "code": code_digest()}
+    key = {
+        "rows": embedding.digest,
+        "cells": dataset.cells_digest,
+        "n": clusterings,
+        "code": code_of("zsgate.metrics.parts"),
+    }
     kept = store.json("member", key, compute)
     return Member({name: Score(**fields) for name, fields in kept["scores"].items()}, np.array(kept["widths"]))

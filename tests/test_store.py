@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
 from zsgate import spill
-from zsgate.store import Store, source_digest, versions
+from zsgate.store import Store
 
 KEY = {"who": "hvg", "dataset": "abc", "settings": {"seeds": 3, "quick": True}}
 
@@ -270,21 +270,3 @@ def test_processes_compute_once(store, tmp_path, damaged):
     assert log.read_text() == f"{found[0]}\n"
     assert set(found) == {found[0]}
     assert len(files(store)) == 1
-
-
-def test_a_digest_of_sources_changes_with_the_code(tmp_path):
-    """Other code is another digest; which file says what counts."""
-    one, two = tmp_path / "one.py", tmp_path / "two.py"
-    one.write_text("a = 1")
-    two.write_text("b = 2")
-    known = source_digest(str(one), str(two))
-    assert len(known) == 16
-    assert known == source_digest(str(one), str(two)) != source_digest(str(two), str(one))
-    three = tmp_path / "three.py"
-    three.write_text("b = 3")
-    assert source_digest(str(one), str(three)) != known
-
-
-def test_versions_are_those_installed():
-    """Missing packages are absent, and none is imported to know."""
-    assert versions("numpy", "no-such-package") == {"numpy": np.__version__, "no-such-package": "absent"}

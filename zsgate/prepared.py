@@ -25,8 +25,7 @@ from zsgate import spill
 from zsgate.counts import check_counts, matrix_digest
 from zsgate.errors import UsageProblem
 from zsgate.matrix import BLOCK, Matrix
-
-VERSION = 1  # of the copies' layout; another number makes new copies
+from zsgate.sources import code_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def prepared(
     from filelock import FileLock
 
     digest = hashlib.sha256(np.packbits(known).tobytes()).hexdigest()
-    identity = {**key, "known": digest, "limits": limits, "rounding": rounding, "version": VERSION}
+    identity = {**key, "known": digest, "limits": limits, "rounding": rounding, "code": code_of(__name__)}
     name = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:32]
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f"{name}.lock"):

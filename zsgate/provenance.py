@@ -14,9 +14,13 @@ from typing import Any
 import pytest
 
 import zsgate
-from zsgate.fixtures.making import LIBRARIES
 from zsgate.fixtures.trial import Trial
-from zsgate.store import versions
+from zsgate.sources import versions
+
+SHOWN = (
+    *("numpy", "scipy", "pandas", "torch", "scvi-tools", "scikit-learn"),
+    *("anndata", "igraph", "pytest", "tokenizers"),
+)
 
 
 def of(config: pytest.Config, trial: Trial, started: float) -> dict[str, Any]:
@@ -36,7 +40,7 @@ def of(config: pytest.Config, trial: Trial, started: float) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": _device(trial.config.gpu),
-        "packages": versions(*LIBRARIES, "anndata", "igraph", "pytest", "tokenizers"),
+        "packages": versions(*SHOWN),
         "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 1),

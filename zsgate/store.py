@@ -18,8 +18,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -175,25 +174,3 @@ def _mapped(path: Path) -> npt.NDArray[Any]:
 def _check_sum(array: npt.NDArray[Any]) -> int:
     """Return the CRC-32, as an archive has one of each array in it."""
     return zlib.crc32(np.ascontiguousarray(array).data)
-
-
-@cache
-def source_digest(*files: str) -> str:
-    """Return a digest of source files: code that changes never finds what older code kept."""
-    sha = hashlib.sha256()
-    for name in files:
-        sha.update(Path(name).read_bytes())
-    return sha.hexdigest()[:16]
-
-
-@cache
-def versions(*packages: str) -> dict[str, str]:
-    """Return the installed versions of ``packages`` without importing them; ``"absent"`` where missing."""
-
-    def find(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "absent"
-
-    return {package: find(package) for package in packages}

@@ -190,7 +190,7 @@ def test_the_store_serves_scores_to_another_process(pancreas, nothing_recent, mo
     for given_embedding in (changed, coarse):
         with pytest.raises(TypeError):
             asw(given_embedding, pancreas.dataset)
-    monkeypatch.setattr(parts, "code_digest", lambda: "edited")
+    monkeypatch.setattr(parts, "code_of", lambda *modules: "edited")
     with pytest.raises(TypeError):
         asw(embedding, pancreas.dataset)
 

@@ -5,15 +5,11 @@ A part is builtins: for each draw a list with the value of everybody and then wi
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.metadata import version
 from itertools import starmap
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -27,6 +23,7 @@ from zsgate.metrics.cells import Cells
 from zsgate.metrics.clustering import NeighbourGraph
 from zsgate.metrics.silhouette import Pass, distance_pass
 from zsgate.recipe import Recipe
+from zsgate.sources import code_of
 
 T = TypeVar("T")
 Part = dict[str, list[list[float]]]
@@ -56,17 +53,6 @@ class Recent(Generic[T]):
 
 _passes: Recent[Pass] = Recent(8)
 _parts: Recent[Part] = Recent(64)
-
-
-@cache
-def code_digest() -> str:
-    """SHA-256 of this package's source and of the versions that compute: a change serves no stale score."""
-    sha = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        sha.update(path.name.encode() + path.read_bytes())
-    for name in ("numpy", "igraph"):
-        sha.update(f"{name}=={version(name)}".encode())
-    return sha.hexdigest()
 
 
 def silhouettes(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
@@ -190,14 +176,15 @@ def kept(
     recipe: Recipe,
     rest: Mapping[str, Any],
     compute: Callable[[], Part],
+    module: str = __name__,
 ) -> Part:
-    """Return the part from this process, else from the store, else computed."""
+    """Return the part from this process, else from the store, else computed by the code of a module."""
     key = {
         "part": part,
         "embedding": embedding.digest,
         "cells": cells.digest,
         "recipe": recipe.hash,
-        "code": code_digest(),
+        "code": code_of(module),
         **rest,
     }
     store = embedding.store

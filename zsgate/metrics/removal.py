@@ -38,7 +38,8 @@ def by_removal(part: str, maker: Maker, key: Callable[[Cells], Mapping[str, Any]
             made = (maker(draw, cells, recipe) for draw in embedding.draws)
             return {part: [[score(mask) for mask in masks(cells)] for score in made]}
 
-        return np.array(kept(part, embedding, cells, recipe, key(cells), compute)[part], dtype=float)
+        found = kept(part, embedding, cells, recipe, key(cells), compute, maker.__module__)
+        return np.array(found[part], dtype=float)
 
     return columns
 

@@ -128,8 +128,7 @@ class CELLama:
     @property
     def fingerprint(self) -> str:
         """Digest of the weights, the settings and this package's own code."""
-        from zsgate.models import bert, softmax
-        from zsgate.store import source_digest
+        from zsgate.sources import code_of
 
         parts = (
             WEIGHTS,
@@ -138,7 +137,7 @@ class CELLama:
             self.device,
             self.dtype,
             self.seed,
-            source_digest(__file__, bert.__file__, softmax.__file__),
+            code_of(__name__),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

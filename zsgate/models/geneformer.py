@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zsgate.models import dictionaries, geneformer_network, geneformer_tokens, reconstructed
+from zsgate.models import reconstructed
 from zsgate.models.checkpoints import CHECKPOINTS
 from zsgate.models.coverage import GeneCoverage, check_coverage, gene_coverage
 from zsgate.models.dictionaries import MASK, GeneDictionary, check_dictionary, kept_as_json
@@ -34,7 +34,6 @@ from zsgate.reconstruction import Reconstruction, Scale
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
 
-CODE = (dictionaries, geneformer_network, geneformer_tokens)
 PRESETS = ("official", "paper")
 WINDOW = 512  # cells whose predictions are held at a time
 

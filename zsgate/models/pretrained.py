@@ -16,7 +16,7 @@ import torch
 
 from zsgate import spill
 from zsgate.errors import UsageProblem
-from zsgate.models import attention, binning, kernels, paper_input, ranking, runner, softmax, tokens, transformer
+from zsgate.models import paper_input
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.checkpoints import Checkpoint
 from zsgate.models.coverage import GeneCoverage
@@ -27,7 +27,6 @@ from zsgate.models.weights import FoundFile
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
 
-SHARED_CODE = (attention, binning, kernels, paper_input, ranking, runner, softmax, tokens, transformer)
 Tokenise = Callable[[int, int], Tokens]
 
 
@@ -53,9 +52,6 @@ class Pretrained(ABC):
         (seed, init) of the untrained weights; None in the trained model.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset(
-        {"embed", "reconstruct:unmasked", "reconstruct:masked", "random_init"}
-    )
     gene_ids: ClassVar[Literal["symbol", "ensembl"]]
 
     checkpoint: Checkpoint
@@ -124,17 +120,13 @@ class Pretrained(ABC):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of weights, settings and this package's own code."""
-        import sys
+        """Digest of weights, settings and the code that computes."""
+        from zsgate.sources import code_of
 
-        from zsgate.store import source_digest
-
-        own = sys.modules[type(self).__module__]
-        files = {str(module.__file__) for module in (*SHARED_CODE, own, *own.CODE)}
         parts = (
             sorted((name, file.sha256) for name, file in self.files.items()),
             (str(self.device), str(self.dtype), self.preset, self.twin, self.settings),
-            source_digest(*sorted(files)),
+            code_of(type(self).__module__),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

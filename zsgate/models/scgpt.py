@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from zsgate.errors import UsageProblem
-from zsgate.models import reconstructed, scgpt_network, scgpt_presets, scgpt_tokens
+from zsgate.models import reconstructed, scgpt_network
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.checkpoints import CHECKPOINTS
 from zsgate.models.coverage import GeneCoverage, check_coverage, gene_coverage
@@ -29,7 +29,6 @@ from zsgate.reconstruction import Reconstruction, Scale
 if TYPE_CHECKING:
     from zsgate.dataset import Dataset
 
-CODE = (scgpt_network, scgpt_presets, scgpt_tokens)
 RANDOMNESS = ("keyed", "official")
 WINDOW = 512  # cells whose predictions are held at a time
 
