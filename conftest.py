@@ -1,1 +1,1 @@
-"""Settings of this checkout only; everything a user needs is in zsgate.plugin."""
+"""Settings of this checkout only; everything a user needs is in zsgate.plugin.options."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.models.kernels import compiled
+from zsgate.models.transformer.kernels import compiled
 
 if TYPE_CHECKING:
-    from zsgate.metrics.reconstruction_ranks import RankTally
+    from zsgate.metrics.reconstruction.ranks import RankTally
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ def pearson(
 
 def hidden_tokens(tally: RankTally, weight: str, *, in_sample: bool = False) -> dict[str, list[float]]:
     """Return accuracy, top 10 and cross-entropy, over everybody and without each unit."""
-    from zsgate.metrics.reconstruction_ranks import STATISTICS, TOP
+    from zsgate.metrics.reconstruction.ranks import STATISTICS, TOP
 
     size = tally.groups.size
     scored = tally.hidden[("cells", "pooled").index(weight)]

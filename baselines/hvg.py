@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate import spill
-from zsgate.baselines.normalise import highly_variable, logged, logged_blocks, most_dispersed
+from zsgate.data.preprocess import highly_variable, logged, logged_blocks, most_dispersed
+from zsgate.system import arrays as spill
 
 if TYPE_CHECKING:
-    from zsgate.dataset import Dataset
-    from zsgate.expression import Expression
+    from zsgate.data.dataset import Dataset
+    from zsgate.data.expression import Expression
 
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from zsgate.metrics.reconstruction_values import ValueTally
+    from zsgate.metrics.reconstruction.values import ValueTally
 
 Floats = npt.NDArray[np.float64]
 NOTHING = 1e-9  # weight that is rounding: an entry of a cell weighs over 1e-5, and a difference of sums errs by 1e-12

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.baselines.normalise import highly_variable, logged_blocks
+from zsgate.data.preprocess import highly_variable, logged_blocks
 
 if TYPE_CHECKING:
-    from zsgate.dataset import Dataset
+    from zsgate.data.dataset import Dataset
 
 N_COMPONENTS = 50
 

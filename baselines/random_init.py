@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate import spill
-from zsgate.embedding import checked
+from zsgate.models.embedding import checked
+from zsgate.system import arrays as spill
 
 if TYPE_CHECKING:
-    from zsgate.dataset import Dataset
+    from zsgate.data.dataset import Dataset
     from zsgate.models.adapter import TwinMaker
 
 

@@ -21,18 +21,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate import spill
 from zsgate.baselines import lacking
-from zsgate.baselines.normalise import highly_variable
-from zsgate.counts import blocks
+from zsgate.data.counts import blocks
+from zsgate.data.mapped import counts_at, place_of
+from zsgate.data.preprocess import highly_variable
 from zsgate.errors import UsageProblem
-from zsgate.execution.memory import keep_freed_blocks
-from zsgate.prepared import counts_at, place_of
+from zsgate.system import arrays as spill
+from zsgate.system.memory import keep_freed_blocks
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-    from zsgate.dataset import Dataset
+    from zsgate.data.dataset import Dataset
 
 # counts or the folder they are mapped from, genes (None for all), batches, seed, whether quick
 Job = tuple["sp.csr_matrix | Path", "npt.NDArray[np.intp] | None", "npt.NDArray[np.str_] | None", int, bool]
@@ -77,7 +77,7 @@ def embed(dataset: Dataset, *, seeds: int, quick: bool) -> tuple[list[npt.NDArra
 
 def _side_by_side(jobs: list[Job]) -> Iterator[Trained]:
     """Train every seed in a process of its own; of the quick tier side by side, for threads do not help it."""
-    from zsgate.execution.progress import steps
+    from zsgate.system.progress import steps
 
     workers = min(len(jobs), 2 * (os.cpu_count() or 1)) if jobs[0][-1] else 1
     with (

@@ -30,11 +30,11 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from benchmarks.equal_models import NAMES, SETTINGS, Member, Setting, cells_of, pool
-from zsgate.execution.workers import WORKERS, share
-from zsgate.inference import LEVEL, jackknife_variance, split_variance
-from zsgate.score import Score
-from zsgate.store import Store
-from zsgate.verdict import judge
+from zsgate.system.store import Store
+from zsgate.system.workers import WORKERS, share
+from zsgate.verdict.interval import LEVEL, jackknife_variance, split_variance
+from zsgate.verdict.score import Score
+from zsgate.verdict.verdict import judge
 
 RULES = ("zsgate", "conditional jackknife", "cells alone", "margin 0.01")
 PAIRS = 435  # where a side has several members

@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from zsgate.models import geneformer_network, scgpt_network
-from zsgate.models.geneformer_network import GeneformerShape
-from zsgate.models.scgpt_network import ScGPTShape
+from zsgate.models.geneformer import network as geneformer_network
+from zsgate.models.geneformer.network import GeneformerShape
+from zsgate.models.scgpt import network as scgpt_network
+from zsgate.models.scgpt.network import ScGPTShape
 
 SCGPT = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)
 SCGPT_ARGS = {
@@ -75,7 +76,7 @@ def filled(names: list[str], size: int) -> list[str]:
 
 
 def _pancreas():  # type: ignore[no-untyped-def]
-    from zsgate.fixtures.catalogue import load
+    from zsgate.data.catalogue.load_ import load
 
     return load("pancreas_hormone2cell")
 

@@ -16,16 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.baselines import pca, scvi
-from zsgate.baselines.normalise import highly_variable
-from zsgate.columns import Columns
-from zsgate.dataset import Dataset
-from zsgate.embedding import Embedding
-from zsgate.fixtures.catalogue import load
+from zsgate.data.catalogue.load_ import load
+from zsgate.data.columns import Columns
+from zsgate.data.dataset import Dataset
+from zsgate.data.preprocess import highly_variable
+from zsgate.data.read import read_h5ad
 from zsgate.metrics import METRICS
-from zsgate.reading import read_h5ad
-from zsgate.score import Score
-from zsgate.sources import code_of
-from zsgate.store import Store
+from zsgate.models.embedding import Embedding
+from zsgate.system.sources import code_of
+from zsgate.system.store import Store
+from zsgate.verdict.score import Score
 
 NAMES = ("asw", "batch_score", "nmi", "ari", "avg_bio")
 Rows = npt.NDArray[np.float32]
@@ -156,7 +156,7 @@ def _scored(rows: Rows, dataset: Dataset, store: Store, clusterings: int) -> Mem
         "rows": embedding.digest,
         "cells": dataset.cells_digest,
         "n": clusterings,
-        "code": code_of("zsgate.metrics.parts"),
+        "code": code_of("zsgate.metrics.embedding.shared"),
     }
     kept = store.json("member", key, compute)
     return Member({name: Score(**fields) for name, fields in kept["scores"].items()}, np.array(kept["widths"]))

@@ -28,11 +28,12 @@ import torch
 
 from benchmarks import upstream
 from benchmarks.checkpoints import make_geneformer, make_scgpt
-from zsgate.dataset import Dataset
-from zsgate.fixtures.catalogue import load
-from zsgate.models import geneformer, scgpt
+from zsgate.data.catalogue.load_ import load
+from zsgate.data.dataset import Dataset
 from zsgate.models import load as load_model
-from zsgate.models.scgpt_tokens import KeyedDraws
+from zsgate.models.geneformer import adapter as geneformer
+from zsgate.models.scgpt import adapter as scgpt
+from zsgate.models.scgpt.tokens import KeyedDraws
 from zsgate.testing import some_cells
 
 PEAK = 790e12  # dense bf16 FLOP/s of one H200

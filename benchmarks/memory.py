@@ -31,8 +31,8 @@ def embed(dataset, folder, who):
     """Embed by a baseline, check, keep, read again and hash, as a run does."""
     from importlib import import_module
 
-    from zsgate.embedding import Embedding, checked
-    from zsgate.store import Store
+    from zsgate.models.embedding import Embedding, checked
+    from zsgate.system.store import Store
 
     def compute():
         draws, notes = import_module(f"zsgate.baselines.{who}").embed(dataset)
@@ -44,7 +44,7 @@ def embed(dataset, folder, who):
 
 def kept(folder, who):
     """Return the rows that :func:`embed` kept."""
-    from zsgate.store import Store
+    from zsgate.system.store import Store
 
     return Store(folder / "store").arrays("embedding", {"who": who}, lambda: None)[0][0]
 
@@ -58,9 +58,9 @@ def cells_of(dataset):
 
 def distances(dataset, folder, who):
     """Run the first blocks of the distance pass of all cells, and halve the cells once."""
-    from zsgate import spill
-    from zsgate.metrics import silhouette
-    from zsgate.metrics.distances import distance_blocks
+    from zsgate.metrics.embedding import silhouette
+    from zsgate.metrics.neighbours.distances import distance_blocks
+    from zsgate.system import arrays as spill
 
     cells, rows = cells_of(dataset), kept(folder, who)
     started = time.process_time()
@@ -76,8 +76,8 @@ def distances(dataset, folder, who):
 
 def graph(dataset, folder, who):
     """Cluster the graph of random neighbours once."""
-    from zsgate.metrics.agreement import contingency
-    from zsgate.metrics.clustering import NeighbourGraph
+    from zsgate.metrics.embedding.agreement import contingency
+    from zsgate.metrics.embedding.clustering import NeighbourGraph
 
     cells, rows = cells_of(dataset), kept(folder, who)
     nearby = np.arange(cells.n_cells)[:, None] + np.random.default_rng(0).integers(1, 300, (cells.n_cells, 14))
@@ -87,8 +87,8 @@ def graph(dataset, folder, who):
 
 def controls(dataset, folder, who):
     """Make every control, and the shuffled twin of a wide embedding."""
-    from zsgate.embedding import Embedding
-    from zsgate.fixtures import controls
+    from zsgate.models.embedding import Embedding
+    from zsgate.run import controls
 
     pca, wide = (Embedding((kept(folder, name),), name) for name in ("pca", who))
     for name in controls.MAKERS:
@@ -116,7 +116,7 @@ def scvi(dataset, folder, who):
 def whole_pass(n_cells):
     """Run the distance pass over so many cells in 50 dimensions."""
     from zsgate.metrics.cells import Cells
-    from zsgate.metrics.silhouette import distance_pass
+    from zsgate.metrics.embedding.silhouette import distance_pass
 
     generator = np.random.default_rng(0)
     labels, batches, donors = (generator.integers(0, n, n_cells).astype(str) for n in (LABELS, 27, DONORS))
@@ -142,7 +142,7 @@ def run(what: str, path: Path) -> None:
     """Open the dataset and do one step in this process; print what both took, imports aside."""
     import anndata.io  # noqa: F401
 
-    from zsgate.reading import read_h5ad
+    from zsgate.data.read import read_h5ad
 
     more = {}
 

@@ -18,10 +18,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from zsgate.baselines import pca
-from zsgate.columns import Columns
-from zsgate.dataset import Dataset
+from zsgate.data.columns import Columns
+from zsgate.data.dataset import Dataset
+from zsgate.data.read import read_h5ad
 from zsgate.metrics import METRICS
-from zsgate.reading import read_h5ad
 
 COLUMNS = Columns(label="cell_type", batch="Dataset", donor="donor_id", counts="raw")
 

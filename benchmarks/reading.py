@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from zsgate.columns import Columns
+from zsgate.data.columns import Columns
 
 COLUMNS = Columns(label="organ_tissue", batch="donor+method", donor="donor", counts="layers/raw_counts")
 CELLS, GENES, DETECTED = 483_152, 58_870, 2_000
@@ -94,8 +94,8 @@ def run(what: str, path: Path) -> None:
     import anndata.io  # noqa: F401
 
     from zsgate.baselines import pca
-    from zsgate.checkup import checkup
-    from zsgate.reading import read_h5ad
+    from zsgate.data.check import checkup
+    from zsgate.data.read import read_h5ad
 
     def read():
         return read_h5ad(path, "large", COLUMNS, cache=path.parent / "prepared")

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-from zsgate.dataset import Dataset
-from zsgate.fixtures.recover import recover
-from zsgate.reconstruction import Reconstruction
+from zsgate.data.dataset import Dataset
+from zsgate.metrics.reconstruction.one_pass import recover
+from zsgate.models.reconstruction import Reconstruction
 
 WINDOW, N_GENES, N_DONORS = 512, 20_000, 20
 CASES = (("bin", 0.0), ("bin", 0.15), ("rank", 0.0), ("rank", 0.15))

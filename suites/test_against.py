@@ -6,7 +6,7 @@ Collected with ``--against``; the same metrics, cells and terms as against the b
 import pytest
 
 from zsgate.metrics import METRICS, isolated_labels, isolated_labels_f1, nmi
-from zsgate.metrics.reconstruction import RECONSTRUCTION
+from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 
 ISOLATED = (isolated_labels, isolated_labels_f1)  # they look at batches, and at mixing they do not
 MIXING = [metric for metric in METRICS.values() if metric.uses_batches and metric not in ISOLATED]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from zsgate.fixtures.controls import COPIES, DEAD, KNOWN
 from zsgate.metrics import EVERY, METRICS, nmi
+from zsgate.run.controls import COPIES, DEAD, KNOWN
 
 
 def cases(controls):

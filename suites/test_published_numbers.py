@@ -12,7 +12,7 @@ Collected only where it is asked for and makes sense:
 
 import pytest
 
-from zsgate.metrics.reconstruction import mse_gep, mse_gepc, rank_correlation
+from zsgate.metrics.reconstruction.metric import mse_gep, mse_gepc, rank_correlation
 
 
 def of(model, metric, value, within):

@@ -6,7 +6,7 @@ copy of the input is perfect; what decides here is the genes that were hidden.
 
 import pytest
 
-from zsgate.metrics.reconstruction import ERRORS, RANKINGS
+from zsgate.metrics.reconstruction.metric import ERRORS, RANKINGS
 
 
 @pytest.mark.parametrize("metric", ERRORS)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from webserver import Place
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def pancreas() -> Dataset:
     """Return the quick tier's cells: 1,500 real ones."""
-    from zsgate.fixtures.catalogue import load
+    from zsgate.data.catalogue.load_ import load
 
     return load("pancreas_quick")
 

@@ -12,8 +12,8 @@ from benchmarks.calibration import RULES, Pair, joined, summary
 from benchmarks.equal_models import SETTINGS, cells_of, moved
 from zsgate.baselines import pca
 from zsgate.metrics import asw
-from zsgate.score import Score
-from zsgate.verdict import judge
+from zsgate.verdict.score import Score
+from zsgate.verdict.verdict import judge
 
 CELL_NOISE = SETTINGS[0]
 

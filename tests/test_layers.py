@@ -1,155 +1,100 @@
-"""Imports run one way, and the packaging lists every package."""
+"""The house: imports run one way, none in a circle, and no room is too large to be seen at once."""
 
 from __future__ import annotations
 
 import ast
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# what a part may import of zsgate when it is loaded; imports inside functions are free
-ALLOWED = {
-    "errors": set(),
-    "score": set(),
-    "sources": set(),
-    "store": {"spill"},
-    "names": set(),
-    "spill": {"errors"},
-    "recipe": set(),
-    "pattern": {"errors", "names"},
-    "settings": {"errors", "names", "threshold", "waiver"},
-    "threshold": {"errors", "names", "pattern", "verdict"},
-    "waiver": {"errors", "pattern"},
-    "config": {"dataset", "errors", "leakage", "names", "recipe", "settings", "threshold", "verdict", "waiver"},
-    "counts": {"errors"},
-    "download": {"errors"},
-    "dataset": {"counts", "errors"},
-    "embedding": {"errors", "recipe", "spill"},
-    "genes": {"dataset"},
-    "blind": set(),
-    "inference": set(),
-    "checkup": {"columns", "dataset", "errors", "genes", "opened", "reading", "rules"},
-    "rules": {"dataset"},
-    "leakage": set(),
-    "fingerprints": {"counts", "dataset", "errors"},
-    "corpus": {"counts", "execution", "fingerprints", "genes", "opened", "prepared", "reading"},
-    "matrix": {"counts", "errors"},
-    "opened": {"names", "errors", "genes", "matrix"},
-    "columns": {"dataset", "errors", "genes", "names"},
-    "prepared": {"counts", "errors", "matrix", "sources", "spill"},
-    "expression": {"genes", "matrix", "opened", "prepared"},
-    "reading": {"columns", "counts", "dataset", "errors", "expression", "genes", "matrix", "opened", "prepared"},
-    "pairing": {"dataset", "inference", "score"},
-    "unpaired": {"inference", "pairing", "score"},
-    "verdict": {"errors", "inference", "pairing", "score", "unpaired"},
-    "execution": {"errors"},
-    "report": set(),
-    "metrics": {
-        "sources",
-        "dataset",
-        "embedding",
-        "errors",
-        "execution",
-        "recipe",
-        "reconstruction",
-        "score",
-        "spill",
-        "store",
-    },
-    "models": {
-        "counts",
-        "dataset",
-        "download",
-        "embedding",
-        "errors",
-        "execution",
-        "names",
-        "reconstruction",
-        "spill",
-        "store",
-    },
-    "reconstruction": {"dataset", "errors"},
-    "testing": {"dataset", "embedding", "errors", "models", "reconstruction"},
-    "baselines": {"counts", "dataset", "embedding", "errors", "execution", "models", "prepared", "spill"},
-    "fixtures": {
-        *("baselines", "columns", "config", "dataset", "download", "embedding", "errors", "execution"),
-        *(
-            "blind",
-            "fingerprints",
-            "leakage",
-            "metrics",
-            "models",
-            "names",
-            "opened",
-            "pairing",
-            "pattern",
-            "reading",
-            "recipe",
-            "reconstruction",
-        ),
-        *("rules", "score", "settings", "sources", "spill", "store", "threshold", "verdict", "waiver"),
-    },
-    "suites": {"fixtures", "metrics"},
-    "plugin": set(),
-    "cli": {"commands", "errors"},
-    "commands": set(),
-    "cache": set(),
-    "gate": {"baselines", "config", "errors", "execution", "fixtures", "store", "suite"},
-    "suite": {"fixtures", "suites"},
-    "provenance": {"sources", "fixtures", "store"},
-    "selected": {"fixtures", "suite"},
-    "docket": {"blind", "execution", "fixtures", "report", "selected", "waiver"},
-    "clerk": {"docket", "execution", "fixtures", "leakage", "provenance", "selected"},
-}
-FOLDERS = {"baselines": ROOT / "baselines", "fixtures": ROOT / "fixtures", "suites": ROOT / "suites"}
+BESIDE = ("baselines", "fixtures", "suites")  # parts of the package that lie beside it in a checkout
+# a room may import its own modules and those of the floors below, wherever in a file the import stands
+FLOORS = (
+    ("errors",),
+    ("report", "system", "verdict"),
+    ("data",),
+    ("models",),
+    ("metrics",),
+    ("baselines",),
+    ("config",),
+    ("run", "testing"),
+    ("fixtures",),
+    ("suites",),
+    ("cli", "plugin"),
+    ("__main__",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+MOST_ENTRIES, MOST_LINES = 12, 250
 
 
-def sources() -> list[tuple[str, Path]]:
-    """List every module of the package with the part it belongs to."""
-    inside = [
-        (path.relative_to(ROOT / "zsgate").parts[0].removesuffix(".py"), path)
-        for path in (ROOT / "zsgate").rglob("*.py")
-    ]
-    beside = [(part, path) for part, folder in FOLDERS.items() for path in folder.glob("*.py")]
-    return [(part, path) for part, path in inside + beside if part not in ("__init__", "__main__")]
+def _modules() -> dict[str, Path]:
+    """Return the file of every module of the package, by dotted name; that of zsgate itself holds the version."""
+    roots = [("zsgate", ROOT / "zsgate"), *((f"zsgate.{name}", ROOT / name) for name in BESIDE)]
+    found = {}
+    for name, folder in roots:
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join((name, *parts)).removesuffix(".__init__")] = path
+    return found
 
 
-def at_import(tree: ast.Module) -> set[str]:
-    """Return the parts of zsgate that a module imports when it is loaded."""
-    found: set[str] = set()
-    todo: list[ast.AST] = list(tree.body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
+MODULES = _modules()
+FOLDERS = sorted({path.parent for path in MODULES.values()})
+
+
+def imported(module: str) -> Iterator[str]:
+    """Yield the modules of zsgate that a file imports, those in functions and for type checkers included."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        names: list[str] = []
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "zsgate":
-            found |= {f"zsgate.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-        todo += ast.iter_child_nodes(node)
-    return {name.split(".")[1] for name in found if name.startswith("zsgate.")}
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module}: a relative import"
+            names = [
+                full if (full := f"{node.module}.{alias.name}") in MODULES else str(node.module) for alias in node.names
+            ]
+        yield from (name for name in names if name in MODULES and name != module)
 
 
-@pytest.mark.parametrize(("part", "path"), sources(), ids=lambda value: getattr(value, "stem", value))
-def test_imports_run_one_way(part, path):
-    """A part imports only what lies below it."""
-    imported = at_import(ast.parse(path.read_text(encoding="utf-8")))
+def room(module: str) -> str:
+    """Return the part of the package that a module belongs to."""
+    return module.split(".")[1]
 
-    assert imported <= ALLOWED[part] | {part}
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"zsgate"}))
+def test_imports_run_downwards(module):
+    """A module imports its own room and rooms on lower floors, nothing beside or above."""
+    others = {name for name in imported(module) if name != "zsgate" and room(name) != room(module)}
+    assert {name for name in others if FLOOR[room(name)] >= FLOOR[room(module)]} == set()
+
+
+def test_no_imports_run_in_a_circle():
+    """Modules can be put in an order in which each imports only those before it."""
+    left = {module: set(imported(module)) for module in MODULES}
+    while free := {module for module, needs in left.items() if not needs & left.keys()}:
+        left = {module: needs for module, needs in left.items() if module not in free}
+    assert left == {}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(ROOT).as_posix())
+def test_a_folder_can_be_seen_at_once(folder):
+    """It has at most twelve entries; the files that Python wants are none."""
+    entries = [path.name for path in folder.iterdir() if not path.name.startswith("__") and path.name != "py.typed"]
+    assert len(entries) <= MOST_ENTRIES, sorted(entries)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_file_can_be_read_at_once(module):
+    """It has at most 250 lines."""
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
 def test_every_package_is_listed():
     """Setuptools is told of every folder that holds modules."""
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    listed = set(table["tool"]["setuptools"]["packages"])
-    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "zsgate").rglob("*.py")} | {
-        Path("zsgate") / name for name in FOLDERS
-    }
-
-    assert listed == {".".join(folder.parts) for folder in folders}
+    folders = {path.relative_to(ROOT) for path in FOLDERS if path.is_relative_to(ROOT / "zsgate")}
+    listed = {".".join(folder.parts) for folder in folders} | {f"zsgate.{name}" for name in BESIDE}
+    assert set(table["tool"]["setuptools"]["packages"]) == listed

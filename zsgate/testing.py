@@ -29,10 +29,10 @@ import scipy.sparse as sp
 
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import Adapter, as_builtins
-from zsgate.models.external import External
+from zsgate.models.user_model import External
 
 if TYPE_CHECKING:
-    from zsgate.dataset import Dataset
+    from zsgate.data.dataset import Dataset
 
 TOLERANCE = 1e-5
 
@@ -40,7 +40,7 @@ TOLERANCE = 1e-5
 @cache
 def some_cells(n_cells: int = 24) -> Dataset:
     """Return real cells of the quick tier; needs the package hormone2cell."""
-    from zsgate.fixtures.catalogue import load
+    from zsgate.data.catalogue.load_ import load
 
     whole = load("pancreas_quick")
     return whole.subset(np.linspace(0, whole.n_cells - 1, n_cells).astype(np.intp), name="some_cells")

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from drawn import drawn_state
 
-from zsgate.fixtures.catalogue import load
-from zsgate.models.geneformer_network import GeneformerShape
+from zsgate.data.catalogue.load_ import load
+from zsgate.models.geneformer.network import GeneformerShape
 
 HERE = Path(__file__).parent
 V1 = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from drawn import drawn_state
 
-from zsgate.fixtures.catalogue import load
-from zsgate.models.scgpt_network import ScGPTShape
+from zsgate.data.catalogue.load_ import load
+from zsgate.models.scgpt.network import ScGPTShape
 
 HERE = Path(__file__).parent
 SHAPE = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)

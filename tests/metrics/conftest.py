@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 
 
 @dataclass(frozen=True)

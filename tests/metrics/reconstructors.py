@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from zsgate.dataset import Dataset
-from zsgate.metrics.reconstruction import CANDIDATE, RECONSTRUCTION, Recovered
-from zsgate.recipe import DEFAULT, Recipe
-from zsgate.reconstruction import Reconstruction, hidden
-from zsgate.score import Score
+from zsgate.data.dataset import Dataset
+from zsgate.metrics.reconstruction.metric import CANDIDATE, RECONSTRUCTION, Recovered
+from zsgate.models.reconstruction import Reconstruction, hidden
+from zsgate.verdict.recipe import DEFAULT, Recipe
+from zsgate.verdict.score import Score
 
 
 def noise(dataset: Dataset, rows: np.ndarray, genes: np.ndarray, seed: int) -> np.ndarray:

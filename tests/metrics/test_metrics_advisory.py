@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from zsgate.baselines.normalise import log_normalised
+from zsgate.data.preprocess import log_normalised
 from zsgate.metrics import (
     METRICS,
     avg_batch,
@@ -24,8 +24,8 @@ from zsgate.metrics import (
     pcr,
     pcr_comparison,
 )
-from zsgate.metrics.neighbours import Neighbours
-from zsgate.metrics.regression import explained
+from zsgate.metrics.embedding.pcr import explained
+from zsgate.metrics.neighbours.knn import Neighbours
 
 OWN = ("graph_connectivity", "label_transfer", "isolated_labels", "bras", "pcr")
 

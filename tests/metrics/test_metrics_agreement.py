@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from zsgate.metrics.agreement import ari_columns, contingency, nmi_columns
 from zsgate.metrics.cells import Cells
+from zsgate.metrics.embedding.agreement import ari_columns, contingency, nmi_columns
 
 
 @settings(max_examples=150, deadline=None)

@@ -9,9 +9,9 @@ import pytest
 from sklearn.metrics import normalized_mutual_info_score
 
 from zsgate.metrics import METRICS, asw, batch_score
-from zsgate.metrics.agreement import ari_columns, contingency, nmi_columns
 from zsgate.metrics.cells import Cells
-from zsgate.verdict import judge
+from zsgate.metrics.embedding.agreement import ari_columns, contingency, nmi_columns
+from zsgate.verdict.verdict import judge
 
 PAPERS = ("asw", "nmi", "ari", "avg_bio", "batch_score")
 

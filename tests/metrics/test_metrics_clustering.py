@@ -13,8 +13,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from zsgate.metrics import DEFAULT, Recipe, nmi
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.clustering import NeighbourGraph
-from zsgate.metrics.silhouette import distance_pass
+from zsgate.metrics.embedding.clustering import NeighbourGraph
+from zsgate.metrics.embedding.silhouette import distance_pass
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "louvain_pancreas.npz"
 

@@ -7,9 +7,9 @@ import pytest
 
 from zsgate.metrics import METRICS
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.copies import copies
-from zsgate.metrics.neighbours import Neighbours
-from zsgate.metrics.silhouette import distance_pass
+from zsgate.metrics.embedding.silhouette import distance_pass
+from zsgate.metrics.neighbours.knn import Neighbours
+from zsgate.metrics.neighbours.ties import copies
 
 
 def mostly_equal(n_cells: int, share: float) -> np.ndarray:

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 
-from zsgate.dataset import Dataset
-from zsgate.embedding import Embedding
+from zsgate.data.dataset import Dataset
 from zsgate.metrics import DEFAULT, METRICS, ari, asw, avg_bio, nmi
 from zsgate.metrics.cells import SPLITS, Cells
-from zsgate.metrics.clustering import NeighbourGraph
-from zsgate.metrics.silhouette import distance_pass
+from zsgate.metrics.embedding.clustering import NeighbourGraph
+from zsgate.metrics.embedding.silhouette import distance_pass
+from zsgate.models.embedding import Embedding
 
 
 def toy(order, names="abcdefgh", **rest) -> Dataset:

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from zsgate.embedding import Embedding
 from zsgate.metrics import DEFAULT, isolated_labels_f1
-from zsgate.metrics.agreement import contingency, f1_columns
 from zsgate.metrics.cells import SPLITS, Cells
-from zsgate.metrics.clustering import NeighbourGraph
-from zsgate.metrics.isolated import isolated
-from zsgate.metrics.silhouette import distance_pass
+from zsgate.metrics.embedding.agreement import contingency, f1_columns
+from zsgate.metrics.embedding.clustering import NeighbourGraph
+from zsgate.metrics.embedding.isolated_labels import isolated
+from zsgate.metrics.embedding.silhouette import distance_pass
+from zsgate.models.embedding import Embedding
 
 
 @pytest.fixture(scope="module")

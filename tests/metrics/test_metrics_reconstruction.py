@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from reconstructors import Bins, entries, score
 
 from zsgate.baselines import mean
-from zsgate.baselines.normalise import log_normalised
-from zsgate.dataset import Dataset
-from zsgate.fixtures.recover import recover
-from zsgate.metrics.reconstruction_groups import Groups
-from zsgate.metrics.reconstruction_values import ValueTally
-from zsgate.recipe import KEDZIERSKA2023
-from zsgate.reconstruction import Reconstruction, hidden
-from zsgate.verdict import judge
+from zsgate.data.dataset import Dataset
+from zsgate.data.preprocess import log_normalised
+from zsgate.metrics.reconstruction.groups import Groups
+from zsgate.metrics.reconstruction.one_pass import recover
+from zsgate.metrics.reconstruction.values import ValueTally
+from zsgate.models.reconstruction import Reconstruction, hidden
+from zsgate.verdict.recipe import KEDZIERSKA2023
+from zsgate.verdict.verdict import judge
 
 
 @pytest.mark.parametrize("masked", [0.0, 0.15])

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reconstructors import Bins, Ranks, score
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 from zsgate.errors import CandidateFailed
-from zsgate.fixtures.recover import recover
-from zsgate.metrics.reconstruction import CANDIDATE
-from zsgate.reconstruction import Reconstruction, hidden
-from zsgate.verdict import judge
+from zsgate.metrics.reconstruction.metric import CANDIDATE
+from zsgate.metrics.reconstruction.one_pass import recover
+from zsgate.models.reconstruction import Reconstruction, hidden
+from zsgate.verdict.verdict import judge
 
 # --- what must not matter
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reconstructors import Ranks, entries, score
 
-from zsgate.fixtures.recover import recover
-from zsgate.metrics.reconstruction_ranks import UNITS, correlations
-from zsgate.recipe import DEFAULT, KEDZIERSKA2023
-from zsgate.verdict import judge
+from zsgate.metrics.reconstruction.one_pass import recover
+from zsgate.metrics.reconstruction.ranks import UNITS, correlations
+from zsgate.verdict.recipe import DEFAULT, KEDZIERSKA2023
+from zsgate.verdict.verdict import judge
 
 
 def paper_correlations(table: pd.DataFrame, in_sample: bool) -> tuple[list[float], list[float]]:

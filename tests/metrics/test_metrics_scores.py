@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zsgate.embedding import Embedding
-from zsgate.metrics import DEFAULT, METRICS, Recipe, ari, asw, avg_bio, batch_score, nmi, parts
-from zsgate.store import Store
+from zsgate.metrics import DEFAULT, METRICS, Recipe, ari, asw, avg_bio, batch_score, nmi
+from zsgate.metrics.embedding import shared as parts
+from zsgate.models.embedding import Embedding
+from zsgate.system.store import Store
 
 ALL = [metric for metric in METRICS.values() if not metric.on_request]
 

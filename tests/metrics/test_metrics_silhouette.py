@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_samples, silhouette_score
 
-from zsgate.metrics import asw, batch_score, distances, silhouette
+from zsgate.metrics import asw, batch_score
 from zsgate.metrics.cells import Cells
+from zsgate.metrics.embedding import silhouette
+from zsgate.metrics.neighbours import distances
 
 TOLERANCE = 1e-6
 

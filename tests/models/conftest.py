@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from zsgate.dataset import Dataset
-from zsgate.models import geneformer, scgpt
-from zsgate.models.geneformer_network import GeneformerShape
-from zsgate.models.scgpt_network import ScGPTShape
+from zsgate.data.dataset import Dataset
+from zsgate.models.geneformer import adapter as geneformer
+from zsgate.models.geneformer.network import GeneformerShape
+from zsgate.models.scgpt import adapter as scgpt
+from zsgate.models.scgpt.network import ScGPTShape
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # drawn.py, shared with the scripts there
 from drawn import drawn_state

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from zsgate.models import bert
+from zsgate.models.cellama import bert
 
 CONFIG = {
     "vocab_size": 50,

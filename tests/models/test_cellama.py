@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
-from zsgate.models.cellama import MAX_TOKENS, WEIGHTS, CELLama, sentences
+from zsgate.models.cellama.adapter import MAX_TOKENS, WEIGHTS, CELLama, sentences
 from zsgate.testing import AdapterContract
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
 from zsgate.testing import AdapterContract, some_cells
 

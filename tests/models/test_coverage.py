@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
-from zsgate.models.coverage import gene_coverage
-from zsgate.models.geneformer import Geneformer
-from zsgate.models.scgpt import ScGPT
+from zsgate.models.geneformer.adapter import Geneformer
+from zsgate.models.pretrained.coverage import gene_coverage
+from zsgate.models.scgpt.adapter import ScGPT
 
 MakeScGPT = Callable[..., ScGPT]
 MakeGeneformer = Callable[..., Geneformer]

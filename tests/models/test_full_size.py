@@ -14,7 +14,7 @@ import pytest
 from benchmarks.checkpoints import MAKERS, make_geneformer, make_scgpt
 from benchmarks.inference import gpu_rows, long_cells
 from zsgate.models import MODELS, load
-from zsgate.models.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.testing import some_cells
 
 CLASS_DECODER = 2 * (512 * 512 + 512 + 2 * 512) + 513  # upstream's module counts it, the published file lacks it

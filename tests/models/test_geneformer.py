@@ -14,12 +14,12 @@ from drawn import drawn_state
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zsgate.dataset import Dataset
-from zsgate.models.attention import Runs
-from zsgate.models.dictionaries import GeneDictionary, check_dictionary, read_dictionary
-from zsgate.models.geneformer import Geneformer
-from zsgate.models.geneformer_network import GeneformerNetwork, GeneformerShape
-from zsgate.models.geneformer_tokens import GeneformerTokenizer
+from zsgate.data.dataset import Dataset
+from zsgate.models.geneformer.adapter import Geneformer
+from zsgate.models.geneformer.dictionaries import GeneDictionary, check_dictionary, read_dictionary
+from zsgate.models.geneformer.network import GeneformerNetwork, GeneformerShape
+from zsgate.models.geneformer.tokens import GeneformerTokenizer
+from zsgate.models.transformer.attention import Runs
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 V1 = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zsgate.columns import Columns
-from zsgate.dataset import Dataset
-from zsgate.fixtures.catalogue import CATALOGUE, load
+from zsgate.data.catalogue.load_ import CATALOGUE, load
+from zsgate.data.columns import Columns
+from zsgate.data.dataset import Dataset
+from zsgate.data.read import read_h5ad
 from zsgate.models.adapter import Adapter
-from zsgate.models.paper_input import PaperInput, said
-from zsgate.models.scgpt_presets import paper_genes
-from zsgate.reading import read_h5ad
+from zsgate.models.pretrained.paper_input import PaperInput, said
+from zsgate.models.scgpt.presets import paper_genes
 
 Make = Callable[..., Adapter]
 CARD = CATALOGUE["pancreas_hormone2cell"]

@@ -14,15 +14,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
-from zsgate.models import attention
-from zsgate.models.attention import Runs, attend
-from zsgate.models.pretrained import Pretrained
-from zsgate.models.runner import Batch, Runner, chosen_device, chosen_dtype, one_thread_each
-from zsgate.models.softmax import softmax_in_place
-from zsgate.models.tokens import Tokens, batches, masked_genes
-from zsgate.models.transformer import Linear
+from zsgate.models.pretrained.adapter import Pretrained
+from zsgate.models.transformer import attention
+from zsgate.models.transformer.attention import Runs, attend
+from zsgate.models.transformer.encoder import Linear
+from zsgate.models.transformer.runner import Batch, Runner, chosen_device, chosen_dtype, one_thread_each
+from zsgate.models.transformer.softmax import softmax_in_place
+from zsgate.models.transformer.tokens import Tokens, batches, masked_genes
 
 
 def tokens_of(lengths: list[int]) -> Tokens:

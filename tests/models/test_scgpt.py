@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
-from zsgate.models import binning, kernels
-from zsgate.models.attention import Runs
-from zsgate.models.scgpt import ScGPT
-from zsgate.models.scgpt_network import ScGPTNetwork, ScGPTShape, random_state
-from zsgate.models.scgpt_tokens import QUANTILES, KeyedDraws, OfficialDraws, ScGPTTokenizer
+from zsgate.models.scgpt import binning
+from zsgate.models.scgpt.adapter import ScGPT
+from zsgate.models.scgpt.network import ScGPTNetwork, ScGPTShape, random_state
+from zsgate.models.scgpt.tokens import QUANTILES, KeyedDraws, OfficialDraws, ScGPTTokenizer
+from zsgate.models.transformer import kernels
+from zsgate.models.transformer.attention import Runs
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 OFFICIAL = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)

@@ -18,10 +18,11 @@ import torch
 from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
-from zsgate.models import geneformer, scgpt
-from zsgate.models.checkpoints import CHECKPOINTS
-from zsgate.models.dictionaries import kept_as_json, read_dictionary
-from zsgate.models.weights import find_files, read_tensors
+from zsgate.models.geneformer import adapter as geneformer
+from zsgate.models.geneformer.dictionaries import kept_as_json, read_dictionary
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.weights import find_files, read_tensors
+from zsgate.models.scgpt import adapter as scgpt
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)

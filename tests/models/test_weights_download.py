@@ -10,8 +10,8 @@ import pytest
 from webserver import CONTENT, DIGEST, Place
 
 from zsgate.errors import UsageProblem
-from zsgate.models.checkpoints import CHECKPOINTS, WeightFile
-from zsgate.models.weights import find_files
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS, WeightFile
+from zsgate.models.pretrained.weights import find_files
 
 
 def test_an_unpublished_digest_is_recorded_and_may_not_change(place: Place, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zsgate.dataset import Dataset
+from zsgate.data.dataset import Dataset
 
 MODELS = '''
 """Candidates of known worth; `adata` holds no labels, so the ones that need them read the file."""
@@ -20,7 +20,7 @@ MODELS = '''
 import anndata
 import numpy as np
 
-from zsgate.reconstruction import Reconstruction, hidden
+from zsgate.models.reconstruction import Reconstruction, hidden
 
 
 def _labels(adata):

@@ -10,9 +10,9 @@ import jsonschema
 import numpy as np
 import pytest
 
-from zsgate.fixtures.rival import load
 from zsgate.models.precomputed import Precomputed
-from zsgate.recipe import RECIPES
+from zsgate.run.reference import load
+from zsgate.verdict.recipe import RECIPES
 
 ONLY = ("-k", "test_against and (asw or nmi)")
 

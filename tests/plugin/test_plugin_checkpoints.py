@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.checkpoints import MAKERS, make_scgpt
-from zsgate.baselines.normalise import highly_variable
-from zsgate.fixtures.catalogue import drawn, load
+from zsgate.data.catalogue.load_ import drawn, load
+from zsgate.data.preprocess import highly_variable
 
 ISLETS = ("--datasets=islets.h5ad", "--label=cell_type", "--batch=study", "--donor=donor", "--seeds=2")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zsgate import cli, plugin
-from zsgate.config import Config
-from zsgate.fixtures.selection import chosen
+from zsgate import cli
+from zsgate.config.config import Config
+from zsgate.plugin import options as plugin
+from zsgate.run.datasets import chosen
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -53,8 +54,8 @@ def test_the_contributing_model_is_an_adapter(few_cells):
 
 def test_the_contributing_model_reconstructs(few_cells):
     """The example's windows are read; halves of the shown counts are told from what it says of hidden ones."""
-    from zsgate.fixtures.recover import recover
-    from zsgate.models.external import External
+    from zsgate.metrics.reconstruction.one_pass import recover
+    from zsgate.models.user_model import External
 
     namespace: dict = {}
     exec(blocks("CONTRIBUTING.md", "python")[2], namespace)

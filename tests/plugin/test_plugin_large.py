@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 LIMITS = """
-from zsgate import counts, opened, reading, spill
+from zsgate.data import counts, matrix, read
+from zsgate.system import arrays
 
-spill.IN_MEMORY, spill.STRETCH, reading.IN_MEMORY = 2000, 20_000, 1000
-opened.Matrix.blocks.__defaults__ = counts.blocks.__defaults__ = (100_000,)
+arrays.IN_MEMORY, arrays.STRETCH, read.IN_MEMORY = 2000, 20_000, 1000
+matrix.Matrix.blocks.__defaults__ = counts.blocks.__defaults__ = (100_000,)
 """
 SELECT = ("-k", "hvg and (asw or nmi or batch_score or bras)", "--metrics=bras")
 

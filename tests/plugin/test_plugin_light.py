@@ -25,7 +25,7 @@ def test_no_module_is_imported_but_our_own(pytester: pytest.Pytester):
     added = modules(pytester.path) - modules(pytester.path, "-p", "no:zsgate")
 
     foreign = {name for name in added if name.partition(".")[0] not in sys.stdlib_module_names}
-    assert foreign == {"zsgate", "zsgate.plugin"}
+    assert foreign == {"zsgate", "zsgate.plugin", "zsgate.plugin.options"}
 
 
 @pytest.mark.slow
@@ -38,7 +38,7 @@ def test_start_up_is_no_slower(pytester: pytest.Pytester):
     """
     pytester.makepyfile(test_own="def test_own(): pass")
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    seconds: dict[tuple[str, ...], list[float]] = {("-p", "zsgate.plugin"): [], (): []}
+    seconds: dict[tuple[str, ...], list[float]] = {("-p", "zsgate.plugin.options"): [], (): []}
     for _ in range(30):
         for args, taken in seconds.items():
             command = [sys.executable, "-m", "pytest", "-q", *args]

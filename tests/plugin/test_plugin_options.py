@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zsgate import plugin
+from zsgate.plugin import options as plugin
 
 SELECT = ("-k", "hvg and asw", "--collect-only", "-q")
 OWNER = """

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_records import SCORES, THEIRS, broken, sample, verdict
 
-from zsgate.report import forest, holm, words
+from zsgate.report import words
 from zsgate.report.matrix import matrices
+from zsgate.report.page import forest
 from zsgate.report.record import complete
+from zsgate.verdict import holm
 
 probabilities = st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=12)
 

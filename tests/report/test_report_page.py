@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from made_records import broken, large, sample, verdict
 from parsed import Page
 
-from zsgate.report import example
-from zsgate.report.html import render
+from zsgate.report.page import walkthrough as example
+from zsgate.report.page.html import render
 
 EVIL = [
     "<script>alert(1)</script>",

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_records import sample
 
-from zsgate.report import reconstruction
-from zsgate.report.html import render
+from zsgate.report.page import reconstruction
+from zsgate.report.page.html import render
 from zsgate.report.record import complete
 
 GRID = {"low": 0.0, "high": 40.0, "counts": np.diag(np.arange(40) % 7).tolist()}

@@ -18,7 +18,7 @@ from made_records import broken, empty, sample, verdict
 from parsed import Page
 
 from zsgate import report
-from zsgate.report.html import render
+from zsgate.report.page.html import render
 from zsgate.report.record import complete
 from zsgate.report.sentence import headline
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsgate.embedding import Embedding
-from zsgate.metrics.bras import bras
 from zsgate.metrics.cells import Cells, Floats
-from zsgate.metrics.graph import graph_connectivity
-from zsgate.metrics.isolated import isolated_labels, isolated_labels_f1
+from zsgate.metrics.embedding.bras import bras
+from zsgate.metrics.embedding.graph_connectivity import graph_connectivity
+from zsgate.metrics.embedding.isolated_labels import isolated_labels, isolated_labels_f1
+from zsgate.metrics.embedding.label_transfer import label_transfer
+from zsgate.metrics.embedding.lisi_kbet import clisi, ilisi, kbet
+from zsgate.metrics.embedding.pcr import avg_batch, pcr, pcr_comparison
+from zsgate.metrics.embedding.shared import agreements, halves, silhouettes
 from zsgate.metrics.metric import Metric
-from zsgate.metrics.parts import agreements, halves, silhouettes
-from zsgate.metrics.reconstruction import RECONSTRUCTION, ReconstructionMetric
-from zsgate.metrics.regression import avg_batch, pcr, pcr_comparison
-from zsgate.metrics.scib import clisi, ilisi, kbet
-from zsgate.metrics.transfer import label_transfer
-from zsgate.recipe import DEFAULT, Recipe
+from zsgate.metrics.reconstruction.metric import RECONSTRUCTION, ReconstructionMetric
+from zsgate.models.embedding import Embedding
+from zsgate.verdict.recipe import DEFAULT, Recipe
 
 __all__ = [
     "DEFAULT",

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.dataset import Dataset, effective_number
+from zsgate.data.dataset import Dataset, effective_number
 
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]

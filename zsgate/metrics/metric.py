@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.dataset import Dataset
-from zsgate.embedding import Embedding
+from zsgate.data.dataset import Dataset
 from zsgate.metrics.cells import Cells, Floats
-from zsgate.recipe import Recipe
-from zsgate.score import Score
+from zsgate.models.embedding import Embedding
+from zsgate.verdict.recipe import Recipe
+from zsgate.verdict.score import Score
 
 # a value a draw (rows): with everybody, without each unit and, where the metric can, with all units weighing alike
 Columns = Callable[[Embedding, Cells, Recipe, int], Floats]

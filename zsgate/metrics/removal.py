@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.embedding import Embedding
 from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.embedding.shared import kept
 from zsgate.metrics.metric import Columns
-from zsgate.metrics.parts import kept
-from zsgate.recipe import Recipe
+from zsgate.models.embedding import Embedding
+from zsgate.verdict.recipe import Recipe
 
 Mask = npt.NDArray[np.bool_]
 Score = Callable[[Mask], float]

@@ -8,15 +8,15 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from zsgate.errors import UsageProblem
-from zsgate.models.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.names import unknown
 
 if TYPE_CHECKING:
     from zsgate.models.adapter import Adapter
 
 MODELS = {
-    "cellama": "zsgate.models.cellama:CELLama",
-    **{name: f"zsgate.models.{checkpoint.family}:load" for name, checkpoint in CHECKPOINTS.items()},
+    "cellama": "zsgate.models.cellama.adapter:CELLama",
+    **{name: f"zsgate.models.{checkpoint.family}.adapter:load" for name, checkpoint in CHECKPOINTS.items()},
 }
 
 
@@ -72,7 +72,7 @@ def load(
         msg = f"--model {name}: no such file or folder{hint}"
         raise UsageProblem(msg)
     if ":" in name:
-        from zsgate.models.external import External
+        from zsgate.models.user_model import External
 
         return External(name, device=device, folder=here)
     msg = unknown("model", name, tuple(MODELS)) + "; or pkg.mod:attr, or a path to embeddings"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from zsgate.dataset import Dataset
+    from zsgate.data.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +61,10 @@ class Adapter(Protocol):
     """A model that embeds cells.
 
     Optional: ``random_init(seed)``, without which there is no untrained twin and the report says that this claim was
-    not tested; ``coverage(dataset)``, how much of the dataset's genes the model knows
-    (:class:`zsgate.models.coverage.GeneCoverage`); ``check(dataset)``, which raises UsageProblem before anything runs
-    where ``embed`` would; ``reconstruct(dataset)``, predicted expression in windows of cells
-    (:class:`zsgate.reconstruction.Reconstruction`); ``repeats()``, the same model once for each of the draws over
-    which a score is to be the mean, their spread being part of its interval.
+    not tested; ``coverage(dataset)``, how much of the dataset's genes the model knows, as a ``GeneCoverage``;
+    ``check(dataset)``, which raises UsageProblem before anything runs where ``embed`` would; ``reconstruct(dataset)``,
+    predicted expression in windows of cells, each a ``Reconstruction``; ``repeats()``, the same model once for each of
+    the draws over which a score is to be the mean, their spread being part of its interval.
     ``zsgate.testing.AdapterContract`` has ten tests that every adapter should pass.
     """
 

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from zsgate import spill
-from zsgate.dataset import Strings, refuse_duplicates
+from zsgate.data.dataset import Strings, refuse_duplicates
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
+from zsgate.system import arrays as spill
 
 if TYPE_CHECKING:
-    from zsgate.dataset import Dataset
+    from zsgate.data.dataset import Dataset
 
 Table = tuple[npt.NDArray[Any], Strings]
 

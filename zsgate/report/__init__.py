@@ -32,8 +32,8 @@ def write(record: Mapping[str, Any], folder: Path) -> Path:
     TypeError
         If the record holds anything but builtins.
     """
-    from zsgate.report import holm
-    from zsgate.report.html import render
+    from zsgate.report.page.html import render
+    from zsgate.verdict import holm
 
     whole = holm.with_adjusted(complete(record))
     pages = {

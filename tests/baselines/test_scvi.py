@@ -1,0 +1,87 @@
+"""scVI trains, in processes of its own, the same way for the same seed."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from zsgate.baselines import scvi
+from zsgate.data import read as reading
+from zsgate.data.read import Columns, read_h5ad
+from zsgate.errors import UsageProblem
+
+
+def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
+    """A missing scvi-tools is one sentence, not a traceback from a worker."""
+    monkeypatch.setitem(sys.modules, "scvi", None)
+    with pytest.raises(UsageProblem, match=r"pip install 'zsgate\[scvi\]'"):
+        scvi.embed(few_cells, seeds=2, quick=True)
+
+
+@pytest.mark.parametrize(
+    ("n_cells", "epochs"), [(500, 400), (20_000, 400), (20_020, 400), (40_000, 200), (483_152, 17), (10**8, 1)]
+)
+def test_the_paper_trains_shorter_on_more_cells(n_cells, epochs):
+    """400 epochs up to 20,000 cells, then in inverse proportion: scvi-tools' own rule."""
+    assert scvi._schedule(n_cells, quick=False) == {"max_epochs": epochs}
+
+
+@pytest.mark.slow
+def test_epochs_are_scvi_tools_own():
+    """The number of epochs equals get_max_epochs_heuristic for up to five million cells."""
+    from scvi.model._utils import get_max_epochs_heuristic
+
+    for n_cells in np.unique(np.geomspace(10, 5_000_000, 200).astype(int)).tolist():
+        assert scvi._schedule(n_cells, quick=False)["max_epochs"] == get_max_epochs_heuristic(n_cells)
+
+
+@pytest.mark.slow
+def test_seeds_differ_and_come_again(few_cells):
+    """Two seeds of 240 cells: finite, different, at least 100 epochs, and bit for bit the same the next time."""
+    draws, notes = scvi.embed(few_cells, seeds=2, quick=True)
+    assert [(draw.shape, draw.dtype) for draw in draws] == [((240, 30), np.float32)] * 2
+    assert np.isfinite(draws).all()
+    assert np.abs(draws[0] - draws[1]).max() > 0.1
+    assert notes["seeds"] == [0, 1]
+    assert notes["genes"] == 2000
+    assert all(scvi.MIN_EPOCHS <= epochs <= scvi.MAX_EPOCHS for epochs in notes["epochs"])
+    again, _ = scvi.embed(replace(few_cells, name="again"), seeds=2, quick=True)
+    np.testing.assert_array_equal(draws, again)
+
+
+@pytest.mark.slow
+def test_batches_are_optional(few_cells):
+    """Without batches it trains without a covariate; labels play no part."""
+    bare = replace(few_cells, batches=None, donors=None, cell_types=few_cells.cell_types[::-1])
+    (draw, _), notes = scvi.embed(bare, seeds=2, quick=True)
+    assert np.isfinite(draw).all()
+    assert notes["stopped"] == "when the validation ELBO levelled off"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quick", [True, False])
+def test_counts_on_disk_train_to_the_same_bits(few_cells, tmp_path, monkeypatch, quick):
+    """A worker that maps the counts, and puts dense ones into a file, gives what one does that was sent them."""
+    import pandas as pd
+    import scvi as library
+    import torch
+
+    monkeypatch.setattr(reading, "IN_MEMORY", 1000)
+    adata = few_cells.to_anndata()
+    adata.obs["type"] = pd.Categorical(few_cells.cell_types.astype(object))
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    cells = read_h5ad(tmp_path / "cells.h5ad", "cells", Columns(label="type", counts="X"), cache=tmp_path / "cache")
+    negative_binomial = library.distributions.NegativeBinomial
+    monkeypatch.setattr(negative_binomial, "log_prob", negative_binomial.log_prob)  # put back what training replaces
+    monkeypatch.setattr(scvi, "_schedule", lambda *_: {"max_epochs": 2})
+    genes = np.arange(0, len(cells.symbols), 9) if quick else None
+    place, threads = scvi.place_of(cells.counts), torch.get_num_threads()
+    assert place is not None
+    held, _ = scvi._train((cells.counts.copy(), genes, None, 0, quick))
+    monkeypatch.setattr("zsgate.system.arrays.IN_MEMORY", 1000)
+    mapped, _ = scvi._train((place, genes, None, 0, quick))
+    torch.set_num_threads(threads)
+    np.testing.assert_array_equal(mapped, held)

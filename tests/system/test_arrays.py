@@ -1,0 +1,147 @@
+"""Large arrays lie in files and hold the same bits; who makes, keeps and scores them does not notice."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zsgate.baselines import hvg
+from zsgate.errors import UsageProblem
+from zsgate.metrics import METRICS, asw, avg_bio, batch_score
+from zsgate.metrics.cells import Cells
+from zsgate.metrics.embedding import shared as parts
+from zsgate.metrics.embedding.clustering import NeighbourGraph
+from zsgate.models.embedding import Embedding, checked
+from zsgate.run import controls
+from zsgate.run import stability as checks
+from zsgate.system import arrays as spill
+from zsgate.system.store import Store
+
+
+@pytest.fixture
+def everything_large(monkeypatch):
+    """Send every array of more than 2 kB to a file, and handle few rows at a time."""
+    monkeypatch.setattr(spill, "IN_MEMORY", 2048)
+    monkeypatch.setattr(spill, "STRETCH", 4096)
+
+
+def lies_in_a_file(array):
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    return array is not None
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 40), st.integers(1, 9), st.integers(1, 300), st.integers(0, 2**32 - 1))
+def test_rows_are_taken_as_numpy_takes_them(n_rows, width, stretch, seed):
+    """Any positions, repeated and out of order, in stretches of any size."""
+    generator = np.random.default_rng(seed)
+    rows = generator.normal(size=(n_rows, width)).astype(np.float32)
+    positions = generator.integers(0, n_rows, 25 if n_rows else 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spill, "IN_MEMORY", 64)
+        patch.setattr(spill, "STRETCH", stretch)
+        np.testing.assert_array_equal(spill.take(rows, positions), rows[positions])
+        np.testing.assert_array_equal(spill.moved(rows.T, np.float64), rows.T)
+        covered = [row for part in spill.stretches(rows) for row in range(n_rows)[part]]
+    assert covered == list(range(n_rows))
+
+
+def test_small_arrays_stay_in_memory_and_large_ones_leave_no_file(everything_large, tmp_path, monkeypatch):
+    """The file has no name, so nothing is left behind, whatever ends the process."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    small, large = spill.empty((16, 32)), spill.empty((16, 33))
+    large[:] = 1
+    assert (lies_in_a_file(small), lies_in_a_file(large)) == (False, True)
+    assert large.sum() == 16 * 33
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system takes room only when it is written to")
+def test_a_full_disk_is_an_error_at_once(monkeypatch):
+    """More than any disk has is refused when it is asked for, not when a page is written."""
+    with pytest.raises(UsageProblem, match=r"no room for 4,503,599.6 GB in /.* \((No space|File too large|Cannot)"):
+        spill.empty((1 << 40, 1 << 10))
+
+
+def test_hvg_in_a_file_has_the_same_bits(few_cells, everything_large, monkeypatch):
+    """And is checked without a copy."""
+    (mapped,), notes = hvg.embed(few_cells)
+    assert lies_in_a_file(mapped)
+    assert checked(mapped, source="hvg", n_cells=few_cells.n_cells) is mapped
+    monkeypatch.undo()
+    (held,), same = hvg.embed(few_cells)
+    assert not lies_in_a_file(held)
+    assert notes == same
+    assert held.tobytes() == mapped.tobytes()
+    assert Embedding((held,)).digest == Embedding((mapped,)).digest
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+def test_the_last_of_many_rows_is_looked_at(everything_large, value):
+    """What is unusable is refused in any stretch, also after the cast to float32."""
+    rows = np.random.default_rng(0).normal(size=(500, 9))
+    assert lies_in_a_file(checked(rows, source="it"))
+    rows[-1, -1] = value
+    with pytest.raises(ValueError, match=r"1 of 500 cells \(first: row 499\)"):
+        checked(rows, source="it")
+    with pytest.raises(ValueError, match="the same row for all 500 cells"):
+        checked(np.ones((500, 9)), source="it")
+
+
+def test_scores_of_mapped_rows_have_the_same_bits(few_cells, everything_large, monkeypatch, tmp_path):
+    """Distances, clusterings, halves and shuffled rows of what a store maps, against what it holds in memory."""
+    rows = np.ascontiguousarray(hvg.embed(few_cells)[0][0][:, :40])
+    (mapped,), _ = Store(tmp_path).arrays("embedding", {}, lambda: ([rows], {}))
+    assert lies_in_a_file(mapped)
+    assert not mapped.flags.writeable
+
+    def scores(draw):
+        parts._passes.kept.clear()  # or the second time they are remembered, not computed
+        parts._parts.kept.clear()
+        embedding = replace(Embedding((draw,)), clusterings=1)
+        shuffled = controls.shuffled_twin(embedding, few_cells)
+        on_request = [METRICS[name](embedding, few_cells) for name in ("bras", "label_transfer", "graph_connectivity")]
+        return [avg_bio(embedding, few_cells), batch_score(embedding, few_cells), asw(shuffled, few_cells), *on_request]
+
+    there = scores(mapped)
+    monkeypatch.undo()
+    assert there == scores(np.array(mapped))
+
+
+def test_what_moved_is_shaken_alike(few_cells, everything_large, monkeypatch):
+    """Noise drawn a stretch at a time is the noise drawn at once."""
+    rows = np.random.default_rng(0).normal(size=(few_cells.n_cells, 9)).astype(np.float32)
+    shaken = checks._shaken(rows, 0.1, np.random.default_rng(1))
+    noise = np.random.default_rng(1).standard_normal(rows.shape) * 0.1 / 3
+    np.testing.assert_array_equal(shaken, (rows + noise).astype(np.float32))
+
+
+def test_a_graph_is_keyed_by_all_rows(everything_large):
+    """Its content is the hash of the sorted rows, whatever the stretches."""
+    import hashlib
+
+    rows = np.random.default_rng(0).normal(size=(300, 9)).astype(np.float32)
+    graph = NeighbourGraph.of(rows, np.roll(np.arange(300), 1)[:, None])
+    known = hashlib.sha256(repr(rows.shape).encode() + rows[graph.order].tobytes()).hexdigest()
+    assert graph.content == known
+
+
+def test_a_stale_graph_joins_types_and_stays_small(pancreas):
+    """Two neighbours a cell, of its own type, and no counts: all pairs of a large type would not fit."""
+    pca = Embedding.of(np.random.default_rng(0).normal(size=(pancreas.n_cells, 5)))
+    adata = controls.with_stale_graph(pancreas, pca)
+    from scipy.sparse.csgraph import connected_components
+
+    n_parts, part = connected_components(adata.obsp["connectivities"], directed=False)
+    labels = Cells.of(pancreas).labels
+    assert n_parts == len(np.unique(labels)) == len(np.unique(np.column_stack([part, labels]), axis=0))
+    assert adata.obsp["distances"].nnz <= 2 * pancreas.n_cells
+    np.testing.assert_array_equal(adata.obsm["X"], pca.draws[0])

@@ -1,0 +1,153 @@
+"""The cache: what is kept is told by kind and age, what is idle can be freed, a run that goes on notices nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from filelock import FileLock
+
+from zsgate.cli import main
+from zsgate.data import read as reading
+from zsgate.data.read import Columns, read_h5ad
+from zsgate.system import arrays as spill
+from zsgate.system.cache import DAY, contents, remove
+from zsgate.system.store import Store
+
+
+@pytest.fixture
+def large(few_cells, tmp_path, monkeypatch):
+    """Return a function that reads a file whose counts are copied into the cache."""
+    monkeypatch.setattr(reading, "IN_MEMORY", 1000)
+    adata = few_cells.to_anndata()
+    adata.obs["type"] = pd.Categorical(few_cells.cell_types.astype(object))
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    columns = Columns(label="type", counts="X")
+    return lambda: read_h5ad(tmp_path / "cells.h5ad", "cells", columns, cache=tmp_path / "cache" / "prepared")
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch, large):
+    """Return a cache with one thing of every kind, an embedding with a large array beside it among them."""
+    folder = tmp_path / "cache"
+    large()
+    store = Store(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(spill, "IN_MEMORY", 64)
+        store.arrays("embedding", {"who": "hvg"}, lambda: ([np.ones(100)], {}))
+    store.json("score", {"who": "hvg"}, lambda: 1)
+    store.json("reconstruction", {"who": "hvg"}, lambda: 1)
+    Store(folder / "runs" / "abc").json("score", {}, lambda: 1)
+    for name in ("datasets/pancreas/human_pancreas.h5ad", "weights/scgpt_human/args.json", "dictionaries/genes.json"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("x" * 1000)
+    return folder
+
+
+def age(root, days):
+    """Make everything under a folder look untouched for so many days."""
+    then = time.time() - days * DAY
+    for path in (root, *root.rglob("*")):
+        os.utime(path, (then, then))
+
+
+def kinds(root):
+    return [thing.kind for thing in contents(root)]
+
+
+EVERY = ["counts", "embeddings", "scores", "reconstructions", "dictionaries", "runs", "downloads", "downloads"]
+
+
+def test_everything_is_listed_with_its_size(root, capsys):
+    """All bytes of the folder are accounted for, locks being empty; an empty folder is no error."""
+    assert kinds(root) == EVERY
+    assert sum(thing.n_bytes for thing in contents(root)) == sum(
+        p.stat().st_size for p in root.rglob("*") if p.is_file()
+    )
+    assert main(["cache", "list", "--cache", str(root)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [*dict.fromkeys(EVERY), "together"]
+    assert "used today" in lines[1]
+    assert main(["cache", "list", "--cache", str(root / "none")]) == 0
+
+
+def test_nothing_goes_unasked_and_downloads_only_by_name(root, capsys):
+    """Without --yes it only says; with it all that can be made again goes; downloads when their kind is named."""
+    age(root, 40)
+    command = ["cache", "clean", "--cache", str(root)]
+    assert main(command) == 0
+    assert "would be freed" in capsys.readouterr().out
+    assert kinds(root) == EVERY
+    assert main([*command, "--yes"]) == 0
+    assert "freed" in capsys.readouterr().out
+    assert kinds(root) == ["downloads", "downloads"]
+    assert {path.suffix for path in root.rglob("*") if path.is_file()} == {".lock", ".h5ad", ".json"}
+    assert main([*command, "--kind", "downloads", "--yes"]) == 0
+    assert kinds(root) == []
+    assert main(command) == 0
+    assert "nothing has been idle" in capsys.readouterr().out
+
+
+def test_what_was_used_lately_stays(root, large):
+    """Reading counts as using: of counts, embeddings and scores."""
+    age(root, 40)
+    large()
+    store = Store(root)
+    store.arrays("embedding", {"who": "hvg"}, lambda: pytest.fail("made again"))
+    store.json("score", {"who": "hvg"}, lambda: pytest.fail("made again"))
+    assert main(["cache", "clean", "--cache", str(root), "--yes"]) == 0
+    assert kinds(root) == ["counts", "embeddings", "scores", "downloads", "downloads"]
+
+
+def test_a_run_that_goes_on_is_not_disturbed(root, large):
+    """What it has mapped stays readable; what it asks for again is made again."""
+    dataset = large()
+    (rows,), _ = Store(root).arrays("embedding", {"who": "hvg"}, lambda: pytest.fail("made again"))
+    digest, total = dataset.digest, dataset.counts.sum()
+    assert len(remove(contents(root))) == len(EVERY)
+    assert dataset.counts.sum() == total
+    assert rows.sum() == 100
+    assert large().digest == digest
+    assert Store(root).arrays("embedding", {"who": "hvg"}, lambda: ([rows], {}))[0][0].sum() == 100
+
+
+def test_counts_that_are_being_opened_stay(root, capsys):
+    """Whoever holds their lock is making or opening them."""
+    age(root, 40)
+    (counts,) = (thing.paths[0] for thing in contents(root) if thing.kind == "counts")
+    with FileLock(f"{counts}.lock"):
+        assert main(["cache", "clean", "--cache", str(root), "--kind", "counts", "--yes"]) == 0
+    assert "1 are in use and stay" in capsys.readouterr().out
+    assert kinds(root) == EVERY
+
+
+@pytest.mark.parametrize("arguments", [["--older-than", "0"], ["--older-than", "nan"], ["--older-than", "x"]])
+def test_less_than_a_day_is_refused(root, arguments, capsys):
+    """A run may be using it."""
+    with pytest.raises(SystemExit) as left:
+        main(["cache", "clean", "--cache", str(root), *arguments])
+    assert left.value.code == 4
+    assert "--older-than" in capsys.readouterr().err
+
+
+def test_an_unknown_kind_is_refused(root, capsys):
+    """With the nearest name."""
+    assert main(["cache", "clean", "--cache", str(root), "--kind", "count"]) == 4
+    assert "did you mean 'counts'?" in capsys.readouterr().err
+
+
+def test_half_a_file_of_a_killed_run_goes_too(root):
+    """Parts that were never finished are things of their kind."""
+    parts = [root / "embedding" / ".part-abc.npz", root / "prepared" / "part-abc" / "name" / "data"]
+    for part in parts:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(bytes(1000))
+    assert len(contents(root)) == len(EVERY) + 2
+    age(root, 2)
+    assert main(["cache", "clean", "--cache", str(root), "--older-than", "1", "--yes"]) == 0
+    assert not any(part.exists() for part in parts)
+    assert not [path for path in Path(root / "prepared").iterdir() if path.is_dir()]

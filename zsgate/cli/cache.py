@@ -1,0 +1,105 @@
+"""What runs have kept: how much room it takes, and freeing it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zsgate.cli.options import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zsgate.system.cache import Kept
+
+
+def add_verbs(parser: argparse.ArgumentParser) -> None:
+    """Add ``list`` and ``clean``."""
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    listing = verbs.add_parser("list", help="what is kept, by kind, with its size and age")
+    listing.set_defaults(run=show_list)
+    cleaning = verbs.add_parser("clean", help="say what would be freed; with --yes, free it")
+    cleaning.add_argument(
+        "--older-than",
+        type=_days,
+        default=30,
+        metavar="DAYS",
+        help="only what nobody has used for so many days (default 30, at least 1, for a run may be going on)",
+    )
+    cleaning.add_argument("--kind", action="append", metavar="KIND", help="only these, as list names them; repeatable")
+    cleaning.add_argument("--yes", action="store_true", help="remove it")
+    cleaning.set_defaults(run=clean)
+    for verb in (listing, cleaning):
+        verb.add_argument("--cache", help="folder of what is kept")
+
+
+def show_list(given: argparse.Namespace) -> int:
+    """Print one line a kind: how many things, their size, when they were last used, what they are."""
+    from zsgate.system.cache import ABOUT, contents
+
+    root = _root(given)
+    found = contents(root)
+    print(root)
+    for kind, about in ABOUT.items():
+        things = [thing for thing in found if thing.kind == kind]
+        if things:
+            print(f"{kind:15}  {len(things):7,}  {_size(things):>9}  used {_ages(things):20}  {about}")
+    print(f"{'together':15}  {len(found):7,}  {_size(found):>9}")
+    return 0
+
+
+def clean(given: argparse.Namespace) -> int:
+    """Print what is freed, or would be without ``--yes``; downloads stay unless their kind is named.
+
+    Raises
+    ------
+    UsageProblem
+        If there is no kind of a name.
+    """
+    from zsgate.errors import UsageProblem
+    from zsgate.names import unknown
+    from zsgate.system.cache import FOLDERS, MADE, contents, remove
+
+    kinds = given.kind or MADE
+    for kind in kinds:
+        if kind not in FOLDERS:
+            raise UsageProblem(unknown("kind", kind, tuple(FOLDERS)))
+    idle = [thing for thing in contents(_root(given)) if thing.kind in kinds and thing.idle(given.older_than)]
+    chosen = remove(idle) if given.yes else idle
+    for kind in kinds:
+        things = [thing for thing in chosen if thing.kind == kind]
+        if things:
+            print(f"{kind:15}  {len(things):7,}  {_size(things):>9}  used {_ages(things)}")
+    said = "freed" if given.yes else "would be freed; --yes frees it"
+    held = f"; {len(idle) - len(chosen)} are in use and stay" if len(chosen) < len(idle) else ""
+    print(f"{_size(chosen)} {said}{held}" if idle else f"nothing has been idle for {given.older_than:g} days")
+    return 0
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not days >= 1:
+        msg = "at least 1"
+        raise argparse.ArgumentTypeError(msg)
+    return days
+
+
+def _root(given: argparse.Namespace) -> Path:
+    from platformdirs import user_cache_path
+
+    return settings_of(given).cache or user_cache_path("zsgate")
+
+
+def _size(things: Sequence[Kept]) -> str:
+    n_bytes = sum(thing.n_bytes for thing in things)
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def _ages(things: Sequence[Kept]) -> str:
+    import time
+
+    first, last = (int((time.time() - end(thing.used for thing in things)) // 86_400) for end in (max, min))
+    if first == last:
+        return "today" if not first else f"{first} days ago"
+    return f"{first} to {last} days ago"

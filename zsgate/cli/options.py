@@ -1,0 +1,41 @@
+"""Where a command finds what is kept and the files of datasets: where a run of the gate would, here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zsgate.config.config import Config
+    from zsgate.data.catalogue.files import Shelf
+
+
+def add_places(verb: argparse.ArgumentParser) -> None:
+    """Add ``--cache`` and ``--mirror``."""
+    verb.add_argument("--cache", help="folder of what is kept")
+    verb.add_argument("--mirror", help="folder or address that has the files")
+
+
+def settings_of(given: argparse.Namespace) -> Config:
+    """Return the settings of a run: the options that a command shares with it, variables, the nearest pyproject.toml.
+
+    Raises
+    ------
+    UsageProblem
+        If one of them cannot be read.
+    """
+    from zsgate.config.config import Config
+
+    shared = {name: getattr(given, name, None) for name in ("cache", "mirror", "offline")}
+    return Config.gather({"model": "none", **shared}, os.environ, Path.cwd())
+
+
+def shelf_of(given: argparse.Namespace) -> Shelf:
+    """Return where the files are; a verb without ``--offline`` fetches, so that runs can be offline."""
+    from zsgate.run import datasets as selection
+
+    settings = settings_of(given)
+    return replace(selection.shelf_of(settings), offline="offline" in given and settings.offline)

@@ -1,1 +1,0 @@
-"""What ``zsgate NOUN VERB`` does, one noun a module; listed in :data:`zsgate.cli.NOUNS`."""

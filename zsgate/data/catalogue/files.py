@@ -1,0 +1,154 @@
+"""Shelf: where the files of a dataset are, and how they get there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from zsgate.data.catalogue.card import Card, File
+from zsgate.errors import UsageProblem
+from zsgate.system.download import fetch, sha256_of
+from zsgate.system.store import write_atomically
+
+WEB = ("http://", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The files of datasets, in packages, in a mirror, in the cache, or yet to be downloaded.
+
+    Attributes
+    ----------
+    cache
+        Folder of what is kept between runs.
+    mirror
+        Folder or address that has ``<dataset>/<file>``, as ``zsgate data mirror`` writes it; a folder is read in
+        place and never written to. None takes the public addresses.
+    offline
+        Touch no network.
+    """
+
+    cache: Path
+    mirror: str | None = None
+    offline: bool = False
+
+    @classmethod
+    def usual(cls) -> Shelf:
+        """Return the platform's own, with no mirror."""
+        from platformdirs import user_cache_path
+
+        return cls(user_cache_path("zsgate"))
+
+    def files(self, card: Card) -> dict[str, Path]:
+        """Return the card's files by name, each the published one.
+
+        Raises
+        ------
+        UsageProblem
+            If a file is missing and may not or cannot be downloaded, or is truncated or altered.
+        """
+        absent = [file for file in card.files if self.find(card, file) is None]
+        if absent and (self.offline or any(file.url is None for file in absent)):
+            raise UsageProblem(self._absence(card, absent))
+        for file in absent:
+            if file.sha256 is None:  # a new file is a new first sight
+                self._note(card, file).unlink(missing_ok=True)
+            self._download(card, file)
+        return {file.name: self._checked(card, file) for file in card.files}
+
+    def find(self, card: Card, file: File) -> Path | None:
+        """Return where a file is, unchecked, or None."""
+        if file.package is not None:
+            spec = find_spec(file.package)
+            places = [] if spec is None or spec.origin is None else [Path(spec.origin).parent / file.name]
+        else:
+            mirrors = [] if self.mirror is None or self.mirror.startswith(WEB) else [Path(self.mirror)]
+            places = [root / home_of(card) / file.name for root in (*mirrors, self.cache / "datasets")]
+        return next((place for place in places if place.is_file()), None)
+
+    def home(self, card: Card) -> Path:
+        """Return the folder in the cache for the card's files and what is made of them."""
+        return self.cache / "datasets" / home_of(card)
+
+    def _note(self, card: Card, file: File) -> Path:
+        """Return where it is noted what a file was when it was last looked at."""
+        return self.home(card) / f"{file.name}.seen.json"
+
+    def _download(self, card: Card, file: File) -> None:
+        assert file.url is not None
+        url = file.url
+        if self.mirror is not None and self.mirror.startswith(WEB):
+            url = f"{self.mirror.rstrip('/')}/{home_of(card)}/{file.name}"
+        target = self.home(card) / file.name
+        instead = "have it in the folder or at the address that --mirror names"
+        fetch(url, target, sha256=file.sha256, n_bytes=file.n_bytes, instead=instead)
+
+    def _checked(self, card: Card, file: File) -> Path:
+        """Return where a file is, or refuse it; a file is read whole when it is new or has changed."""
+        path = self.find(card, file)
+        assert path is not None  # files() has looked
+        note = self._note(card, file)
+        before = _read(note) if note.exists() else {}
+        status = path.stat()
+        found = {"path": str(path), "bytes": status.st_size, "changed": status.st_mtime_ns}
+        unchanged = found.items() <= before.items()
+        digest = before["sha256"] if unchanged else sha256_of(path)
+        expected, who = (file.sha256, "published") if file.sha256 else (before.get("sha256", digest), "first seen")
+        if digest != expected:
+            both = "delete it" if file.sha256 else f"delete both it and {note}"
+            again = f"reinstall {file.package}" if file.package else f"{both} and it is fetched again"
+            msg = f"{path} is truncated or altered: it has sha256 {digest}, {who} is {expected}; {again}"
+            raise UsageProblem(msg)
+        if not unchanged:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            said = json.dumps({**found, "sha256": digest})
+            write_atomically(note, lambda part: part.write_text(said, encoding="utf-8"))
+        return path
+
+    def _absence(self, card: Card, absent: list[File]) -> str:
+        package = next((file.package for file in absent if file.package), None)
+        if package is not None:
+            spec = find_spec(package)
+            if spec is None or spec.origin is None:
+                return f"the dataset {card.name} comes with the package {package}: pip install 'zsgate[quickstart]'"
+            return f"{Path(spec.origin).parent / absent[0].name} is missing; reinstall the package {package}"
+        home = self.home(card)
+        lines = "\n".join(f"  {file.name} from {file.url}" for file in absent)
+        return (
+            f"the dataset {card.name} is not here, and the network is off limits (--offline). Where there is one, "
+            f"run: zsgate data fetch {card.name}; or name a mirror with --mirror; or put into {home}:\n{lines}"
+        )
+
+
+def _read(note: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        return {"sha256": found["sha256"], **found}
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"{note} is damaged ({error}): delete it, and its file is looked at anew"
+        raise UsageProblem(msg) from error
+
+
+def home_of(card: Card) -> str:
+    """Return the folder of a card's files in the cache and in a mirror; cards of the same files share it."""
+    from zsgate.data.catalogue.cards import CARDS
+
+    return next(name for name, other in CARDS.items() if other.files == card.files)
+
+
+def copy_to_mirror(shelf: Shelf, card: Card, folder: Path) -> list[Path]:
+    """Copy the card's files to ``folder``, in the order a mirror has, and return where they are."""
+    written = []
+    for name, path in shelf.files(card).items():
+        target = folder / home_of(card) / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not (target.exists() and sha256_of(target) == sha256_of(path)):
+            part = target.with_name(name + ".part")
+            shutil.copyfile(path, part)
+            part.replace(target)
+        written.append(target)
+    return written

@@ -1,0 +1,1 @@
+"""Whether a model saw a dataset in pretraining."""

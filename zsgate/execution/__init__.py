@@ -1,1 +1,0 @@
-"""Where and how a trial runs: device, progress, distribution over workers."""

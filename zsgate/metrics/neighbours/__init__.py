@@ -1,0 +1,1 @@
+"""All pairs of cells, exactly."""

@@ -1,0 +1,153 @@
+"""Embedding: the rows a model gave, aligned to a dataset's cells, checked once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from zsgate.system import arrays as spill
+from zsgate.verdict.recipe import DEFAULT, Recipe
+
+if TYPE_CHECKING:
+    from zsgate.system.store import Store
+
+LOSS = 1e-4  # share of the variance between cells that rounding to float32 may take; asw then moves by about 1e-5
+SEEDS = 5  # draws of whatever draws chance, unless the user says otherwise
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """One or several draws of an embedding of the same cells.
+
+    Attributes
+    ----------
+    draws
+        Arrays of shape (n_cells, n_dimensions), float32 and C-contiguous, in the dataset's cell order;
+        one for a deterministic source, one per seed otherwise. Large ones are mapped from files.
+    source
+        Who made it, as the report names it.
+    notes
+        Provenance in builtins: seeds, dtype, epochs.
+    clusterings
+        How often a metric that clusters does so with a single draw; several draws are clustered once each.
+    recipe
+        Choices of the run it was made in; metrics follow them.
+    store
+        Where metrics may keep the scores of this embedding; None keeps nothing.
+    """
+
+    draws: tuple[Floats, ...] = field(repr=False)
+    source: str = "embedding"
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    clusterings: int = SEEDS
+    recipe: Recipe = DEFAULT
+    store: Store | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike | Sequence[npt.ArrayLike], source: str = "embedding") -> Embedding:
+        """Return the embedding of one array (n_cells, n_dimensions) or of a sequence of such draws."""
+        arrays: Sequence[Any] = values if isinstance(values, list | tuple) else [values]
+        return cls(tuple(checked(array, source=source) for array in arrays), source)
+
+    def rows(self, cells: npt.NDArray[np.intp]) -> Embedding:
+        """Return the embedding of the cells at these positions, in that order."""
+        return replace(self, draws=tuple(spill.take(draw, cells) for draw in self.draws))
+
+    def __post_init__(self) -> None:
+        """Refuse no draws, and draws of different cells."""
+        lengths = {len(draw) for draw in self.draws}
+        if len(lengths) != 1:
+            msg = f"{self.source} must give draws of the same cells; they have {sorted(lengths) or 'no'} rows"
+            raise ValueError(msg)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the draws' shapes and bytes."""
+        sha = hashlib.sha256()
+        for draw in self.draws:
+            sha.update(repr(draw.shape).encode())
+            sha.update(draw.data)
+        return sha.hexdigest()
+
+
+def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
+    """Return ``values`` as float32 (n_cells, n_dimensions), or refuse them in one sentence.
+
+    Parameters
+    ----------
+    values
+        Anything NumPy reads as a 2-D array, or a torch tensor on any device.
+    source
+        Whose output this is, for the message.
+    n_cells
+        Number of rows expected; None accepts any.
+
+    Raises
+    ------
+    ValueError
+        If the array is not 2-D and numeric, has the wrong number of rows, no columns, a NaN or an infinite
+        value (also after the cast to float32), the same row for every cell, or lies so far from the origin that
+        float32 does not tell cells apart. Moving it is left to its maker, for it changes angles.
+    """
+    array = _as_array(values, source)
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
+        given = type(values).__name__ + (f" {array.dtype} {array.shape}" if array.ndim else "")
+        msg = f"{source} must give a 2-D array of numbers, one row a cell; it gave {given}"
+        raise ValueError(msg)
+    if n_cells is not None and len(array) != n_cells:
+        msg = f"{source} gave {len(array)} rows for {n_cells} cells"
+        raise ValueError(msg)
+    if not array.size:
+        msg = f"{source} gave an empty array of shape {array.shape}"
+        raise ValueError(msg)
+    with np.errstate(over="ignore"):
+        fits = array.dtype == np.float32 and array.flags.c_contiguous
+        rows: Floats = array if fits else spill.moved(array, np.float32)
+    bad = np.concatenate([~np.isfinite(rows[part]).all(axis=1) for part in spill.stretches(rows)])
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        msg = f"{source} gave NaN or infinite values for {bad.sum()} of {len(rows)} cells (first: row {first})"
+        raise ValueError(msg)
+    if len(array) > 1 and all((array[part] == array[0]).all() for part in spill.stretches(array)):
+        msg = f"{source} gave the same row for all {len(rows)} cells: a constant embedding carries nothing"
+        raise ValueError(msg)
+    if not np.can_cast(array.dtype, np.float32) and (lost := _lost(array, rows)) > LOSS:
+        msg = (
+            f"{source} loses {100 * min(lost, 1):.3g} % of the variance between cells when rounded to float32; "
+            "subtract the mean of each dimension, or scale it"
+        )
+        raise ValueError(msg)
+    return rows
+
+
+def _lost(array: npt.NDArray[Any], rows: Floats) -> float:
+    """Return the squared error of the cast to ``rows``, over the squared distances to the mean."""
+    mean = array.mean(axis=0, dtype=np.float64)
+    error = spread = 0.0
+    for part in spill.stretches(array):
+        error += float(np.square(array[part] - rows[part].astype(np.float64)).sum())
+        spread += float(np.square(array[part] - mean).sum())
+    return error / spread if spread else 0.0
+
+
+def _as_array(values: Any, source: str) -> npt.NDArray[Any]:
+    if sp.issparse(values):
+        msg = f"{source} gave a sparse matrix; an embedding is dense: return it with .toarray()"
+        raise ValueError(msg)
+    if hasattr(values, "detach"):  # a tensor: with a gradient, on a GPU or in bfloat16 NumPy cannot read it
+        values = values.detach().cpu()
+        small = values.is_floating_point() and values.element_size() < 4
+        values = (values.float() if small else values).numpy()
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        msg = f"{source} must give a 2-D array of numbers, one row a cell; NumPy says: {error}"
+        raise ValueError(msg) from None

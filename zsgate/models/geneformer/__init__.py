@@ -1,0 +1,1 @@
+"""Geneformer."""

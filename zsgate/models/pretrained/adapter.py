@@ -1,0 +1,182 @@
+"""What the adapters of published checkpoints share: card, fingerprint, coverage, the loop over cells."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from zsgate.errors import UsageProblem
+from zsgate.models.adapter import ModelInfo
+from zsgate.models.pretrained import paper_input
+from zsgate.models.pretrained.checkpoints import Checkpoint
+from zsgate.models.pretrained.coverage import GeneCoverage
+from zsgate.models.pretrained.weights import FoundFile
+from zsgate.models.transformer.runner import Batch, Runner, windows
+from zsgate.models.transformer.tokens import Tokens
+from zsgate.system import arrays as spill
+
+if TYPE_CHECKING:
+    from zsgate.data.dataset import Dataset
+
+Tokenise = Callable[[int, int], Tokens]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained(ABC):
+    """The adapter of a published checkpoint.
+
+    Attributes
+    ----------
+    checkpoint
+        What is published of it.
+    state
+        Its tensors; None in an untrained twin.
+    files
+        What was read, by name.
+    left_out
+        Tensors of the file that the network does not use.
+    device, dtype
+        Where and in which number format the network runs.
+    preset
+        ``"official"`` or ``"paper"``: the preparation of the model's authors, or of Kedzierska et al.
+    twin
+        (seed, init) of the untrained weights; None in the trained model.
+    """
+
+    gene_ids: ClassVar[Literal["symbol", "ensembl"]]
+
+    checkpoint: Checkpoint
+    state: dict[str, torch.Tensor] | None
+    files: dict[str, FoundFile]
+    left_out: tuple[str, ...]
+    device: torch.device
+    dtype: torch.dtype
+    preset: str = "official"
+    twin: tuple[int, str] | None = None
+
+    @property
+    @abstractmethod
+    def dimensions(self) -> int:
+        """Width of the embedding."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> tuple[object, ...]:
+        """What else than files, device, dtype, preset and twin fixes the embedding."""
+
+    @property
+    @abstractmethod
+    def network(self) -> object:
+        """The network on its device."""
+
+    @abstractmethod
+    def coverage(self, dataset: Dataset) -> GeneCoverage:
+        """Return how much of ``dataset`` is in the vocabulary."""
+
+    @abstractmethod
+    def _tokeniser(self, dataset: Dataset) -> Tokenise:
+        """Return what makes the tokens of the cells start to stop; refuse what cannot be read."""
+
+    @abstractmethod
+    def _cells(self, batch: Batch) -> tuple[torch.Tensor]:
+        """Return the embedding of a batch, float32 (n_cells, d)."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model's card."""
+        published = self.checkpoint
+        return ModelInfo(
+            name=published.name,
+            citation=published.citation,
+            code_licence=published.code_licence,
+            weights_licence=published.weights_licence,
+            weights=tuple((name, file.sha256) for name, file in self.files.items()),
+            dimensions=self.dimensions,
+            pretraining=published.pretraining,
+            gene_ids=self.gene_ids,
+            notes=(*published.notes, *self._notes()),
+        )
+
+    def _notes(self) -> Iterator[str]:
+        yield f"preset {self.preset}, {str(self.dtype).removeprefix('torch.')}"
+        for name, file in self.files.items():
+            if file.status == "unpublished":
+                yield f"unverified source: no sha256 is published for {name}; read: {file.sha256}"
+            elif file.status == "other":
+                yield f"{name} is not the published file (sha256 {file.sha256})"
+        if self.left_out:
+            yield f"tensors left out: {', '.join(self.left_out)}"
+        if self.twin is not None:
+            yield f"untrained, seed {self.twin[0]}, {self.twin[1]} layers"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of weights, settings and the code that computes."""
+        from zsgate.system.sources import code_of
+
+        parts = (
+            sorted((name, file.sha256) for name, file in self.files.items()),
+            (str(self.device), str(self.dtype), self.preset, self.twin, self.settings),
+            code_of(type(self).__module__),
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def reads(self, dataset: Dataset) -> str:
+        """Return in words what is read of a dataset instead of its counts, or ``""``."""
+        return paper_input.said(dataset) if self.preset == "paper" else ""
+
+    def check(self, dataset: Dataset) -> None:
+        """Raise UsageProblem if ``embed`` would refuse ``dataset``; runs nothing of the network."""
+        self._tokeniser(dataset)
+
+    def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
+        """Return the cell embeddings, float32 (n_cells, d), in the dataset's order.
+
+        Raises
+        ------
+        UsageProblem
+            If fewer than half of the genes and of the counts are known, or a cell has no known gene.
+        """
+        from zsgate.system.progress import steps
+
+        tokenise, run = self._tokeniser(dataset), self._runner()
+        rows = spill.empty((dataset.n_cells, self.dimensions))
+        with steps(f"{self.checkpoint.name}: embedding", dataset.n_cells) as advance:
+            for start, stop in windows(dataset.n_cells):
+                for cells, (output,) in run(tokenise(start, stop), self._cells):
+                    rows[start + cells] = output
+                    advance(len(cells))
+        return rows
+
+    def _runner(self) -> Runner:
+        """Return what runs the network, which is built here once and not by each thread."""
+        _ = self.network
+        return Runner(self.device)
+
+    def _twin(self, seed: int, init: str) -> Self:
+        return replace(self, state=None, twin=(seed, init))
+
+
+def one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise UsageProblem unless ``value`` is among ``known``."""
+    if value not in known:
+        msg = f"{what} {value!r} is none of {', '.join(known)}"
+        raise UsageProblem(msg)
+
+
+def cache_folder(cache: Path | None) -> Path:
+    """Return ``cache``, or the platform's cache folder."""
+    if cache is not None:
+        return cache
+    from platformdirs import user_cache_path
+
+    return user_cache_path("zsgate")

@@ -1,0 +1,243 @@
+"""scGPT's network: gene and value embeddings, a post-norm encoder, two heads that predict bins.
+
+Architecture and names of the tensors: Cui et al. 2024 (Nature Methods) and the authors' released code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from zsgate.errors import UsageProblem
+from zsgate.models.scgpt.tokens import N_BINS, PAD_VALUE
+from zsgate.models.transformer.attention import Runs
+from zsgate.models.transformer.encoder import Encoder, Layer, Linear, Norm, moved
+
+EPSILON = 1e-5
+INITS = ("independent", "identical")
+KNOWN_EXTRAS = ("flag_encoder.", "cls_decoder.", "grad_reverse_discriminator.", "batch_encoder.")
+RENAMED = (("self_attn._impl.", "self_attn."), ("self_attn.Wqkv.", "self_attn.in_proj_"))
+VALUES = tuple(range(PAD_VALUE, N_BINS))  # every value a token can have: pad, mask, bins 0 to 50
+
+
+@dataclass(frozen=True)
+class ScGPTShape:
+    """Sizes of the network, read from the checkpoint's ``args.json``."""
+
+    embsize: int
+    nheads: int
+    d_hid: int
+    nlayers: int
+    max_seq_len: int
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the shape stated in ``args.json``; anything the network cannot honour is refused."""
+        try:
+            args: dict[str, Any] = dict(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            msg = f"{path} is not JSON of names and values: {error}"
+            raise UsageProblem(msg) from error
+        sizes: dict[str, Any] = {name: args.get(name) for name in cls.__dataclass_fields__}
+        wrong = [f"{name} is {size!r}" for name, size in sizes.items() if type(size) is not int or size < 1]
+        fixed = {"n_bins": N_BINS, "pad_value": PAD_VALUE, "mask_value": -1, "input_emb_style": "continuous"}
+        fixed |= {"pad_token": "<pad>", "input_style": "binned"}
+        wrong += [
+            f"{name} is {args[name]!r}, not {value!r}"
+            for name, value in fixed.items()
+            if name in args and args[name] != value
+        ]
+        if not wrong and sizes["embsize"] % sizes["nheads"]:
+            wrong = [f"embsize {sizes['embsize']} is no multiple of nheads {sizes['nheads']}"]
+        if wrong:
+            msg = f"{path} is not that of an scGPT checkpoint: {'; '.join(wrong)}"
+            raise UsageProblem(msg)
+        return cls(**sizes)
+
+    def tensors(self, n_tokens: int) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of every tensor the network uses."""
+        d, hidden = self.embsize, self.d_hid
+        shapes: dict[str, tuple[int, ...]] = {"encoder.embedding.weight": (n_tokens, d)}
+        shapes |= _norm("encoder.enc_norm", d)
+        shapes |= _linear("value_encoder.linear1", d, 1) | _linear("value_encoder.linear2", d, d)
+        shapes |= _norm("value_encoder.norm", d)
+        for number in range(self.nlayers):
+            layer = f"transformer_encoder.layers.{number}"
+            shapes |= {
+                f"{layer}.self_attn.in_proj_weight": (3 * d, d),
+                f"{layer}.self_attn.in_proj_bias": (3 * d,),
+            }
+            shapes |= _linear(f"{layer}.self_attn.out_proj", d, d)
+            shapes |= _linear(f"{layer}.linear1", hidden, d) | _linear(f"{layer}.linear2", d, hidden)
+            shapes |= _norm(f"{layer}.norm1", d) | _norm(f"{layer}.norm2", d)
+        for name, n_out in (("0", d), ("2", d), ("4", 1)):
+            shapes |= _linear(f"decoder.fc.{name}", n_out, d)
+        shapes |= _linear("mvc_decoder.gene2query", d, d)
+        return shapes | {"mvc_decoder.W.weight": (d, d)}
+
+
+def _linear(name: str, n_out: int, n_in: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (n_out, n_in), f"{name}.bias": (n_out,)}
+
+
+def _norm(name: str, d: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (d,), f"{name}.bias": (d,)}
+
+
+def with_torch_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state with flash-attention's names for attention replaced by torch's: a pure renaming."""
+
+    def renamed(name: str) -> str:
+        for old, new in RENAMED:
+            name = name.replace(old, new)
+        return name
+
+    return {renamed(name): tensor for name, tensor in state.items()}
+
+
+@dataclass(frozen=True)
+class ScGPTNetwork:
+    """scGPT ready to run.
+
+    Attributes
+    ----------
+    genes
+        Normalised gene embeddings, (n_tokens, d).
+    values
+        What the value encoder says of each value from -2 to 50, (53, d): a table instead of two layers
+        for every token.
+    encoder
+        The transformer.
+    expression
+        The head that predicts a token's bin from its output (gene expression prediction, GEP).
+    query, inner
+        The head that predicts it from the cell embedding (GEPC): sigmoid(query(gene)) innerᵀ cell.
+    projected_genes, projected_values
+        What the first layer makes of both for its query, key and value, (n_tokens, 3 d) and (53, 3 d): tables,
+        because its input is their sum.
+    """
+
+    genes: Tensor
+    values: Tensor
+    encoder: Encoder
+    expression: tuple[Linear, Linear, Linear]
+    query: Linear
+    inner: Tensor
+    projected_genes: Tensor | None = None
+    projected_values: Tensor | None = None
+
+    @classmethod
+    def of(cls, state: Mapping[str, Tensor], shape: ScGPTShape) -> Self:
+        """Return the network with the tensors of ``state``, which :meth:`ScGPTShape.tensors` names."""
+
+        def linear(name: str) -> Linear:
+            return Linear(state[f"{name}.weight"], state[f"{name}.bias"])
+
+        def norm(name: str) -> Norm:
+            return Norm(state[f"{name}.weight"], state[f"{name}.bias"], EPSILON)
+
+        def layer(name: str) -> Layer:
+            attention = f"{name}.self_attn"
+            return Layer(
+                project=Linear(state[f"{attention}.in_proj_weight"], state[f"{attention}.in_proj_bias"]),
+                output=linear(f"{attention}.out_proj"),
+                norm_attention=norm(f"{name}.norm1"),
+                up=linear(f"{name}.linear1"),
+                down=linear(f"{name}.linear2"),
+                norm=norm(f"{name}.norm2"),
+            )
+
+        every = torch.tensor(VALUES, dtype=torch.float32)[:, None]
+        hidden = linear("value_encoder.linear1")(every).relu()
+        layers = tuple(layer(f"transformer_encoder.layers.{number}") for number in range(shape.nlayers))
+        return cls(
+            genes=norm("encoder.enc_norm")(state["encoder.embedding.weight"]),
+            values=norm("value_encoder.norm")(linear("value_encoder.linear2")(hidden)),
+            encoder=Encoder(layers, shape.nheads),
+            expression=(linear("decoder.fc.0"), linear("decoder.fc.2"), linear("decoder.fc.4")),
+            query=linear("mvc_decoder.gene2query"),
+            inner=state["mvc_decoder.W.weight"],
+        )
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """Return the network on ``device`` in ``dtype``."""
+        whole = moved(self, device, dtype)
+        first, second, third = (moved(part, device, dtype) for part in self.expression)
+        encoder, project = self.encoder.to(device, dtype), self.encoder.layers[0].project
+        return replace(
+            whole,
+            encoder=encoder,
+            expression=(first, second, third),
+            projected_genes=encoder.layers[0].project(whole.genes),
+            projected_values=functional.linear(self.values, project.weight).to(device, dtype),
+        )
+
+    def cells(self, ids: Tensor, bins: Tensor, runs: Runs) -> Tensor:
+        """Return the class token's output for each run, not normalised, (n_runs, d)."""
+        return self.encoder.of_first_tokens(*self._embedded(ids, bins, runs))
+
+    def predictions(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Tensor]:
+        """Return the bins predicted by GEP and GEPC for each token, both float32 (n_tokens,)."""
+        output = self.encoder(*self._embedded(ids, bins, runs))
+        first, second, third = self.expression
+        gep = third(functional.leaky_relu(second(functional.leaky_relu(first(output)))))
+        cell = output[runs.starts] @ self.inner  # inner(query) . cell = query . (cell inner)
+        repeats = torch.tensor(runs.lengths, device=ids.device)
+        of_token = cell.repeat_interleave(repeats, dim=0, output_size=len(ids))
+        gepc = (self.query(self.genes[ids]).sigmoid() * of_token).sum(-1)
+        return gep[:, 0].float(), gepc.float()
+
+    def _embedded(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Runs, Tensor | None]:
+        value, projected = bins.long() - PAD_VALUE, None
+        if self.projected_genes is not None and self.projected_values is not None:
+            projected = _looked_up(ids, self.projected_genes).add_(_looked_up(value, self.projected_values))
+        return _looked_up(ids, self.genes).add_(_looked_up(value, self.values)), runs, projected
+
+
+def _looked_up(rows: Tensor, table: Tensor) -> Tensor:
+    return functional.embedding(rows, table)  # copies whole rows: twice as fast as indexing
+
+
+def random_state(shape: ScGPTShape, n_tokens: int, seed: int, init: str = "independent") -> dict[str, Tensor]:
+    """Return untrained tensors, drawn as upstream's module draws them, by a generator of their own.
+
+    Gene embeddings are uniform on (-0.1, 0.1); every linear layer has torch's default, uniform within
+    1/sqrt(n_in); norms are 1 and 0.
+
+    Parameters
+    ----------
+    shape, n_tokens
+        Sizes.
+    seed
+        Any integer.
+    init
+        ``"independent"``: every layer is drawn. ``"identical"``: all layers are copies of the first, which is
+        what ``torch.nn.TransformerEncoder`` makes of upstream's model and so of the paper's.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    state = dict(_drawn(shape.tensors(n_tokens), generator))
+    if init == "identical":
+        first = "transformer_encoder.layers.0."
+        for name in state:
+            if name.startswith("transformer_encoder.layers."):
+                state[name] = state[first + name.split(".", 3)[3]].clone()
+    return state
+
+
+def _drawn(shapes: Mapping[str, tuple[int, ...]], generator: torch.Generator) -> Iterator[tuple[str, Tensor]]:
+    for name, size in shapes.items():
+        if name == "encoder.embedding.weight":
+            yield name, torch.empty(size).uniform_(-0.1, 0.1, generator=generator)
+        elif "norm" in name:
+            yield name, torch.full(size, 1.0 if name.endswith("weight") else 0.0)
+        else:
+            weight = name.removesuffix("bias") + "weight"
+            n_in = shapes[weight if weight in shapes else name][-1]
+            yield name, torch.empty(size).uniform_(-(n_in**-0.5), n_in**-0.5, generator=generator)

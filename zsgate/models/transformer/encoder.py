@@ -1,0 +1,147 @@
+"""The encoder both models share: post-norm layers with ReLU, over packed runs of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Self, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from zsgate.models.transformer.attention import Runs, attend, attend_with_few
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Weight (n_out, n_in), in rows or as oneDNN packs it, and bias (n_out,)."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x weightᵀ + bias."""
+        if self.weight.is_mkldnn:
+            product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+            return product
+        return functional.linear(x, self.weight, self.bias)
+
+    def rows(self, start: int, stop: int) -> Self:
+        """Return the part of the product that outputs ``start`` to ``stop``, its weight in rows."""
+        weight = self.weight.to_dense() if self.weight.is_mkldnn else self.weight
+        return replace(self, weight=weight[start:stop], bias=self.bias[start:stop])
+
+    def packed(self) -> Self:
+        """Return the same product with its weight laid out once as oneDNN reads it, where it can be.
+
+        On a CPU that is 1.1 (bfloat16) to 1.2 (float32) times as fast. torch.compile uses the same two operators.
+        """
+        if not _packs(self.weight):
+            return self
+        return replace(self, weight=torch.ops.mkldnn._reorder_linear_weight(self.weight, None))
+
+
+def _packs(weight: Tensor) -> bool:
+    built: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    known = built and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    if not known or weight.device.type != "cpu":
+        return False
+    half = weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return half or weight.dtype == torch.float32
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Layer normalisation: weight and bias (d,)."""
+
+    weight: Tensor
+    bias: Tensor
+    epsilon: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x normalised along its last axis."""
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: attention, add and norm, feed-forward, add and norm.
+
+    ``project`` yields query, key and value, in blocks of d.
+    """
+
+    project: Linear
+    output: Linear
+    norm_attention: Norm
+    up: Linear
+    down: Linear
+    norm: Norm
+
+    def __call__(self, x: Tensor, runs: Runs, heads: int, projected: Tensor | None = None) -> Tensor:
+        """Return the layer's output for every token, (n_tokens, d); ``projected`` is ``project(x)`` if known."""
+        projected = self.project(x) if projected is None else projected
+        query, key, value = torch.unflatten(projected, -1, (3, heads, -1)).unbind(1)
+        return self._finish(x, attend(query, key, value, runs, runs))
+
+    def of_first_tokens(self, x: Tensor, runs: Runs, heads: int) -> Tensor:
+        """Return the layer's output for the first token of each run, (n_runs, d), at that cost only."""
+        first, d = x[runs.starts], x.shape[1]
+        ask, tell = self.project.rows(0, d), self.project.rows(d, 3 * d)
+        query = torch.unflatten(ask(first), -1, (heads, -1))
+        return self._finish(first, attend_with_few(query, x, tell.weight, tell.bias, runs))
+
+    def packed(self) -> Self:
+        """Return the layer with its weights packed for the CPU, where they can be."""
+        names = ("project", "output", "up", "down")
+        return replace(self, **{name: getattr(self, name).packed() for name in names})
+
+    def _finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        x = self.norm_attention(self.output(mixed.flatten(1)).add_(x))
+        return self.norm(self.down(self.up(x).relu_()).add_(x))
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A stack of layers with ``heads`` attention heads each.
+
+    Where the first layer's ``project(x)`` is known, it is given as ``projected``.
+    """
+
+    layers: tuple[Layer, ...]
+    heads: int
+
+    def __call__(self, x: Tensor, runs: Runs, projected: Tensor | None = None) -> Tensor:
+        """Return the last layer's output for every token, (n_tokens, d)."""
+        for layer in self.layers:
+            x, projected = layer(x, runs, self.heads, projected), None
+        return x
+
+    def of_first_tokens(self, x: Tensor, runs: Runs, projected: Tensor | None = None) -> Tensor:
+        """Return the last layer's output for the first token of each run, (n_runs, d)."""
+        x = self.first_layers(len(self.layers) - 1)(x, runs, projected)
+        return self.layers[-1].of_first_tokens(x, runs, self.heads)
+
+    def first_layers(self, n: int) -> Self:
+        """Return the encoder cut off behind its first ``n`` layers."""
+        return replace(self, layers=self.layers[:n])
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """Return the encoder with its tensors on ``device`` in ``dtype``."""
+        layers = [moved(layer, device, dtype) for layer in self.layers]
+        packed = [layer.packed() for layer in layers]
+        packed[-1] = replace(packed[-1], project=layers[-1].project)  # of_first_tokens reads it in rows
+        return replace(self, layers=tuple(packed))
+
+
+def moved(part: Part, device: torch.device, dtype: torch.dtype) -> Part:
+    """Return a dataclass of tensors, however nested, with the tensors on ``device`` in ``dtype``."""
+    changed: dict[str, object] = {}
+    for each in fields(part):  # type: ignore[arg-type]
+        value = getattr(part, each.name)
+        if isinstance(value, Tensor):
+            changed[each.name] = value.to(device, dtype)
+        elif hasattr(value, "__dataclass_fields__"):
+            changed[each.name] = moved(value, device, dtype)
+    return replace(part, **changed)  # type: ignore[type-var]

@@ -1,0 +1,169 @@
+"""A user's own model: a function or class of their package that maps AnnData to rows."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.errors import UsageProblem
+from zsgate.models.adapter import ModelInfo
+from zsgate.models.embedding import checked
+from zsgate.models.reconstruction import SCALES, Reconstruction, Scale
+
+if TYPE_CHECKING:
+    from zsgate.data.dataset import Dataset
+
+
+class External:
+    """The adapter of ``pkg.mod:attr``.
+
+    The attribute is a function ``f(adata) -> array``, or a class (made with no argument, or with ``device`` if it
+    takes one) whose instances are called the same way or have ``embed(adata)``. It sees counts, genes, batches and
+    donors, never labels. Optional attributes: ``random_init(seed)`` returning an untrained twin,
+    ``independent_cells = False`` for a model that looks across cells, ``stochastic = True``, ``fingerprint`` (a
+    string that changes with the weights) to keep embeddings between runs, ``info`` (a :class:`ModelInfo`),
+    ``reconstruct(adata, masked=share, seed=n)`` yielding :class:`zsgate.models.reconstruction.Reconstruction`, with
+    ``scale`` and ``heads`` (of ``gep``, ``gepc``) beside it.
+
+    Parameters
+    ----------
+    name
+        ``pkg.mod:attr``.
+    device
+        ``"cpu"`` or ``"cuda"``.
+    folder
+        Put on the import path, as ``python -m`` would.
+    subject
+        The user's object, where it is there already; None imports it.
+    twin
+        Seed of an untrained twin; None is the model itself.
+
+    Raises
+    ------
+    UsageProblem
+        If the name cannot be imported, the class cannot be made, the object cannot embed, or its fingerprint is no
+        string.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "cpu",
+        folder: Path | None = None,
+        subject: Any = None,
+        twin: int | None = None,
+    ) -> None:
+        self.name = name
+        self.device = device
+        self.twin = twin
+        self.subject = _imported(name, device, folder) if subject is None else subject
+        declared = getattr(self.subject, "fingerprint", None)
+        if not isinstance(declared, str | None):
+            msg = f"--model {name}: its fingerprint must be a string, or None to keep nothing, not {declared!r}"
+            raise UsageProblem(msg)
+        if hasattr(self.subject, "random_init"):
+            self.random_init = self._random_init
+        if hasattr(self.subject, "reconstruct"):
+            self.reconstruct = self._reconstruct
+            self.scale, self.heads = _declared(name, self.subject)
+
+    @property
+    def info(self) -> ModelInfo:
+        """The card the user's object carries, or a bare one."""
+        info = getattr(self.subject, "info", None)
+        if isinstance(info, ModelInfo):
+            return info
+        return ModelInfo(
+            name=getattr(self.subject, "name", None) or self.name.rpartition(":")[2],
+            independent_cells=bool(getattr(self.subject, "independent_cells", True)),
+            stochastic=bool(getattr(self.subject, "stochastic", False)),
+            notes=(f"imported from {self.name}",),
+        )
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What the user's object declares, a twin's told apart by its seed; None keeps nothing between runs."""
+        declared = getattr(self.subject, "fingerprint", None)
+        of = "" if self.twin is None else f":random{self.twin}"
+        return None if declared is None else f"{self.name}:{self.device}:{declared}{of}"
+
+    def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
+        """Return what the user's object gives for the dataset's AnnData as float32.
+
+        A data frame indexed by the cells' names is put in the dataset's order.
+
+        Raises
+        ------
+        ValueError
+            If it is no embedding of the cells.
+        """
+        call = getattr(self.subject, "embed", self.subject)
+        values = call(dataset.to_anndata())
+        if hasattr(values, "loc") and set(values.index) == set(dataset.cell_ids.tolist()):
+            values = values.loc[dataset.cell_ids.tolist()]
+        return checked(values, source=self.info.name, n_cells=dataset.n_cells)
+
+    def _reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
+        """Yield what the user's object predicts of the genes of the dataset's AnnData."""
+        yield from self.subject.reconstruct(dataset.to_anndata(), masked=masked, seed=seed)
+
+    def _random_init(self, seed: int) -> External:
+        return External(self.name, device=self.device, subject=self.subject.random_init(seed), twin=seed)
+
+
+def _declared(name: str, subject: Any) -> tuple[Scale, tuple[str, ...]]:
+    """Return scale and heads of a user's ``reconstruct``, without which no test of it can be chosen."""
+    scale, heads = getattr(subject, "scale", None), tuple(getattr(subject, "heads", ("gep",)))
+    if scale not in SCALES:
+        msg = f"--model {name}: it has reconstruct(), so it must have scale, one of {', '.join(SCALES)}; not {scale!r}"
+        raise UsageProblem(msg)
+    return scale, heads
+
+
+def _imported(name: str, device: str, folder: Path | None) -> Any:
+    here = str(folder or Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = resolve_name(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the boundary to code that is not ours: a module may fail, or exit, in any way
+        hint = "is the package installed, or pytest started in its folder?"
+        msg = f"--model {name}: cannot import it ({_told(error)}); {hint}"
+        raise UsageProblem(msg) from error
+    try:
+        subject = _made(found, device) if inspect.isclass(found) else found
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # and so may a class
+        msg = f"--model {name}: cannot make one ({_told(error)}); it is called with device or nothing"
+        raise UsageProblem(msg) from error
+    if not callable(subject) and not hasattr(subject, "embed"):
+        msg = f"--model {name}: an object of type {type(subject).__name__} neither can be called nor has embed(adata)"
+        raise UsageProblem(msg)
+    return subject
+
+
+def _made(kind: type, device: str) -> Any:
+    try:
+        takes_device = "device" in inspect.signature(kind).parameters
+    except ValueError:  # a class of C code says nothing
+        takes_device = False
+    return kind(device=device) if takes_device else kind()
+
+
+def _told(error: BaseException) -> str:
+    """Return an error in one line, with the place it comes from."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = "" if place.filename.startswith("<frozen") else f", {Path(place.filename).name}:{place.lineno}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"

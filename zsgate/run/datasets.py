@@ -1,0 +1,156 @@
+"""Selection: the datasets of one run, by name, and what is said of each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zsgate.config.config import Config
+from zsgate.data.catalogue import load_ as catalogue
+from zsgate.data.catalogue.card import Card
+from zsgate.data.catalogue.files import Shelf
+from zsgate.data.columns import Columns
+from zsgate.data.dataset import Dataset
+from zsgate.data.read import read_h5ad
+from zsgate.data.rules import no_batch_score, remarks
+from zsgate.errors import UsageProblem
+from zsgate.names import is_file, unknown
+from zsgate.system.download import LARGE, SPEED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A dataset of the user's: a file, what its columns are called, what it can speak for."""
+
+    name: str
+    path: Path
+    columns: Columns
+    scope: str
+
+
+Source = Card | Own
+
+
+def chosen(config: Config) -> dict[str, Source]:
+    """Return what to judge on, by the names that test ids carry.
+
+    A name is looked up in the user's own tables first, then in the catalogue; anything that ends like a file is one.
+
+    Raises
+    ------
+    UsageProblem
+        If a name is unknown, two datasets have the same, or what is typed of columns is of none of them.
+    """
+    found: dict[str, Source] = {}
+    for entry in config.dataset_names:
+        source = _source(entry, config)
+        if source.name in found:
+            msg = f"two datasets are named {source.name!r}; rename one of the files"
+            raise UsageProblem(msg)
+        found[source.name] = source
+    idle = sorted(config.typed & {"label", "batch", "donor", "counts", "scope"})
+    if idle and not any(isinstance(source, Own) for source in found.values()):
+        msg = f"--{idle[0]} is for files of your own; this run judges on the catalogue's alone: {', '.join(found)}"
+        raise UsageProblem(msg)
+    return found
+
+
+def _source(entry: str, config: Config) -> Source:
+    spoken = {"label": config.label, "batch": config.batch, "donor": config.donor, "counts": config.counts}
+    if is_file(entry):
+        return Own(name=Path(entry).stem, path=Path(entry), columns=Columns(**spoken), scope=config.scope)
+    if entry in config.own:
+        table = config.own[entry]
+        columns = Columns(**{role: table.get(role, column) for role, column in spoken.items()})
+        return Own(name=entry, path=table["path"], columns=columns, scope=table.get("scope", config.scope))
+    if entry not in catalogue.CATALOGUE:
+        names = (*config.own, *catalogue.CATALOGUE)
+        raise UsageProblem(unknown("dataset", entry, names) + "; a file's name ends in .h5ad or .zarr")
+    return catalogue.CATALOGUE[entry]
+
+
+def names_of(entry: str, config: Config) -> set[str]:
+    """Return what the cells of a dataset may be called in a run, given its name or its file.
+
+    Cards of the catalogue that read the same files hold the same cells.
+    """
+    if entry in catalogue.CATALOGUE:
+        files = catalogue.CATALOGUE[entry].files
+        return {name for name, card in catalogue.CATALOGUE.items() if card.files == files}
+    if not is_file(entry):
+        return {entry}
+    tables = {name for name, table in config.own.items() if table["path"].resolve() == Path(entry).resolve()}
+    return {Path(entry).stem, *tables}
+
+
+def shelf_of(config: Config) -> Shelf:
+    """Return where this run's files of the catalogue are."""
+    usual = Shelf.usual()
+    return Shelf(config.cache or usual.cache, config.mirror, config.offline)
+
+
+def read(source: Source, shelf: Shelf) -> Dataset:
+    """Return a dataset, from the user's file or the catalogue's."""
+    if isinstance(source, Card):
+        return catalogue.load(source.name, shelf)
+    card = {"source": source.path.name}
+    copies = shelf.cache / "prepared"
+    return read_h5ad(source.path, source.name, source.columns, scope=source.scope, card=card, cache=copies)
+
+
+def gather(sources: dict[str, Source], shelf: Shelf) -> None:
+    """Have every file of the catalogue at hand before anything is read; say first how much is to come.
+
+    Raises
+    ------
+    UsageProblem
+        If a file cannot be had or is not the published one.
+    """
+    cards = [source for source in sources.values() if isinstance(source, Card)]
+    lacking = [card.name for card in cards if any(shelf.find(card, file) is None for file in card.files)]
+    if shelf.offline and len(lacking) > 1:
+        msg = (
+            f"{len(lacking)} datasets are not here ({', '.join(lacking)}), and the network is off limits (--offline). "
+            f"Where there is one, run: zsgate data fetch {' '.join(lacking)}; or name a mirror with --mirror; or judge "
+            "on what is packaged with --tier=quick"
+        )
+        raise UsageProblem(msg)
+    absent = {file.name: file for card in cards for file in card.files if shelf.find(card, file) is None}
+    known = sum(file.n_bytes or 0 for file in absent.values())
+    unknown_sizes = [name for name, file in absent.items() if file.n_bytes is None]
+    if known > LARGE and not shelf.offline:
+        also = f", and {', '.join(unknown_sizes)} of unpublished size" if unknown_sizes else ""
+        hours = f"{known / SPEED / 3600:.1f} hours at {SPEED / 1e6:.0f} MB/s"
+        sys.stderr.write(f"zsgate: {known / 1e9:.1f} GB of data to download ({hours}){also}; --tier=quick needs none\n")
+    for card in cards:
+        shelf.files(card)
+
+
+def without_batches(source: Source, dataset: Callable[[], Dataset]) -> str:
+    """Return why there is no batch score, or an empty string: as the card says, or else as the cells show."""
+    if isinstance(source, Card):
+        return "the dataset has one batch, so there is nothing to mix" if source.n_batches == 1 else ""
+    return no_batch_score(dataset())
+
+
+def facts(dataset: Dataset) -> dict[str, Any]:
+    """Return what the report says of a dataset."""
+    n_batches, n_donors = (
+        None if column is None else len(np.unique(column)) for column in (dataset.batches, dataset.donors)
+    )
+    return {
+        "name": dataset.name,
+        "n_cells": dataset.n_cells,
+        "n_genes": int(dataset.counts.shape[1]),
+        "n_cell_types": len(np.unique(dataset.cell_types)),
+        "n_batches": n_batches,
+        "n_donors": n_donors,
+        "scope": dataset.scope,
+        **dataset.card,
+        "notes": [*dataset.card.get("notes", ()), *remarks(dataset)],
+    }

@@ -1,0 +1,87 @@
+"""Patterns: names in pyproject.toml that can be meant, of tests, datasets and models, if not of this run's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import product
+from pathlib import Path
+
+from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
+from zsgate.config.config import Config
+from zsgate.data.catalogue.load_ import CATALOGUE
+from zsgate.errors import UsageProblem
+from zsgate.metrics import EVERY
+from zsgate.models import MODELS
+from zsgate.names import FILES, nearest
+from zsgate.run.datasets import names_of
+from zsgate.run.run import Trial
+from zsgate.verdict.match import matches
+
+ALIKE = 0.75  # names as like as this are taken for one name, misspelt
+
+
+def check_patterns(trial: Trial) -> None:
+    """Refuse a threshold or waiver that can match no test, and what is said of pretraining under a misspelt name.
+
+    One for a dataset, or a rival, that is not in this run is none of its business: datasets are those of the run, of
+    pyproject.toml, of the catalogue and files at hand, and any other name may be that of a file elsewhere, unless it
+    looks like one of these.
+
+    Raises
+    ------
+    UsageProblem
+        If a pattern names an unknown baseline or metric, or a dataset or model is misspelt.
+    """
+    rivals = [trial.rival.name] if trial.rival else []
+    files = [path.stem for depth in ("*", "*/*") for kind in FILES for path in trial.folder.glob(f"{depth}{kind}")]
+    datasets = list(dict.fromkeys([*trial.cards, *trial.config.own, *CATALOGUE, *files]))
+    baselines = list(dict.fromkeys([*rivals, *BASELINES, *RECONSTRUCTION_BASELINES, *MODELS]))
+    for what, asked in (("threshold", trial.config.threshold), ("waiver", trial.config.waiver)):
+        for each in asked:
+            if not _possible(each.match, datasets, baselines):
+                near = nearest(each.match, ["-".join(test) for test in product(datasets, baselines, EVERY)])
+                hint = f"; the nearest is {near!r}" if near else ""
+                msg = f"{what}: {each.match!r} matches no test (dataset-baseline-metric){hint}"
+                raise UsageProblem(msg)
+    _check_pretraining(trial.config, datasets)
+
+
+def _check_pretraining(config: Config, datasets: Collection[str]) -> None:
+    """Refuse names that would silently mean that nothing is said, or that a dataset was not seen."""
+    said = config.model in config.models
+    near = None if said else nearest(config.model, config.models.keys() - MODELS.keys(), ALIKE)
+    if near and config.leakage == "fail":
+        msg = f"--leakage=fail: a table of models is for {near!r}, none for {config.model!r}; rename it or add one"
+        raise UsageProblem(msg)
+    for entry in config.models.get(config.model, {}).get("pretraining", ()):
+        near = nearest(Path(entry).stem, datasets, ALIKE)
+        if near and not names_of(entry, config) & set(datasets):
+            msg = (
+                f"pretraining of {config.model}: unknown dataset {entry!r}; did you mean {near!r}? If another one is "
+                "meant, give it a table: [tool.zsgate.datasets.NAME]"
+            )
+            raise UsageProblem(msg)
+
+
+def _possible(pattern: str, datasets: Collection[str], baselines: Collection[str]) -> bool:
+    """Return whether some test of some run can have a name that matches."""
+    if ":" in pattern or "@" in pattern:  # pkg.mod:attr and model@day, of --against
+        return True
+    if any(matches(pattern, *test) for test in product(datasets, baselines, EVERY)):
+        return True
+    parts = pattern.split("-")
+    heads = ("-".join(parts[:end]) for end in range(1, len(parts) + 1))
+    plain = (head.replace("*", "").replace("?", "x") for head in heads)
+    return any(
+        _is_new(name, datasets, baselines) and any(matches(pattern, name, *rest) for rest in product(baselines, EVERY))
+        for name in plain
+    )
+
+
+def _is_new(name: str, datasets: Collection[str], baselines: Collection[str]) -> bool:
+    """Return whether a dataset of one's own may be called so: not as a part of another name, nor nearly as another."""
+    parts = name.split("-")
+    taken = any(part in baselines or part in EVERY or not part for part in parts)
+    return (
+        not taken and not any(name.startswith(f"{known}-") for known in datasets) and not nearest(name, datasets, ALIKE)
+    )
