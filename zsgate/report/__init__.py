@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from zsgate.report.record import complete
+if TYPE_CHECKING:
+    from zsgate.report.record.run import Record
 
 __all__ = ["write"]
 
 
-def write(record: Mapping[str, Any], folder: Path) -> Path:
+def write(record: Record, folder: Path) -> Path:
     """Write ``index.html`` and ``verdict.json`` into ``folder``, each whole or not at all.
 
     Parameters
     ----------
     record
-        What a run found; see ``verdict.schema.json``.
+        What a run found.
     folder
         Where to; created if missing.
 
@@ -29,17 +28,12 @@ def write(record: Mapping[str, Any], folder: Path) -> Path:
 
     Raises
     ------
-    TypeError
-        If the record holds anything but builtins.
+    OSError
+        If the folder cannot be written to.
     """
     from zsgate.report.page.html import render
-    from zsgate.verdict import holm
 
-    whole = holm.with_adjusted(complete(record))
-    pages = {
-        "verdict.json": json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        "index.html": render(whole),
-    }
+    pages = {"verdict.json": record.to_json(), "index.html": render(record)}
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():
         _replace(folder / name, text)
