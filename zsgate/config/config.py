@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from zsgate.config.parse import Address, read
 from zsgate.data.dataset import SCOPES
+from zsgate.data.file import is_file
 from zsgate.data.leakage.exposure import ACTIONS
-from zsgate.errors import UsageProblem
-from zsgate.names import is_file, unknown
+from zsgate.errors import UsageProblem, unknown
 from zsgate.verdict.recipe import RECIPES
 from zsgate.verdict.threshold import Threshold
 from zsgate.verdict.verdict import POLICIES

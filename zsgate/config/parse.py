@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zsgate.errors import UsageProblem
-from zsgate.names import is_file, unknown
+from zsgate.data.file import is_file
+from zsgate.errors import UsageProblem, unknown
 from zsgate.verdict.threshold import Threshold
 from zsgate.verdict.waiver import Waiver
 

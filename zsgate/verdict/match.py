@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from zsgate.errors import UsageProblem
-from zsgate.names import unknown
+from zsgate.errors import UsageProblem, unknown
 
 
 def matches(pattern: str, dataset: str, baseline: str, metric: str) -> bool:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from zsgate.errors import UsageProblem
-from zsgate.names import unknown
+from zsgate.errors import UsageProblem, unknown
 from zsgate.verdict.match import check_keys, matches, number
 from zsgate.verdict.verdict import POLICIES
 
