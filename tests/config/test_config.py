@@ -9,8 +9,7 @@ import pytest
 from zsgate.config.config import Config
 from zsgate.data.catalogue.card import Card
 from zsgate.data.read import Columns
-from zsgate.errors import UsageProblem
-from zsgate.names import nearest
+from zsgate.errors import UsageProblem, nearest
 from zsgate.run.datasets import Own, chosen
 
 

@@ -57,8 +57,7 @@ def clean(given: argparse.Namespace) -> int:
     UsageProblem
         If there is no kind of a name.
     """
-    from zsgate.errors import UsageProblem
-    from zsgate.names import unknown
+    from zsgate.errors import UsageProblem, unknown
     from zsgate.system.cache import FOLDERS, MADE, contents, remove
 
     kinds = given.kind or MADE

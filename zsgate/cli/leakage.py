@@ -50,10 +50,10 @@ def check(given: argparse.Namespace) -> int:
     from zsgate.data.catalogue import load_ as catalogue
     from zsgate.data.check import checkup
     from zsgate.data.columns import Columns
+    from zsgate.data.file import is_file
     from zsgate.data.leakage.fingerprints import asked_of, load
     from zsgate.data.read import read_h5ad
     from zsgate.errors import UsageProblem
-    from zsgate.names import is_file
 
     bloom, shelf = load(given.filter), shelf_of(given)
     if is_file(given.dataset):

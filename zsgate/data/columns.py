@@ -11,8 +11,7 @@ import numpy as np
 
 from zsgate.data.annotations import strings
 from zsgate.data.dataset import Strings
-from zsgate.errors import UsageProblem
-from zsgate.names import nearest
+from zsgate.errors import UsageProblem, nearest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,16 @@ import scipy.sparse as sp
 from zsgate.data.annotations import named_by
 from zsgate.data.matrix import Matrix, boundary
 from zsgate.errors import UsageProblem
-from zsgate.names import FILES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FILES = (".h5ad", ".zarr")
+
+
+def is_file(entry: str) -> bool:
+    """Return whether a dataset is given by the path of its file, and not by its name."""
+    return entry.endswith(FILES)
 
 
 def identity_of(path: Path) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.data.dataset import MIN_DONORS, Dataset
+from zsgate.data.dataset import Dataset
+from zsgate.verdict.interval import MIN_DONORS
 
 FEW_CELLS = 10  # a label with fewer is judged on, as in the paper, but weighs little and is named
 

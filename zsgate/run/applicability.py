@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, unknown
 from zsgate.metrics import EVERY, METRICS
-from zsgate.names import unknown
 from zsgate.run.datasets import Source, without_batches
 from zsgate.system.sources import versions
 from zsgate.verdict.recipe import Recipe

@@ -16,10 +16,10 @@ from zsgate.data.catalogue.card import Card
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.columns import Columns
 from zsgate.data.dataset import Dataset
+from zsgate.data.file import is_file
 from zsgate.data.read import read_h5ad
 from zsgate.data.rules import no_batch_score, remarks
-from zsgate.errors import UsageProblem
-from zsgate.names import is_file, unknown
+from zsgate.errors import UsageProblem, unknown
 from zsgate.system.download import LARGE, SPEED
 
 

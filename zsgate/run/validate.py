@@ -9,10 +9,10 @@ from pathlib import Path
 from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
 from zsgate.config.config import Config
 from zsgate.data.catalogue.load_ import CATALOGUE
-from zsgate.errors import UsageProblem
+from zsgate.data.file import FILES
+from zsgate.errors import UsageProblem, nearest
 from zsgate.metrics import EVERY
 from zsgate.models import MODELS
-from zsgate.names import FILES, nearest
 from zsgate.run.datasets import names_of
 from zsgate.run.run import Trial
 from zsgate.verdict.match import matches

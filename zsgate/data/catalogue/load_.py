@@ -13,8 +13,7 @@ from zsgate.data.catalogue import builders as recipes
 from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.read import without_rare_genes
-from zsgate.errors import UsageProblem
-from zsgate.names import unknown
+from zsgate.errors import UsageProblem, unknown
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, unknown
 from zsgate.models.adapter import ModelInfo
-from zsgate.names import unknown
 
 if TYPE_CHECKING:
     import torch
