@@ -7,11 +7,60 @@ that ends without having judged anything has failed as well.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
+from zsgate.errors import BaselineFailed, CandidateFailed
+from zsgate.plugin.collection import asked, is_of_gate
 from zsgate.report.record import ControlRecord, FailureRecord, VerdictRecord
 from zsgate.report.wire import Results, from_properties, to_properties
+from zsgate.run.ledger import Ledger
 from zsgate.verdict.uninformative import is_unsure
+
+
+class Agreement:
+    """The hooks, on every process that runs tests, that leave on a report what its test found.
+
+    Parameters
+    ----------
+    ledger
+        Holds what took time since the last report.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Add what took time, and whose fault it is where a test ends by anything but its verdict."""
+        report = yield
+        if not is_of_gate(report.nodeid):
+            return report
+        report.user_properties += to_properties(*self.ledger.timings)
+        self.ledger.timings.clear()
+        if call.excinfo is not None and not (_is_missed(item) and call.excinfo.errisinstance(AssertionError)):
+            report.user_properties += to_properties(_failure(item, call.excinfo))
+        agree(report)
+        return report
+
+
+def _is_missed(item: pytest.Item) -> bool:
+    """Return whether a test has judged, so that its assertion fails."""
+    found = from_properties(item.user_properties)
+    return any(not each.passed for each in (*found.verdicts, *found.controls))
+
+
+def _failure(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> FailureRecord:
+    """Return whose fault it is that a test ended without a verdict."""
+    kinds = {CandidateFailed: "candidate", BaselineFailed: "baseline"}
+    whose = next((whose for kind, whose in kinds.items() if error.errisinstance(kind)), "gate")
+    message = str(error.value)
+    if error.errisinstance((pytest.skip.Exception, pytest.xfail.Exception)):
+        message = _unjudged(item.nodeid, f"was skipped by a mark ({message})")
+    return FailureRecord(nodeid=item.nodeid, what=whose, message=message, **asked(item))  # type: ignore[arg-type]
 
 
 def agree(report: pytest.TestReport, repeat: str = "") -> Results:
@@ -54,18 +103,14 @@ def excuse(verdict: VerdictRecord) -> str:
 
 def _found_nothing(report: pytest.TestReport) -> Results:
     """Add to a report that its test judged nothing, and return that."""
-    why = f": {_reason(report)}" if report.outcome == "skipped" else ""
     how = "was skipped" if report.outcome == "skipped" else "ended without a verdict"
-    message = f"{report.nodeid} {how}{why}, so what it was to judge is not known"
+    message = _unjudged(report.nodeid, how)
     report.user_properties += to_properties(FailureRecord(nodeid=report.nodeid, what="gate", message=message))
     return from_properties(report.user_properties)
 
 
-def _reason(report: pytest.TestReport) -> str:
-    """Return why a test was skipped or is an expected failure."""
-    if hasattr(report, "wasxfail"):
-        return f"xfail {report.wasxfail}".strip()
-    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+def _unjudged(nodeid: str, how: str) -> str:
+    return f"{nodeid} {how}, so what it was to judge is not known"
 
 
 def _as_verdict(report: pytest.TestReport, verdict: VerdictRecord, repeat: str) -> None:

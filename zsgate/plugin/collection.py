@@ -131,6 +131,10 @@ class Claims:
         self.run = run
         self.datasets = tuple(run.sources)
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Register the controls after everybody who selects tests, so that nobody leaves them out again."""
+        session.config.pluginmanager.register(Controls())
+
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Suite | None:
         """Collect packaged suites under one module name."""
         return suite(parent, module_path) if module_path in SUITES else None

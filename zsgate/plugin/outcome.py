@@ -92,13 +92,13 @@ class Outcome:
     state
         How the gate stands.
     exit_code
-        What pytest ends with.
+        What pytest ends with; None while tests run.
     reason
         Why, in one sentence.
     """
 
     state: GateState
-    exit_code: ExitCode
+    exit_code: ExitCode | None
     reason: str = field(default="")
 
 
