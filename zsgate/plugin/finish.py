@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from zsgate.data.leakage.exposure import sentences
-from zsgate.fixtures import judging as cast
 from zsgate.plugin import record as provenance
 from zsgate.plugin.completeness import Guard
 from zsgate.plugin.results import Docket
 from zsgate.plugin.selection import holds_suites, is_selection, why_nothing
+from zsgate.report.record.run import GateState, Record
+from zsgate.report.record.verdict import Outcome, VerdictRecord, missed
+from zsgate.report.wire import from_properties
 from zsgate.run import embeddings as making
 from zsgate.run.run import Trial
+from zsgate.verdict import holm
 
 BROKE = 3
 QUICK_CAVEAT = (
@@ -48,7 +51,7 @@ class Clerk:
         self.docket = docket
         self.config = config
         self.started = time.time()
-        self.record: dict[str, Any] | None = None
+        self.record: Record | None = None
         self.page: Path | None = None
         self.remarks: list[str] = []  # why there is no record
         self.annotations = io.StringIO()  # kept until pytest no longer captures the standard output
@@ -92,7 +95,7 @@ class Clerk:
         writer = terminalreporter
         writer.section("zsgate")
         writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
-        writer.write_line(f"exit {self.record['provenance']['exit_code']}: {self.record['provenance']['exit_reason']}")
+        writer.write_line(f"exit {self.record.provenance.exit_code}: {self.record.provenance.exit_reason}")
         if self.page is not None:
             writer.write_line(f"page: {self.page}")
         writer.write(self.annotations.getvalue())
@@ -114,8 +117,7 @@ class Clerk:
         """Add the verdict's sentence to pytest-html's row."""
         from html import escape
 
-        said = [json.loads(str(v))["sentence"] for n, v in report.user_properties if n in (cast.VERDICT, cast.CONTROL)]
-        cells.insert(2, f"<td>{escape(said[0]) if said else ''}</td>")
+        cells.insert(2, f"<td>{escape(from_properties(report.user_properties).sentence)}</td>")
 
     def _why_broke(self, session: pytest.Session) -> list[str]:
         broken = [
@@ -129,16 +131,17 @@ class Clerk:
             broken.append("internal error")
         return list(dict.fromkeys(broken))
 
-    def _record(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
+    def _record(self, exit_code: int, reasons: list[str]) -> Record:
         from zsgate.metrics import EVERY
         from zsgate.models.adapter import as_builtins
         from zsgate.run import reconstructions as recovery
 
         trial, verdicts = self.trial, list(self.docket.verdicts.values())
+        adjusted = holm.adjusted([each["p"] for each in verdicts], [each["baseline"] for each in verdicts])
+        verdicts = [{**verdict, "p_holm": p} for verdict, p in zip(verdicts, adjusted, strict=True)]
         recipe = trial.recipe
         made = {(each["who"], each["dataset"]): each["notes"] for each in self.docket.timings if each.get("who")}
-        return {
-            "schema": "zsgate.verdict/1",
+        found: dict[str, Any] = {
             "gate": self._gate(exit_code, bool(reasons)),
             "model": trial.config.model,
             "model_card": as_builtins(trial.adapter.info),
@@ -170,20 +173,19 @@ class Clerk:
             "caveats": self._caveats(made),
             "provenance": self._provenance(exit_code, reasons),
         }
+        return Record.of(found)
 
-    def _gate(self, exit_code: int, broke: bool) -> str:
+    def _gate(self, exit_code: int, broke: bool) -> GateState:
         """Return the state of the gate; nothing calls an inconclusive verdict lost."""
         if broke or exit_code == BROKE:
-            return "broke"
+            return GateState.BROKE
         if exit_code == pytest.ExitCode.INTERRUPTED:
-            return "interrupted"
-        from zsgate.report.record import missed
-
+            return GateState.INTERRUPTED
         docket = self.docket
-        failed = missed(list(docket.verdicts.values()))
-        if any(verdict["outcome"] != "inconclusive" for verdict in failed) or docket.failures or docket.needless:
-            return "lost"
-        return "inconclusive" if failed else "passed"
+        failed = missed(map(VerdictRecord.of, docket.verdicts.values()))
+        if any(each.outcome is not Outcome.INCONCLUSIVE for each in failed) or docket.failures or docket.needless:
+            return GateState.LOST
+        return GateState.INCONCLUSIVE if failed else GateState.PASSED
 
     def _caveats(self, made: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
         exposures = {name: self.trial.exposure(name) for name in self.trial.cards}
@@ -219,6 +221,8 @@ class Clerk:
             github.publish(self.record, os.environ, self.annotations)
         except OSError as error:
             session.exitstatus = BROKE
-            self.record["provenance"] |= {"exit_code": BROKE, "exit_reason": f"cannot write the report: {error}"}
+            reason = f"cannot write the report: {error}"
+            ended = msgspec.structs.replace(self.record.provenance, exit_code=BROKE, exit_reason=reason)
+            self.record = msgspec.structs.replace(self.record, provenance=ended)
             return None
         return page

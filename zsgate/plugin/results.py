@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
-from zsgate.fixtures import judging as cast
 from zsgate.plugin.completeness import Guard
 from zsgate.plugin.selection import is_selection
-from zsgate.report.record import missed
+from zsgate.report.record.verdict import VerdictRecord, missed
+from zsgate.report.wire import from_properties
 from zsgate.report.words import counted
 from zsgate.run.run import Trial
 from zsgate.verdict.uninformative import marked, spot_of, spots, uncounted
@@ -55,18 +55,13 @@ class Docket:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what a test's report carries."""
-        for name, value in report.user_properties:
-            if name == cast.VERDICT and report.when == "call":
-                verdict = json.loads(str(value))
-                score = {"dataset": verdict["dataset"], **verdict.pop("score")}
-                self.scores[score["dataset"], score["metric"]] = score
-                self.verdicts[report.nodeid] = {"nodeid": report.nodeid, **verdict}
-            elif name == cast.CONTROL and report.when == "call":
-                self.controls.append({"nodeid": report.nodeid, **json.loads(str(value))})
-            elif name == cast.FAILURE:
-                self.failures.append({"nodeid": report.nodeid, **json.loads(str(value))})
-            elif name == cast.TIMINGS:
-                self.timings += json.loads(str(value))
+        found = from_properties(report.user_properties)
+        if report.when == "call":  # the report of the teardown repeats what the test itself left
+            self.verdicts |= {each.nodeid: msgspec.to_builtins(each) for each in found.verdicts}
+            self.scores |= {(each.dataset, each.metric): msgspec.to_builtins(each) for each in found.scores}
+            self.controls += msgspec.to_builtins(found.controls)
+        self.failures += msgspec.to_builtins(found.failures)
+        self.timings += msgspec.to_builtins(found.timings)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -99,7 +94,7 @@ class Docket:
     def why_lost(self) -> str:
         """Return in words why the run does not pass."""
         overruled = [*self.needless, *dict.fromkeys(self.blind)]
-        rest = len(missed(list(self.verdicts.values()))) - len(self.blind)
+        rest = len(missed(map(VerdictRecord.of, self.verdicts.values()))) - len(self.blind)
         rest += len({failure["nodeid"] for failure in self.failures})
         if not overruled:
             return "at least one verdict or test did not pass"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from collections.abc import Generator, Iterable, Mapping
@@ -19,6 +18,9 @@ from zsgate.fixtures import judging as cast
 from zsgate.plugin.collection import AGAINST, FOLDER, SUITES, Controls, Suite, asked, suite
 from zsgate.plugin.completeness import Guard
 from zsgate.plugin.xdist import Scheduling, parameters
+from zsgate.report.record.background import TimingRecord
+from zsgate.report.record.evidence import FailureRecord
+from zsgate.report.wire import from_properties, to_properties
 from zsgate.run.run import Trial
 from zsgate.run.validate import check_patterns
 from zsgate.system.store import Store
@@ -168,14 +170,13 @@ class Gate:
         report = yield
         if item.getparent(Suite) is None:
             return report
-        if self.trial.timings:
-            report.user_properties.append((cast.TIMINGS, json.dumps(self.trial.timings)))
-            self.trial.timings.clear()
-        names = [name for name, _ in item.user_properties]
-        judged = cast.VERDICT in names or cast.CONTROL in names
+        report.user_properties += to_properties(*map(TimingRecord.of, self.trial.timings))
+        self.trial.timings.clear()
+        left = from_properties(item.user_properties)
+        judged = bool(left.verdicts or left.controls)
         if call.excinfo is not None and not (judged and call.excinfo.errisinstance(AssertionError)):
             kinds = {CandidateFailed: "candidate", BaselineFailed: "baseline"}
             whose = next((whose for kind, whose in kinds.items() if call.excinfo.errisinstance(kind)), "gate")
-            failure = {"what": whose, "message": str(call.excinfo.value), **asked(item)}
-            report.user_properties.append((cast.FAILURE, json.dumps(failure)))
+            failure = {"nodeid": item.nodeid, "what": whose, "message": str(call.excinfo.value), **asked(item)}
+            report.user_properties += to_properties(FailureRecord.of(failure))
         return report
