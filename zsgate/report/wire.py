@@ -45,7 +45,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         """What the verdict or control says; empty where there is neither."""
-        return next((each.sentence for each in (*self.verdicts, *self.controls)), "")
+        return next(iter([each.sentence for each in self.verdicts] + [each.sentence for each in self.controls]), "")
 
 
 def to_properties(*results: Entry) -> list[tuple[str, Any]]:

@@ -7,7 +7,7 @@ import math
 import numbers
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgspec
 
@@ -30,6 +30,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     TypeError
         If a value is neither a record, a mapping, a sequence, a string, a number nor None; says which.
     """
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Self:
+        """Return the record that a mapping of its fields holds, whose values may be mappings in turn.
+
+        Parameters
+        ----------
+        values
+            By name of the field; names that are no field are left out.
+
+        Raises
+        ------
+        msgspec.ValidationError
+            If a value is missing or of another type; says where.
+        """
+        return msgspec.convert(_clean(values, cls.__name__), cls)
 
     def __post_init__(self) -> None:
         """Clean every field."""

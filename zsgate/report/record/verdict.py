@@ -178,7 +178,7 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
         return not self.advisory and not self.passed and self.waiver is None
 
     @property
-    def beside_outcome(self) -> str:
+    def qualifier(self) -> str:
         """A word where the outcome alone would mislead: advisory, waived, passed, not passed; else empty."""
         if self.advisory:
             return "advisory"
