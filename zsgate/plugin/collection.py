@@ -20,7 +20,7 @@ FOLDER = Path(suites.__file__).parent
 SUITES = sorted(FOLDER.glob("test_*.py"))
 NAMES = frozenset(path.name for path in SUITES)
 CONTROLS, AGAINST = FOLDER / "test_controls.py", FOLDER / "test_against.py"
-DUE = pytest.StashKey[dict[str, None]]()  # node ids of all tests that make sense in this run, selected or not
+DUE = pytest.StashKey[dict[str, None]]()  # node ids of all tests that decide this run, selected or not
 
 
 class Suite(pytest.Module):
@@ -48,7 +48,8 @@ class Suite(pytest.Module):
         for item in super().collect():
             if not run.objection(**asked(item)) and _is_due(item, run):
                 item.extra_keyword_matches.add(asked(item)["dataset"])  # for -k: the id has it in ASCII
-                self.config.stash.setdefault(DUE, {})[item.nodeid] = None
+                if self.path != CONTROLS and asked(item).get("metric") in run.deciding:
+                    self.config.stash.setdefault(DUE, {})[item.nodeid] = None
                 yield item
 
 
@@ -110,7 +111,7 @@ class Controls:
             return
         collected = {nodeid.partition("::")[0] for nodeid in config.stash.get(DUE, {})}
         for path in SUITES:  # the tests of a suite that nobody asked for are due all the same
-            if path.name not in collected:
+            if path != CONTROLS and path.name not in collected:
                 _ = list(suite(session, path).collect())
         there = {item.nodeid for item in items}
         for item in suite(session, CONTROLS).collect():

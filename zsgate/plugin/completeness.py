@@ -13,7 +13,7 @@ import pytest
 
 from zsgate.plugin.collection import DUE, is_of_gate
 
-SIGNED = "zsgate_due"  # what a worker hands over at a clean end: the node ids of all tests that make sense
+SIGNED = "zsgate_due"  # what a worker hands over at a clean end: the node ids of all tests that decide
 CRASHED = "???"  # what pytest-xdist says of a test whose worker died in it
 
 
@@ -32,7 +32,7 @@ class Completeness:
     planned
         Node ids of the gate's tests that were to run, in order.
     due
-        Node ids of all tests of the gate that make sense, selected or not.
+        Node ids of all tests that decide the run, selected or not.
     faults
         What went wrong beside tests, each in one sentence.
     """

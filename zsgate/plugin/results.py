@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from zsgate.config.config import Config
 from zsgate.plugin.agreement import agree
@@ -20,7 +20,6 @@ from zsgate.report.record import (
     VerdictRecord,
     WaiverRecord,
 )
-from zsgate.report.wire import from_properties
 from zsgate.verdict import holm, uninformative
 from zsgate.verdict.waiver import NEEDLESS, review
 
@@ -95,9 +94,7 @@ class Results:
         self._adjust()
         verdicts = list(self.verdicts.values())
         today, datasets = date.today(), self.config.usual
-        self.waivers = tuple(
-            WaiverRecord(**each) for each in review(self.config.waiver, verdicts, today, whole=whole, datasets=datasets)
-        )
+        self.waivers = review(self.config.waiver, verdicts, today, whole=whole, datasets=datasets)
         for waiver in self.waivers:
             if waiver.state == NEEDLESS:
                 fails.append((f"pyproject.toml::waiver[{waiver.match}]", needless_waiver(waiver)))
@@ -108,23 +105,21 @@ class Results:
         known = uninformative.find(self.controls.values())
         fails = []
         for nodeid, control in self.controls.items():
-            excused = uninformative.is_excused(control, known)
-            if excused:
-                self.controls[nodeid] = msgspec.structs.replace(control, too_little=True, passed=True)
-            elif uninformative.is_unsure(control):
+            self.controls[nodeid] = uninformative.annotate(control, known)
+            if uninformative.is_unsure(control) and not self.controls[nodeid].passed:
                 fails.append((nodeid, control.sentence))
         for nodeid, verdict in self.verdicts.items():
-            if changes := uninformative.withdrawal(verdict, known):
-                self.verdicts[nodeid] = changed = msgspec.structs.replace(verdict, **changes)
-                if changed.is_missed:
-                    fails.append((nodeid, changed.sentence))
+            self.verdicts[nodeid] = changed = uninformative.withdraw(verdict, known)
+            if changed.withdrawn and changed.is_missed:
+                fails.append((nodeid, changed.sentence))
         return fails
 
     def _adjust(self) -> None:
         """Add p-values that are adjusted over the tests against each baseline."""
-        p_values = {nodeid: (verdict.baseline, verdict.p) for nodeid, verdict in self.verdicts.items()}
-        for nodeid, p in holm.adjusted(p_values).items():
-            self.verdicts[nodeid] = msgspec.structs.replace(self.verdicts[nodeid], p_holm=p)
+        verdicts = list(self.verdicts.values())
+        adjusted = holm.adjusted([verdict.p for verdict in verdicts], [verdict.baseline for verdict in verdicts])
+        for nodeid, verdict, p in zip(list(self.verdicts), verdicts, adjusted, strict=True):
+            self.verdicts[nodeid] = replace(verdict, p_holm=p)
 
     def _sort(self, planned: Sequence[str]) -> None:
         """Put everything in the order of the plan, whichever worker was faster."""

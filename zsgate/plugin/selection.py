@@ -38,14 +38,14 @@ def selection(config: pytest.Config, due: Iterable[str], planned: Iterable[str])
     config
         pytest's configuration.
     due
-        Node ids of all tests that make sense for the candidate and the datasets.
+        Node ids of all tests that decide the run, selected or not.
     planned
         Node ids of what was to run.
     """
-    every, chosen = set(due), set(planned)
-    left_out = every - chosen
-    how = tuple(choices(config)) or ("a conftest or plugin",) if left_out else ()
-    return SelectionRecord(n_due=len(every | chosen), n_selected=len(chosen), left_out_by=how)
+    every = set(due)
+    selected = every.intersection(planned)
+    how = (tuple(choices(config)) or ("a conftest or plugin",)) if selected < every else ()
+    return SelectionRecord(n_due=len(every), n_selected=len(selected), left_out_by=how)
 
 
 def why_nothing(

@@ -21,12 +21,15 @@ def headline(record: Record) -> str:
     """Return the one sentence that says how a run stands and why."""
     ways = {
         GateState.PASSED: _passed,
+        GateState.WAIVED: _waived,
         GateState.INTERRUPTED: _interrupted,
         GateState.BROKE: _broke,
         GateState.UNUSABLE: _unusable,
         GateState.RUNNING: _running,
     }
-    return one_line(ways.get(record.gate, _failed)(record, record.model or "the model"))
+    said = ways.get(record.gate, _failed)(record, record.model or "the model")
+    judged = record.gate in (GateState.WAIVED, GateState.LOST, GateState.INCONCLUSIVE)
+    return one_line(f"{said} {_left_out(record)}" if judged else said)
 
 
 def waived(waiver: WaiverRecord) -> str:
@@ -61,15 +64,30 @@ def _passed(record: Record, model: str) -> str:
     verdicts = deciding(record.verdicts)
     if not verdicts:
         return _NO_CLAIM.format(model)
-    verb = _verbs(verdicts)[0]
-    excused = distinct(verdict.baseline for verdict in verdicts if verdict.waiver)
-    if excused:
-        beaten = [name for name in distinct(verdict.baseline for verdict in verdicts) if name not in excused]
-        against = f"{verb} {joined(beaten)} and " if beaten else ""
-        return f"{model} {against}is waived against {joined(excused)}: {_counts(record)}."
-    n = len(verdicts)
+    n, against = len(verdicts), joined(distinct(verdict.baseline for verdict in verdicts))
+    if record.selection.n_left_out:
+        selected = f"the {n} of {counted(record.selection.n_due, 'test')} that {'was' if n == 1 else 'were'} selected"
+        return f"{model} passed {selected}, against {against}{_where(record)}. {_left_out(record)}"
     tests = "both tests" if n == 2 else "the one test" if n == 1 else f"all {n} tests"
-    return f"{model} {verb} {joined(distinct(v.baseline for v in verdicts))}: {tests} passed{_where(record)}."
+    return f"{model} {_verbs(verdicts)[0]} {against}: {tests} passed{_where(record)}."
+
+
+def _waived(record: Record, model: str) -> str:
+    verdicts = deciding(record.verdicts)
+    excused = distinct(verdict.baseline for verdict in verdicts if verdict.waiver)
+    beaten = [name for name in distinct(verdict.baseline for verdict in verdicts) if name not in excused]
+    against = f"{_verbs(verdicts)[0]} {joined(beaten)} and " if beaten else ""
+    return f"{model} {against}is waived against {joined(excused)}: {_counts(record)}."
+
+
+def _left_out(record: Record) -> str:
+    """Return what was not run of the tests that make sense, as a sentence; empty where all were."""
+    selection = record.selection
+    if not selection.n_left_out:
+        return ""
+    verb = "was" if selection.n_left_out == 1 else "were"
+    by = f" ({joined(selection.left_out_by)})" if selection.left_out_by else ""
+    return f"{selection.n_left_out} of {counted(selection.n_due, 'test')} {verb} not run{by}."
 
 
 def _failed(record: Record, model: str) -> str:

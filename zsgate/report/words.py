@@ -11,6 +11,7 @@ STATES = ("beats", "loses", "inconclusive", "error", "not tested")
 MARKS = {"beats": "▲", "loses": "▼", "inconclusive": "◆", "error": "✕", "not tested": "–"}
 LIKE = {  # the state whose mark and colour a gate has
     GateState.PASSED: "beats",
+    GateState.WAIVED: "inconclusive",
     GateState.LOST: "loses",
     GateState.INCONCLUSIVE: "inconclusive",
     GateState.INTERRUPTED: "inconclusive",

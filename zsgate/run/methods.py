@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import ClassVar, Protocol
 
+from zsgate import models
+from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
+from zsgate.config.config import Config
+from zsgate.config.tables import ABOUT_PRETRAINING
 from zsgate.data.dataset import Dataset
+from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.reconstruction.metric import Recovered, ReconstructionMetric
+from zsgate.models import device
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.run import controls
+from zsgate.verdict.recipe import RECIPES
 from zsgate.verdict.score import Score
 
+TAKEN = frozenset([*BASELINES, *RECONSTRUCTION_BASELINES])  # names that no candidate can have
 
 class Maker(Protocol):
     """What methods need of a run: each thing is made once, whoever asks."""
@@ -48,6 +58,12 @@ class Method:
 
     name: str
     run: Maker = field(repr=False)
+    failure: ClassVar[type[Exception]] = BaselineFailed  # whose fault it is when it fails
+
+    def failed(self, at: str, error: BaseException) -> Exception:
+        """Return its failure, in the words of the error that it raised."""
+        msg = f"{self.name} failed {at}: {type(error).__name__}: {error}"
+        return self.failure(msg).with_traceback(error.__traceback__)
 
     def embed(self, dataset: Dataset) -> Embedding:
         """Return its embedding of the dataset, from the store if it was made before."""
@@ -81,6 +97,7 @@ class Candidate(Method):
     """The model that the run judges."""
 
     model: Adapter = field(repr=False, kw_only=True)
+    failure: ClassVar[type[Exception]] = CandidateFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +120,49 @@ class Control(Method):
     def embed(self, dataset: Dataset) -> Embedding:
         """Return the control's embedding of the dataset."""
         return controls.make(self.name, dataset, self.pca.embed(dataset))
+
+
+def load_model(name: str, config: Config, folder: Path, *, weights: Path | None = None) -> Adapter:
+    """Return a model as ``--model`` names it, with what pyproject.toml says of it.
+
+    Parameters
+    ----------
+    name
+        Of the model.
+    config
+        What the user asked for.
+    folder
+        Where pytest was started.
+    weights
+        Folder of its weights, where the command line names one.
+
+    Raises
+    ------
+    UsageProblem
+        If it cannot be loaded.
+    """
+    preset = {"preset": RECIPES[config.recipe].preset} if name in CHECKPOINTS else {}
+    settings = {**preset, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
+    return models.load(
+        name,
+        device=device.chosen(config.gpu),
+        folder=folder,
+        offline=config.offline,
+        cache=config.cache,
+        **{key: value for key, value in settings.items() if key not in ABOUT_PRETRAINING},
+    )
+
+
+def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
+    """Return the candidate of a run; one that is called like a baseline is refused, for names tell who is who.
+
+    Raises
+    ------
+    UsageProblem
+        If it cannot be loaded.
+    """
+    if config.model in TAKEN:
+        msg = f"--model {config.model}: a baseline is called so; embeddings in a folder of that name are ./{config.model}"
+        raise UsageProblem(msg)
+    model = load_model(config.model, config, folder, weights=config.weights)
+    return Candidate(config.model, run, model=model)

@@ -10,7 +10,7 @@ from zsgate.report.record.background import (
 )
 from zsgate.report.record.dataset import CoverageRecord, DatasetRecord, PretrainingRecord
 from zsgate.report.record.entry import Entry, Policy
-from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, NotTestedRecord, ScoreRecord
+from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, NotTestedRecord, ScoreRecord, SelectionRecord
 from zsgate.report.record.reconstruction import DensityRecord, FiguresRecord, GeneErrors, ReconstructionRecord
 from zsgate.report.record.run import GateState, Record
 from zsgate.report.record.verdict import Outcome, SeedsRecord, VarianceRecord, VerdictRecord, deciding, missed
@@ -40,6 +40,7 @@ __all__ = [
     "Record",
     "ScoreRecord",
     "SeedsRecord",
+    "SelectionRecord",
     "TimingRecord",
     "VarianceRecord",
     "VerdictRecord",

@@ -163,3 +163,26 @@ class NotTestedRecord(Entry, frozen=True, kw_only=True):
     metric: str | None = None
     baseline: str | None = None
     reason: str
+
+
+class SelectionRecord(Entry, frozen=True, kw_only=True):
+    """Which of the tests that make sense for the candidate and the datasets were to run.
+
+    Attributes
+    ----------
+    n_due
+        Tests that make sense.
+    n_selected
+        Those of them that were to run.
+    left_out_by
+        What left out the others, as one would type it: ``-k``, node ids, a conftest.
+    """
+
+    n_due: Count = 0
+    n_selected: Count = 0
+    left_out_by: tuple[str, ...] = ()
+
+    @property
+    def n_left_out(self) -> int:
+        """Tests that make sense and were not to run."""
+        return self.n_due - self.n_selected

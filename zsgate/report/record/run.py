@@ -17,7 +17,7 @@ from zsgate.report.record.background import (
 )
 from zsgate.report.record.dataset import CoverageRecord, DatasetRecord
 from zsgate.report.record.entry import Entry, Policy
-from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, NotTestedRecord, ScoreRecord
+from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, NotTestedRecord, ScoreRecord, SelectionRecord
 from zsgate.report.record.reconstruction import ReconstructionRecord
 from zsgate.report.record.verdict import VerdictRecord
 from zsgate.report.record.waiver import WaiverRecord
@@ -26,12 +26,13 @@ from zsgate.report.record.waiver import WaiverRecord
 class GateState(enum.StrEnum):
     """How a run stands.
 
-    passed: every verdict that decides passed or is waived; lost, inconclusive: at least one did not (lost also: a
+    passed: every verdict that decides passed; waived: those that did not are waived; lost, inconclusive: at least one did not (lost also: a
     waiver is no longer needed); broke: nothing is claimed; interrupted: not every test had its turn; unusable: the run
     could not start; running: started, not finished.
     """
 
     PASSED = "passed"
+    WAIVED = "waived"
     LOST = "lost"
     INCONCLUSIVE = "inconclusive"
     BROKE = "broke"
@@ -59,6 +60,8 @@ class Record(Entry, frozen=True, kw_only=True):
         Which datasets were asked for.
     policy
         What lets a test pass where nothing else is said.
+    selection
+        How many of the tests that make sense were to run, and what left out the others.
     verdicts
         What the tests decided.
     scores
@@ -88,6 +91,7 @@ class Record(Entry, frozen=True, kw_only=True):
     recipe: RecipeRecord = RecipeRecord()
     tier: str = ""
     policy: Policy = "beats"
+    selection: SelectionRecord = SelectionRecord()
     verdicts: tuple[VerdictRecord, ...] = ()
     scores: tuple[ScoreRecord, ...] = ()
     checks: tuple[CheckRecord, ...] = ()

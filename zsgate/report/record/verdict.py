@@ -123,6 +123,8 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
         False: the other score is of other cells of the same population.
     pretraining
         Whether the model saw the dataset.
+    withdrawn
+        Why it passed and does not count: here noise cannot be told from the baseline, say. Empty where it stands.
     """
 
     nodeid: str
@@ -159,6 +161,7 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
     sentence: str = ""
     paired: bool = True
     pretraining: PretrainingRecord = PretrainingRecord()
+    withdrawn: str = ""
 
     @property
     def interval(self) -> tuple[float, float] | None:
