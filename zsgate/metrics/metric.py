@@ -17,34 +17,53 @@ from zsgate.verdict.score import Score
 
 # what a metric speaks of: whether cell types lie apart, whether batches mix, how well genes are predicted
 Claim = Literal["cell types", "batches", "genes"]
-# gives a value a draw (rows): with everybody, without each unit and, where the metric can, with all units weighing alike
+# gives for each draw (rows) the value with everybody, without each unit and, if possible, with all units weighing alike
 LeaveOuts = Callable[[Embedding, Cells, Recipe, int], Floats]
 Halves = Callable[[Embedding, Cells, Recipe, str], Floats]
 
 
 class MetricLike(Protocol):
-    """What a metric of embeddings and one of reconstructions have in common; :class:`Metric` says what each means."""
+    """What a metric of embeddings and one of reconstructions have in common."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Short name."""
+
     @property
-    def card(self) -> str: ...
+    def card(self) -> str:
+        """Definition, range, orientation and known failures."""
+
     @property
-    def claim(self) -> Claim: ...
+    def claim(self) -> Claim:
+        """What it speaks of."""
+
     @property
-    def uses_batches(self) -> bool: ...
+    def uses_batches(self) -> bool:
+        """Whether batches are needed."""
+
     @property
-    def uses_units(self) -> bool: ...
+    def uses_units(self) -> bool:
+        """Whether donors, or groups of cells, are needed."""
+
     @property
-    def clusters(self) -> bool: ...
+    def clusters(self) -> bool:
+        """Whether cells are clustered, so that seeds matter."""
+
     @property
-    def higher_is_better(self) -> bool: ...
+    def higher_is_better(self) -> bool:
+        """Orientation."""
+
     @property
-    def advisory(self) -> bool: ...
+    def advisory(self) -> bool:
+        """Whether its verdict does not decide the run, unless the user requires it."""
+
     @property
-    def on_request(self) -> bool: ...
+    def on_request(self) -> bool:
+        """Whether a run computes it only if asked to."""
+
     @property
-    def package(self) -> str: ...
+    def package(self) -> str:
+        """The optional package that computes it, if any."""
 
 
 @dataclass(frozen=True)

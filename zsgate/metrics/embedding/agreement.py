@@ -23,7 +23,7 @@ def _ari(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floa
 def _avg_bio(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
     """Average the three, clustering by clustering; one draw has one ASW for all its clusterings."""
     widths = np.array(silhouettes(embedding, cells, recipe)["asw"])
-    return (_nmi(embedding, cells, recipe, seeds) + _ari(embedding, cells, recipe, seeds) + widths) / 3
+    return np.asarray((_nmi(embedding, cells, recipe, seeds) + _ari(embedding, cells, recipe, seeds) + widths) / 3)
 
 
 def _nmi_halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Floats:

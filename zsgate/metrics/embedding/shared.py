@@ -1,4 +1,4 @@
-"""What the clustering metrics share: the partition that fits the cell types best, with everybody and in random halves."""
+"""Shared by the clustering metrics: the partition that fits the cell types best, with everybody and in halves."""
 
 from __future__ import annotations
 

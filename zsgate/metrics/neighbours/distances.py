@@ -100,6 +100,7 @@ class Factors:
 
     @classmethod
     def of(cls, rows: npt.NDArray[Any]) -> Factors:
+        """Return the factors of an embedding, shape (n_cells, n_dimensions)."""
         n_cells, bytes_a_cell = len(rows), 8 * (rows.shape[1] + 2)
         mean = rows.mean(axis=0, dtype=np.float64)
         if n_cells * bytes_a_cell <= FACTOR_BYTES:
