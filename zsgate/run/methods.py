@@ -13,7 +13,8 @@ from zsgate.config.tables import ABOUT_PRETRAINING
 from zsgate.data.dataset import Dataset
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.metrics.metric import Metric
-from zsgate.metrics.reconstruction.metric import Recovered, ReconstructionMetric
+from zsgate.metrics.reconstruction.metric import ReconstructionMetric
+from zsgate.metrics.reconstruction.result import Side
 from zsgate.models import device
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding
@@ -31,7 +32,7 @@ class Maker(Protocol):
         """Return the checked embedding of a method."""
         ...
 
-    def recovered(self, method: Method, dataset: Dataset, masked: float) -> Recovered:
+    def side(self, method: Method, dataset: Dataset, masked: float) -> Side:
         """Return what a method says of a dataset's genes with a share of them hidden."""
         ...
 
@@ -79,9 +80,9 @@ class Method:
         """Return its embedding with the rows dealt to the cells at random."""
         return controls.shuffled_twin(self.embed(dataset), dataset)
 
-    def reconstruct(self, dataset: Dataset, masked: float = 0.0) -> Recovered:
+    def reconstruct(self, dataset: Dataset, masked: float = 0.0) -> Side:
         """Return what it says of the dataset's genes with a share of them hidden."""
-        return self.run.recovered(self, dataset, masked)
+        return self.run.side(self, dataset, masked)
 
     def other_targets(self, dataset: Dataset, metric: ReconstructionMetric) -> str:
         """Return in words that it had other genes or values to predict than the candidate, or ``""``."""

@@ -1,159 +1,176 @@
-"""Recovery: what a run knows of reconstructions, its candidate's or a rival's, each made once when asked for."""
+"""Reconstructions: what models predict of genes, each made once, and what that says of a model."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Protocol
 
-from zsgate.baselines import RECONSTRUCTION_BASELINES
+from zsgate.data.dataset import Dataset
 from zsgate.errors import BaselineFailed, CandidateFailed
-from zsgate.metrics.reconstruction.metric import CANDIDATE, MASKED, RECONSTRUCTION, ReconstructionMetric, Recovered
-from zsgate.metrics.reconstruction.one_pass import recover
-from zsgate.run import embeddings as making
+from zsgate.metrics.reconstruction.metric import MASKED, RECONSTRUCTION, ReconstructionMetric
+from zsgate.metrics.reconstruction.one_pass import one_pass
+from zsgate.metrics.reconstruction.result import CANDIDATE, ReconstructionResult, Side
+from zsgate.models.adapter import Adapter
+from zsgate.report.record import ReconstructionRecord, VerdictRecord
+from zsgate.run.embeddings import code_of_model, expression_read
+from zsgate.run.ledger import Ledger
+from zsgate.run.methods import Candidate, Method
+from zsgate.run.reference import Reference
 from zsgate.system.sources import code_of
-
-if TYPE_CHECKING:
-    from zsgate.data.dataset import Dataset
-    from zsgate.run.run import Trial
+from zsgate.verdict.recipe import Recipe
 
 NEARLY = 0.01  # error on shown genes, in their variance (or share of tokens missed), below which a model copies
 SAME = 1e-6  # relative difference of the averages' errors from which targets are others
-NO_HEAD = "the candidate offers no reconstruct(dataset), so whether it predicts genes was not tested"
 
 
-def recovered(trial: Trial, who: str, dataset: Dataset, masked: float) -> Recovered:
-    """Return what the candidate, a rival, a baseline or a control recovers of a dataset."""
-    if trial.rival is not None and who == trial.rival.name:
-        return Recovered(_found(trial, dataset, masked, who), CANDIDATE, trial.recipe)
-    side = CANDIDATE if who == trial.config.model else who
-    return Recovered(_found(trial, dataset, masked), side, trial.recipe)
+class Predictions(Protocol):
+    """What is asked of a run: its candidate, and one pass of a model over a dataset, made once."""
+
+    candidate: Candidate
+    recipe: Recipe
+
+    def dataset(self, name: str) -> Dataset:
+        """Return the cells of a dataset that are scored."""
+        ...
+
+    def one_pass(self, method: Candidate | Reference, dataset: Dataset, masked: float) -> ReconstructionResult:
+        """Return the result of one pass of a model at a share of hidden genes."""
+        ...
 
 
-def other_targets(trial: Trial, who: str, dataset: Dataset, metric: ReconstructionMetric) -> str:
-    """Return in words that a rival had other genes or values to predict than the candidate, or ``""``.
+def side(run: Predictions, method: Method, dataset: Dataset, masked: float) -> Side:
+    """Return what the candidate, the reference, a baseline or a control makes of a dataset's genes.
+
+    Baselines and controls are judged on the candidate's targets.
+    """
+    if isinstance(method, Reference):
+        return run.one_pass(method, dataset, masked).side(CANDIDATE, run.recipe)
+    return run.one_pass(run.candidate, dataset, masked).side(_side_of(method), run.recipe)
+
+
+def _side_of(method: Method) -> str:
+    return CANDIDATE if isinstance(method, Candidate) else method.name
+
+
+def other_targets(run: Predictions, method: Method, dataset: Dataset, metric: ReconstructionMetric) -> str:
+    """Return in words that the reference had other genes or values to predict than the candidate, or ``""``.
 
     An average is as far from the same targets, whoever predicts them. Average ranks depend on the model as well
     where all genes are shown, so there nothing is said.
     """
-    rival = trial.rival
-    assert rival is not None
-    if metric.scales == ("rank",) and not metric.masked:
+    if not isinstance(method, Reference) or (metric.scales == ("rank",) and not metric.masked):
         return ""
     average = _average(metric)
-    ours = metric(recovered(trial, average, dataset, metric.masked)).value
-    if rival.adapter is None:
-        theirs = rival.averages.get((dataset.name, metric.masked), {}).get(metric.statistic, {}).get(average)
+    ours = metric(run.one_pass(run.candidate, dataset, metric.masked).side(average, run.recipe)).value
+    if method.model is None:
+        theirs = method.past.averages.get((dataset.name, metric.masked), {}).get(metric.statistic, {}).get(average)
     else:
-        found = _found(trial, dataset, metric.masked, who)
-        theirs = metric(Recovered(found, average, trial.recipe)).value
+        theirs = metric(run.one_pass(method, dataset, metric.masked).side(average, run.recipe)).value
     if theirs is not None and abs(theirs - ours) <= SAME * abs(ours):
         return ""
     said = "unknown" if theirs is None else f"{theirs:.6g}"
-    return f"{who} had other targets: {average} scores {said} on them and {ours:.6g} on ours, so nothing is compared"
-
-
-def only_copies(trial: Trial, who: str, dataset: Dataset, metric: ReconstructionMetric) -> str:
-    """Return in words that a side returns what it is shown and guesses no better than an average, or ``""``."""
-    side = CANDIDATE if who == trial.config.model else who
-    shown = _found(trial, dataset, metric.masked)["copied"][metric.head if side == CANDIDATE else side]
-    if not shown <= NEARLY:
-        return ""
-    blind = _with_hidden_genes(metric)
-    found = _found(trial, dataset, blind.masked)
-    ours, theirs = (blind(Recovered(found, each, trial.recipe)) for each in (side, _average(metric)))
-    sign = 1 if blind.higher_is_better else -1
-    if sign * (ours.value - theirs.value) > 0:
-        return ""
     return (
-        f"{who} only copies: of the genes it is shown it misses {100 * shown:.2g} %, and where they are hidden its "
-        f"{blind.name} is {ours.value:.3f} against {theirs.value:.3f} of {_average(metric)}"
+        f"{method.name} had other targets: {average} scores {said} on them and {ours:.6g} on ours, so nothing is "
+        "compared"
     )
 
 
-def objection(adapter: Any, metric: str | None, who: str = "the candidate") -> str:
-    """Return why a metric of reconstruction makes no sense for a model, or an empty string."""
-    asked = RECONSTRUCTION.get(metric or "")
-    if asked is None:
+def only_copies(run: Predictions, method: Method, dataset: Dataset, metric: ReconstructionMetric) -> str:
+    """Return in words that a side returns what it is shown and guesses no better than an average, or ``""``."""
+    name = _side_of(method)
+    head = metric.head if name == CANDIDATE else name
+    missed = run.one_pass(run.candidate, dataset, metric.masked).copied[head]
+    if not missed <= NEARLY:
         return ""
-    if not hasattr(adapter, "reconstruct"):
-        return NO_HEAD.replace("the candidate", who)
-    if adapter.scale not in asked.scales:
-        return f"{who} predicts on scale {adapter.scale!r}, and {asked.name} is of {', '.join(asked.scales)}"
-    if adapter.scale != "rank" and asked.head not in adapter.heads:
-        return f"{who} has no head {asked.head!r}"
-    return ""
+    hidden = _with_hidden_genes(metric)
+    result = run.one_pass(run.candidate, dataset, hidden.masked)
+    ours, theirs = (hidden(result.side(each, run.recipe)) for each in (name, _average(metric)))
+    sign = 1 if hidden.higher_is_better else -1
+    if sign * (ours.value - theirs.value) > 0:
+        return ""
+    return (
+        f"{method.name} only copies: of the genes it is shown it misses {100 * missed:.2g} %, and where they are "
+        f"hidden its {hidden.name} is {ours.value:.3f} against {theirs.value:.3f} of {_average(metric)}"
+    )
 
 
-def not_tested(adapter: Any) -> list[dict[str, Any]]:
-    """Return that the suite does not apply, where it does not."""
-    if hasattr(adapter, "reconstruct"):
-        return []
-    return [{"what": "reconstruction", "suite": "test_reconstruction", "dataset": None, "reason": NO_HEAD}]
+def records(run: Predictions, verdicts: Sequence[VerdictRecord]) -> list[ReconstructionRecord]:
+    """Return what the report shows of each dataset and share of hidden genes that verdicts speak of."""
+    pairs = {(v.dataset, RECONSTRUCTION[v.metric].masked) for v in verdicts if v.metric in RECONSTRUCTION}
+    return [_record(run, *pair) for pair in sorted(pairs)]
 
 
-def shown(trial: Trial, verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return for the report what was recovered of each dataset and share that ``verdicts`` speak of."""
-    asked = {(v["dataset"], RECONSTRUCTION[v["metric"]].masked) for v in verdicts if v["metric"] in RECONSTRUCTION}
-    entries = []
-    for name, masked in sorted(asked):
-        found = _found(trial, trial.dataset(name), masked)
-        way = Recovered(found, CANDIDATE, trial.recipe).way
-        values = {
-            statistic: {who: columns[0] for who, columns in sides.items()}
-            for statistic, sides in found["columns"][way].items()
+def _record(run: Predictions, dataset: str, masked: float) -> ReconstructionRecord:
+    result = run.one_pass(run.candidate, run.dataset(dataset), masked)
+    way = result.side(CANDIDATE, run.recipe).way
+    values = {
+        statistic: {who: columns[0] for who, columns in sides.items()}
+        for statistic, sides in result.columns[way].items()
+    }
+    fields = {name: value for name, value in asdict(result).items() if name in ReconstructionRecord.__struct_fields__}
+    return ReconstructionRecord(
+        **{
+            **fields,
+            "dataset": dataset,
+            "in_sample": way == "paper",
+            "nearly": NEARLY,
+            "values": values,
+            "noise_floor": result.floor[way],
         }
-        kept = ("scale", "masked", "heads", "groups", "n_cells", "n_scored", "copied", "described", "figures")
-        told = {key: found[key] for key in kept} | {"in_sample": way == "paper", "nearly": NEARLY}
-        entries.append({"dataset": name, **told, "values": values, "noise_floor": found["floor"][way]})
-    return entries
+    )
 
 
-def _found(trial: Trial, dataset: Dataset, masked: float, rival: str = "") -> dict[str, Any]:
-    """Return the result of the one pass at this share, of the candidate or the rival, from this process or the store.
+def made(
+    method: Candidate | Reference, dataset: Dataset, masked: float, ledger: Ledger
+) -> ReconstructionResult | Exception:
+    """Return the result of the one pass of a model, from the store where it was made before, or whose fault it is not.
 
-    Raises
-    ------
-    CandidateFailed, BaselineFailed
-        If it cannot be had; a second request fails at once with the same words.
+    Parameters
+    ----------
+    method
+        With the model.
+    dataset
+        All cells of it are predicted.
+    masked
+        Share of each cell's genes to hide.
+    ledger
+        Of the run.
     """
-    who = rival or trial.config.model
-    key = (who, dataset.name, masked)
-    if key not in trial.recoveries:
-        try:
-            adapter = trial.rival.adapter if rival and trial.rival else trial.adapter
-            trial.recoveries[key] = _kept(trial, who, adapter, trial.whole(dataset.name), masked)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # the boundary to code that is not ours: any failure, or exit, has an owner
-            kind = BaselineFailed if rival or isinstance(error, BaselineFailed) else CandidateFailed
-            msg = f"{who} failed to reconstruct {dataset.name}: {type(error).__name__}: {error}"
-            trial.recoveries[key] = kind(msg).with_traceback(error.__traceback__)
-    found = trial.recoveries[key]
-    if isinstance(found, Exception):
-        raise found
-    return found
+    assert method.model is not None
+    try:
+        return _made(method, method.model, dataset, masked, ledger)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the boundary to code that is not ours: any failure, or exit, has an owner
+        failure = method.failed(f"to reconstruct {dataset.name}", error)
+        if isinstance(error, BaselineFailed) and isinstance(failure, CandidateFailed):
+            return BaselineFailed(str(failure)).with_traceback(error.__traceback__)
+        return failure
 
 
-def _kept(trial: Trial, who: str, adapter: Any, dataset: Dataset, masked: float) -> dict[str, Any]:
-    fingerprint = adapter.fingerprint
-    store = trial.scratch if fingerprint is None else trial.store
-    averages = {place.partition(":")[0] for place in RECONSTRUCTION_BASELINES.values()}
-    full = {
-        "who": who,
+def _made(
+    method: Candidate | Reference, model: Adapter, dataset: Dataset, masked: float, ledger: Ledger
+) -> ReconstructionResult:
+    from zsgate.baselines import averages  # compiles loops: not before a model predicts genes
+
+    fingerprint, store = model.fingerprint, ledger.store(lasts=model.fingerprint is not None)
+    key = {
+        "who": method.name,
         "fingerprint": fingerprint,
         "dataset": dataset.digest,
-        "expression": making.beside(adapter, dataset),
+        "expression": expression_read(model, dataset),
         "cells": dataset.cells_digest,
         "masked": masked,
-        "code": [making.code_of_model(adapter), code_of(recover.__module__, *sorted(averages))],
+        "code": [code_of_model(model), code_of(one_pass.__module__, averages.__name__)],
     }
-    started, cached = time.perf_counter(), store.has("reconstruction", full, ".json")
-    found: dict[str, Any] = store.json("reconstruction", full, lambda: recover(adapter, dataset, masked))
-    by = "" if who == trial.config.model else f" by {who}"
+    started, cached = time.perf_counter(), store.has("reconstruction", key, ".json")
+    fields = store.json("reconstruction", key, lambda: one_pass(model, dataset, averages.AVERAGES, masked).to_json())
+    by = "" if isinstance(method, Candidate) else f" by {method.name}"
     what = f"reconstruct{by}, {100 * masked:g} % hidden" if masked else f"reconstruct{by}, all shown"
-    trial.timed(what, dataset.name, started, cached=cached)
-    return found
+    ledger.timed(what, dataset.name, started, cached=cached)
+    return ReconstructionResult.from_json(fields)
 
 
 def _with_hidden_genes(metric: ReconstructionMetric) -> ReconstructionMetric:

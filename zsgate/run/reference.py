@@ -72,7 +72,7 @@ class Reference(Method):
         """Return why the candidate cannot be compared with it on a dataset by a metric, or an empty string."""
         if self.model is None:
             return "" if (dataset, metric) in self.past.scores else f"{self.name} has no recorded score by {metric}"
-        reason = applicability.of_reconstruction(self.model, metric, self.name)
+        reason = applicability.objection_to_predictions(self.model, metric, self.name)
         ours, theirs = (getattr(each, "scale", None) for each in (candidate.model, self.model))
         if reason or metric not in RECONSTRUCTION or ours == theirs:
             return reason

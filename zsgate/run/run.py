@@ -19,16 +19,15 @@ from zsgate.data.leakage.exposure import Exposure
 from zsgate.errors import UsageProblem
 from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
+from zsgate.metrics.reconstruction.result import ReconstructionResult, Side
 from zsgate.models.embedding import SEEDS, Embedding
 from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.report.record import CoverageRecord, DatasetRecord, NotTestedRecord, ReconstructionRecord, VerdictRecord
 from zsgate.run import applicability, datasets, embeddings, reconstructions
 from zsgate.run.embeddings import Scoring
 from zsgate.run.ledger import Ledger
-from zsgate.run.methods import Baseline, Candidate, Control, Method
-from zsgate.run.models import load_model, load_reference
-from zsgate.run.reconstructions import Reconstructed
-from zsgate.run.reference import Reference
+from zsgate.run.methods import Baseline, Candidate, Control, Method, load_candidate
+from zsgate.run.reference import Reference, load_reference
 from zsgate.verdict.recipe import RECIPES, Recipe
 
 
@@ -53,7 +52,7 @@ class Run:
     _drawn: dict[str, Dataset] = field(default_factory=dict)
     _exposures: dict[str, Exposure] = field(default_factory=dict)
     _embeddings: dict[tuple[str, str], Embedding | Exception] = field(default_factory=dict)
-    _reconstructions: dict[tuple[str, str, float], reconstructions.Found] = field(default_factory=dict)
+    _reconstructions: dict[tuple[str, str, float], ReconstructionResult | Exception] = field(default_factory=dict)
 
     @property
     def recipe(self) -> Recipe:
@@ -78,13 +77,13 @@ class Run:
     @cached_property
     def candidate(self) -> Candidate:
         """The model that is judged."""
-        name = self.config.model
-        return Candidate(name, self, model=load_model(name, self.config, self.folder, is_candidate=True))
+        return load_candidate(self, self.config, self.folder)
 
     @cached_property
     def reference(self) -> Reference | None:
         """Whom ``--against`` names, if it does."""
-        return load_reference(self)
+        against = self.config.against
+        return None if against is None else load_reference(against, self.candidate, self.config, self.folder)
 
     def method(self, name: str) -> Method:
         """Return what a test compares the candidate with: a baseline, or the reference."""
@@ -150,11 +149,11 @@ class Run:
         maker = embeddings.BaselineMaker.of(method.name, self.candidate.model, settings)
         return embeddings.of_baseline(method.name, maker, dataset, self.ledger, scoring)
 
-    def reconstruction(self, method: Method, dataset: Dataset, masked: float) -> Reconstructed:
+    def side(self, method: Method, dataset: Dataset, masked: float) -> Side:
         """Return what a method says of a dataset's genes with a share of them hidden."""
-        return reconstructions.of_method(self, method, dataset, masked)
+        return reconstructions.side(self, method, dataset, masked)
 
-    def one_pass(self, method: Candidate | Reference, dataset: Dataset, masked: float) -> reconstructions.Result:
+    def one_pass(self, method: Candidate | Reference, dataset: Dataset, masked: float) -> ReconstructionResult:
         """Return the result of the one pass of a model over all cells of a dataset at this share of hidden genes.
 
         Raises
