@@ -26,7 +26,7 @@ from zsgate.report import begin, write
 from zsgate.report.record import GateState
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
-from zsgate.run.validate import check_patterns
+from zsgate.run.validate import check_patterns, preflight
 from zsgate.system.store import Store
 from zsgate.system.workers import WORKERS, share
 
@@ -75,10 +75,10 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     if hasattr(config, "workerinput"):
         return run
     if config.option.collectonly:
-        run.not_tested()  # as far as that needs the model and the user's files
+        _ = list(run.not_tested())  # as far as that needs the model and the user's files
     else:
         _refuse_unwritable("cache", ledger.lasting.folder)
-        run.preflight()
+        preflight(run)
     return run
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pkgutil import resolve_name
+from typing import Any, Self
 
+from zsgate.baselines import BASELINES
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, checked
@@ -84,6 +86,11 @@ class BaselineMaker:
     function: Any
     candidate: Adapter
     settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, name: str, candidate: Adapter, settings: Mapping[str, Any]) -> Self:
+        """Return the maker of a baseline by its name."""
+        return cls(resolve_name(BASELINES[name]), candidate, settings)
 
     @property
     def asked(self) -> dict[str, Any]:

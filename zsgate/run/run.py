@@ -10,19 +10,16 @@ from itertools import product
 from pathlib import Path
 
 from zsgate.config.config import Config
-from zsgate.data.catalogue.card import Card
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.sample import scored_rows
 from zsgate.data.dataset import Dataset
-from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
-from zsgate.errors import UsageProblem
 from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
 from zsgate.metrics.reconstruction.result import ReconstructionResult, Side
 from zsgate.models.embedding import SEEDS, Embedding
 from zsgate.models.pretrained.coverage import GeneCoverage
-from zsgate.report.record import CoverageRecord, DatasetRecord, NotTestedRecord, ReconstructionRecord, VerdictRecord
+from zsgate.report.record import NotTestedRecord, ReconstructionRecord, VerdictRecord
 from zsgate.run import applicability, datasets, embeddings, reconstructions
 from zsgate.run.embeddings import Scoring
 from zsgate.run.ledger import Ledger
@@ -196,25 +193,44 @@ class Run:
     def exposure(self, name: str) -> Exposure:
         """Return whether the candidate saw a dataset in pretraining, as far as anybody says."""
         if name not in self._exposures:
-            self._exposures[name] = leakage.exposure(name, **self._statements(name))
+            stated = self.candidate.model.info.pretraining
+            source, model = self.sources[name], self.candidate.name
+            said = datasets.exposure(source, model, stated, self.config, lambda: self.dataset(name))
+            self._exposures[name] = said
         return self._exposures[name]
-
-    def _statements(self, name: str) -> leakage.Statements:
-        """Return who says what of whether the candidate saw a dataset."""
-        source, said = self.sources[name], self.config.models.get(self.candidate.name, {})
-        declared = said.get("pretraining")
-        return {
-            "declared": declared and {each for entry in declared for each in datasets.names_of(entry, self.config)},
-            "published": source.exposure.get(self.candidate.name) if isinstance(source, Card) else None,
-            "stated": self.candidate.model.info.pretraining,
-            "evidence": datasets.evidence(said.get("corpus"), lambda: self.dataset(name)),
-        }
 
     def reads(self, name: str) -> str:
         """Return in words what the candidate reads of a dataset instead of its counts, if it does."""
         return embeddings.reads(self.candidate.model, self.whole(name))
 
     @cached_property
-    def _coverage(self) -> list[GeneCoverage]:
+    def coverage(self) -> list[GeneCoverage]:
+        """How much of each dataset the candidate's vocabulary holds; empty for a model that does not say."""
         coverage = getattr(self.candidate.model, "coverage", None)
         return [] if coverage is None else [coverage(self.whole(name)) for name in self.sources]
+
+    def objection(self, dataset: str | None = None, baseline: str | None = None, metric: str | None = None) -> str:
+        """Return why a test makes no sense for this candidate and dataset, or an empty string."""
+        model, reference = self.candidate.model, self.reference
+        if baseline == "random_init" and not hasattr(model, "random_init"):
+            return "the candidate offers no random_init(seed), so whether training helped was not tested"
+        if reference and reference.name == baseline:
+            reason = reference.objection(dataset or "", metric or "", self.candidate)
+            if reason:
+                return reason
+        source = None if dataset is None else self.sources[dataset]
+        reason = applicability.objection(self.config, metric, source, lambda: self.dataset(dataset or ""))
+        return reason or applicability.objection_to_predictions(model, metric)
+
+    def not_tested(self) -> Iterator[NotTestedRecord]:
+        """Yield what was not tested on which dataset, and why."""
+        wanted = ["batch_score", *self.config.metrics, *self.config.require]
+        pairs = [("random_init", {"baseline": "random_init"})]
+        pairs += [(name, {"metric": name}) for name in dict.fromkeys(wanted)]
+        for (what, names), dataset in product(pairs, self.sources):
+            if reason := self.objection(dataset, **names):
+                yield NotTestedRecord(what=what, dataset=dataset, reason=reason, **names)
+        if self.reference:
+            asked = [pair for pair in product(self.sources, EVERY) if not self.objection(pair[0], metric=pair[1])]
+            yield from self.reference.not_compared(asked, self.candidate)
+        yield from applicability.without_predictions(self.candidate.model)
