@@ -15,7 +15,6 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from zsgate.data.dataset import Dataset, Strings
 from zsgate.data.read import assembled, read_h5ad, without_rare_genes
 from zsgate.errors import UsageProblem
 from zsgate.system.download import make_sure_of_room
+from zsgate.system.files import replaced_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,11 +81,8 @@ def _unpacked(content: zipfile.ZipFile, entry: str, folder: Path) -> Path:
         if is_there():  # another process was faster
             return path
         make_sure_of_room(path, n_bytes)
-        with TemporaryDirectory(dir=folder) as place:
-            part = Path(place) / path.name
-            with content.open(entry) as packed, part.open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked, 1 << 22)
-            part.replace(path)
+        with replaced_whole(path) as part, content.open(entry) as packed, part.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked, 1 << 22)
     return path
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from zsgate.data.catalogue.card import Card, File
 from zsgate.errors import UsageProblem
-from zsgate.system.download import fetch, sha256_of
-from zsgate.system.store import write_atomically
+from zsgate.system.download import fetch
+from zsgate.system.files import replaced_whole, sha256_of
 
 WEB = ("http://", "https://")
 
@@ -105,8 +105,8 @@ class Shelf:
             raise UsageProblem(msg)
         if not unchanged:
             note.parent.mkdir(parents=True, exist_ok=True)
-            said = json.dumps({**found, "sha256": digest})
-            write_atomically(note, lambda part: part.write_text(said, encoding="utf-8"))
+            with replaced_whole(note) as part:
+                part.write_text(json.dumps({**found, "sha256": digest}), encoding="utf-8")
         return path
 
     def _absence(self, card: Card, absent: list[File]) -> str:
@@ -147,8 +147,7 @@ def copy_to_mirror(shelf: Shelf, card: Card, folder: Path) -> list[Path]:
         target = folder / home_of(card) / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (target.exists() and sha256_of(target) == sha256_of(path)):
-            part = target.with_name(name + ".part")
-            shutil.copyfile(path, part)
-            part.replace(target)
+            with replaced_whole(target) as part:
+                shutil.copyfile(path, part)
         written.append(target)
     return written

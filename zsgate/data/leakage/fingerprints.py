@@ -22,6 +22,8 @@ import scipy.sparse as sp
 from zsgate.data.counts import blocks
 from zsgate.data.dataset import Dataset, Strings
 from zsgate.errors import UsageProblem
+from zsgate.system.files import replaced_whole
+from zsgate.system.hashing import mix
 
 PARTS, LEAST_GENES, NEEDED = 32, 12, 3
 VERSION = 1
@@ -38,7 +40,7 @@ def fingerprints(counts: sp.csr_matrix, genes: Hashes) -> tuple[Hashes, npt.NDAr
     genes
         Hash of each column's gene, as of :func:`hashed`.
     """
-    pairs = _mixed(genes[counts.indices] + _mixed(counts.data.astype(np.uint64)))
+    pairs = mix(genes[counts.indices] + mix(counts.data.astype(np.uint64)))
     part_of = (genes % np.uint64(PARTS)).astype(np.int64)[counts.indices]
     marks = np.empty((counts.shape[0], PARTS), dtype=np.uint64)
     known = np.empty(marks.shape, dtype=bool)
@@ -47,7 +49,7 @@ def fingerprints(counts: sp.csr_matrix, genes: Hashes) -> tuple[Hashes, npt.NDAr
         # a sum modulo 2^64 does not depend on the order; differences of running sums are the sums of the rows
         sums = np.concatenate([[np.uint64(0)], np.cumsum(np.where(inside, pairs, np.uint64(0)), dtype=np.uint64)])
         sizes = np.concatenate([[0], np.cumsum(inside)])
-        marks[:, part] = _mixed(sums[counts.indptr[1:]] - sums[counts.indptr[:-1]])
+        marks[:, part] = mix(sums[counts.indptr[1:]] - sums[counts.indptr[:-1]])
         known[:, part] = sizes[counts.indptr[1:]] - sizes[counts.indptr[:-1]] >= LEAST_GENES
     return marks, known
 
@@ -56,15 +58,6 @@ def hashed(names: Strings) -> Hashes:
     """Return a 64-bit hash of each name, whatever its case."""
     digests = b"".join(hashlib.blake2b(name.upper().encode(), digest_size=8).digest() for name in names.tolist())
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
-
-
-def _mixed(values: Hashes) -> Hashes:
-    """Return 64-bit numbers spread evenly (the finaliser of SplitMix64, Steele et al. 2014)."""
-    with np.errstate(over="ignore"):
-        values = values + np.uint64(0x9E3779B97F4A7C15)
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return values ^ (values >> np.uint64(31))
 
 
 class Bloom:
@@ -85,10 +78,9 @@ class Bloom:
 
     def _places(self, marks: Hashes) -> npt.NDArray[np.int64]:
         """Return the bits of each mark, (n_hashes, n): two hashes give all (Kirsch and Mitzenmacher 2006)."""
-        second = _mixed(marks) | np.uint64(1)
+        second = mix(marks) | np.uint64(1)
         turns = np.arange(self.n_hashes, dtype=np.uint64)[:, None]
-        with np.errstate(over="ignore"):
-            spread = marks[None, :] + turns * second[None, :]
+        spread = marks[None, :] + turns * second[None, :]  # modulo 2 ** 64
         return (spread % np.uint64(8 * len(self.bits))).astype(np.int64)
 
     def add(self, marks: Hashes) -> None:
@@ -160,10 +152,8 @@ def asked_of(bloom: Bloom, dataset: Dataset) -> Evidence:
 
 def save(bloom: Bloom, path: Path) -> None:
     """Write a filter; it appears only once complete."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
+    with replaced_whole(path) as part, part.open("wb") as stream:
         np.savez(stream, bits=bloom.bits, n_hashes=bloom.n_hashes, version=VERSION)
-    part.replace(path)
 
 
 def load(path: Path) -> Bloom:
