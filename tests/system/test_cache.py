@@ -13,7 +13,8 @@ from filelock import FileLock
 
 from zsgate.cli import main
 from zsgate.data import read as reading
-from zsgate.data.read import Columns, read_h5ad
+from zsgate.data.annotations import Columns
+from zsgate.data.read import read_h5ad
 from zsgate.system import arrays
 from zsgate.system.cache import DAY, contents, remove
 from zsgate.system.store import Store

@@ -8,7 +8,7 @@ from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem, unknown
 from zsgate.metrics import EVERY, METRICS
-from zsgate.run.datasets import Source, without_batches
+from zsgate.run.datasets import CardOrFile, without_batches
 from zsgate.system.sources import versions
 from zsgate.verdict.recipe import Recipe
 
@@ -33,7 +33,7 @@ def deciding(config: Config, recipe: Recipe) -> frozenset[str]:
     return frozenset([*by_nature, *recipe.gates, *config.require])
 
 
-def objection(config: Config, name: str | None, source: Source | None, read: Callable[[], Dataset]) -> str:
+def objection(config: Config, name: str | None, source: CardOrFile | None, read: Callable[[], Dataset]) -> str:
     """Return why a metric of embeddings is not computed, or an empty string.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -18,7 +18,7 @@ from zsgate.data.catalogue.sample import scored_rows
 from zsgate.data.dataset import Dataset
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
-from zsgate.data.leakage.fingerprints import asked_of
+from zsgate.data.leakage.fingerprints import find_cells
 from zsgate.data.leakage.fingerprints import load as load_filter
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.metrics import EVERY
@@ -130,12 +130,12 @@ class Trial:
                 declared=declared and {each for entry in declared for each in selection.names_of(entry, self.config)},
                 published=source.exposure.get(self.config.model) if isinstance(source, Card) else None,
                 stated=self.adapter.info.pretraining,
-                evidence=None if corpus is None else asked_of(load_filter(corpus), self.dataset(name)),
+                evidence=None if corpus is None else find_cells(load_filter(corpus), self.dataset(name)),
             )
         return self._exposures[name]
 
     @cached_property
-    def cards(self) -> dict[str, selection.Source]:
+    def cards(self) -> dict[str, selection.CardOrFile]:
         """The datasets to judge on, by name."""
         return selection.chosen(self.config)
 
@@ -152,8 +152,7 @@ class Trial:
             return whole
         if name not in self._drawn:
             note = f"{len(rows)} of {whole.n_cells} cells are scored, drawn as the paper's code draws them"
-            notes = [*whole.card.get("notes", ()), note]
-            self._drawn[name] = replace(whole.subset(rows), card={**whole.card, "notes": notes})
+            self._drawn[name] = whole.subset(rows).with_notes(note)
         return self._drawn[name]
 
     def whole(self, name: str) -> Dataset:
@@ -213,7 +212,7 @@ class Trial:
             If the model, a dataset or a file of embeddings is unusable, or a required metric cannot be computed.
         """
         adapter, rival = self.adapter, self.rival
-        selection.gather(self.cards, self.shelf)
+        selection.fetch_files(self.cards, self.shelf)
         for name in self.cards:
             dataset = self.whole(name)
             self.exposure(name)  # a filter that cannot be read is said now

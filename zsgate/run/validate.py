@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
 from zsgate.config.config import Config
-from zsgate.data.catalogue.load_ import CATALOGUE
+from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.file import FILES
 from zsgate.errors import UsageProblem, nearest
 from zsgate.metrics import EVERY
@@ -34,7 +34,7 @@ def check_patterns(trial: Trial) -> None:
     """
     rivals = [trial.rival.name] if trial.rival else []
     files = [path.stem for depth in ("*", "*/*") for kind in FILES for path in trial.folder.glob(f"{depth}{kind}")]
-    datasets = list(dict.fromkeys([*trial.cards, *trial.config.own, *CATALOGUE, *files]))
+    datasets = list(dict.fromkeys([*trial.cards, *trial.config.own, *CARDS, *files]))
     baselines = list(dict.fromkeys([*rivals, *BASELINES, *RECONSTRUCTION_BASELINES, *MODELS]))
     for what, asked in (("threshold", trial.config.threshold), ("waiver", trial.config.waiver)):
         for each in asked:

@@ -1,10 +1,10 @@
-"""Fingerprints: which cells of a dataset are in a corpus, asked of a Bloom filter of the corpus.
+"""Fingerprints: which cells of a dataset are in the corpus that a model was pretrained on.
 
-A cell's genes are dealt into 32 parts by their names, and each part with at least 12 genes gets a fingerprint: a
-64-bit hash of its (gene, count) pairs in any order. A cell counts as found when 3 of its parts are in the filter, so
-that a copy is recognised although rare genes were filtered out, as :mod:`zsgate.data.read` does, and shallow cells are
-not confused. What is found is exact copies of counts: a cell that was counted anew, or whose genes go by other names,
-is not.
+The corpus is held as a Bloom filter. A cell's genes are split into 32 parts by their names, and each part with at least
+12 genes has a fingerprint: a 64-bit hash of its (gene, count) pairs in any order. A cell counts as found when 3 of its
+parts are in the filter. So a copy is recognised although rare genes were filtered out, as :mod:`zsgate.data.read` does,
+and cells with few detected genes are not taken for each other. Only exact copies of counts are found: a cell that was
+counted anew, or whose genes have other names, is not.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate.data.annotations import Strings
 from zsgate.data.counts import blocks
-from zsgate.data.dataset import Dataset, Strings
+from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
 from zsgate.system.files import replaced_whole
 from zsgate.system.hashing import mix
@@ -31,7 +31,7 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def fingerprints(counts: sp.csr_matrix, genes: Hashes) -> tuple[Hashes, npt.NDArray[np.bool_]]:
-    """Return (fingerprint of each part of each cell, whether the part has genes enough), both (n_cells, 32).
+    """Return (fingerprint of each part of each cell, whether the part has enough genes), both (n_cells, 32).
 
     Parameters
     ----------
@@ -109,9 +109,9 @@ class Evidence:
     Attributes
     ----------
     found, asked
-        Cells found; cells with genes enough to be asked about.
+        Cells that were found; cells with enough genes to be looked for.
     rate
-        The chance that a cell that is not there is found.
+        The chance that a cell that is not in the corpus is found.
     """
 
     found: int
@@ -131,8 +131,8 @@ class Evidence:
         )
 
 
-def asked_of(bloom: Bloom, dataset: Dataset) -> Evidence:
-    """Return how many cells of a dataset are in the corpus that a filter was built of."""
+def find_cells(bloom: Bloom, dataset: Dataset) -> Evidence:
+    """Return how many cells of a dataset are in the corpus that the filter holds."""
     found = asked = np.zeros(dataset.n_cells, dtype=bool)
     for names in (dataset.symbols, dataset.ensembl):
         if names is None:
@@ -166,7 +166,7 @@ def load(path: Path) -> Bloom:
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            found: dict[str, Any] = {name: archive[name] for name in ("bits", "n_hashes", "version")}
+            found = {name: archive[name] for name in ("bits", "n_hashes", "version")}
     except FileNotFoundError:
         msg = f"{path}: no such file; zsgate leakage build writes it"
         raise UsageProblem(msg) from None
