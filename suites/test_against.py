@@ -19,7 +19,7 @@ def test_separates_cell_types(candidate, baseline, dataset, metric, judge):
     theirs = baseline.score(metric, dataset)
     signal = ours, metric(candidate.shuffled(dataset), dataset)
 
-    verdict = judge(ours, theirs, provided=signal)
+    verdict = judge(ours, theirs, signal=signal)
 
     assert verdict
 
@@ -30,7 +30,7 @@ def test_mixes_batches(candidate, baseline, dataset, metric, judge):
     theirs = baseline.score(metric, dataset)
     signal = nmi(candidate.embed(dataset), dataset), nmi(candidate.shuffled(dataset), dataset)
 
-    verdict = judge(ours, theirs, provided=signal)
+    verdict = judge(ours, theirs, signal=signal)
 
     assert verdict
 
@@ -41,6 +41,6 @@ def test_predicts_genes(candidate, baseline, dataset, metric, judge):
     theirs = baseline.score(metric, dataset)
     reasons = candidate.only_copies(dataset, metric), baseline.other_targets(dataset, metric)
 
-    verdict = judge(ours, theirs, unless="; ".join(filter(None, reasons)))
+    verdict = judge(ours, theirs, objection="; ".join(filter(None, reasons)))
 
     assert verdict

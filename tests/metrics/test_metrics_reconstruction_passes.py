@@ -16,6 +16,7 @@ from zsgate.errors import CandidateFailed
 from zsgate.metrics.reconstruction.metric import CANDIDATE
 from zsgate.metrics.reconstruction.one_pass import recover
 from zsgate.models.reconstruction import Reconstruction, hidden
+from zsgate.verdict.terms import Terms
 from zsgate.verdict.verdict import judge
 
 # --- what must not matter
@@ -118,7 +119,7 @@ def test_nothing_hidden_that_could_be_scored_is_no_pass(cells):
     ours, theirs = score(found, "mse_gep_m15"), score(found, "mse_gep_m15", "mean")
     assert np.isnan(ours.value)
     for policy in ("beats", "noninferior", "point"):
-        assert not judge(ours, theirs, policy=policy)
+        assert not judge(ours, theirs, Terms(policy=policy))
 
 
 def test_metrics_refuse_another_share(cells):

@@ -1,4 +1,4 @@
-"""What the pages compute: the matrix, the axis of a forest plot, Holm's adjustment, numbers as words."""
+"""What the pages compute: the matrix, the axis of a forest plot, numbers as words."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from zsgate.report import words
 from zsgate.report.matrix import matrices
 from zsgate.report.page import forest
 from zsgate.report.record import complete
-from zsgate.verdict import holm
-
-probabilities = st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=12)
 
 
 def states(record: dict[str, Any]) -> dict[tuple[str, str], str]:
@@ -56,26 +53,6 @@ def test_metric_never_judged_has_a_column() -> None:
     grid = matrices(complete(record))[1]
     assert grid.metrics == ["asw", "batch_score"]
     assert [cell.why for cell in grid.rows[0][1]][1] == "one batch"
-
-
-@given(probabilities)
-def test_holm_is_monotone(p_values: list[float | None]) -> None:
-    """Adjusted p-values are never below the raw ones, keep their order, stay in [0, 1] and leave None alone."""
-    adjusted = holm.adjusted(p_values)
-    pairs = sorted((p, q) for p, q in zip(p_values, adjusted, strict=True) if p is not None and q is not None)
-    assert all(p <= q <= 1 for p, q in pairs)
-    assert [q for _, q in pairs] == sorted(q for _, q in pairs)
-    assert [p is None for p in p_values] == [q is None for q in adjusted]
-
-
-def test_holm_equals_the_worked_example() -> None:
-    """Holm's example: p 0.01, 0.04, 0.03, 0.005 become 0.03, 0.06, 0.06, 0.02 (as R's p.adjust gives)."""
-    assert holm.adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-
-
-def test_holm_counts_tests_without_p() -> None:
-    """A test without a p-value still counts, so dropping it cannot make the others look better."""
-    assert holm.adjusted([0.01, None]) == pytest.approx([0.02, None])
 
 
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(0, 1e3)), min_size=1, max_size=8), st.floats(0, 5))

@@ -102,7 +102,7 @@ def mirror(given: argparse.Namespace) -> int:
 
 def _names(given: list[str]) -> list[str]:
     """Return names with tiers spelled out, each once."""
-    from zsgate.config.config import TIERS
+    from zsgate.data.catalogue.tiers import TIERS
 
     return list(dict.fromkeys(name for one in given for name in TIERS.get(one, (one,))))
 

@@ -28,9 +28,10 @@ def settings_of(given: argparse.Namespace) -> Config:
         If one of them cannot be read.
     """
     from zsgate.config.config import Config
+    from zsgate.models import MODELS
 
     shared = {name: getattr(given, name, None) for name in ("cache", "mirror", "offline")}
-    return Config.gather({"model": "none", **shared}, os.environ, Path.cwd())
+    return Config.gather({"model": "none", **shared}, os.environ, Path.cwd(), models=MODELS)
 
 
 def shelf_of(given: argparse.Namespace) -> Shelf:

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.data.annotations import Columns, Strings, column_of, gene_names
-from zsgate.data.dataset import MIN_DONORS, Dataset
+from zsgate.data.dataset import Dataset
 from zsgate.data.file import AnnDataFile, open_file
 from zsgate.data.read import IN_MEMORY, fault_at, find_counts, read_h5ad
 from zsgate.errors import UsageProblem
+from zsgate.verdict.interval import MIN_DONORS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from zsgate.data.expression import Expression
 
-MIN_DONORS = 6  # fewer cannot speak for new donors
 MAX_UNITS = 50  # more donors than this are left out in groups
 CELL_GROUPS = 20  # units of scope "cells"
 SCOPES = ("donors", "cells")

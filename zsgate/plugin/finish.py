@@ -19,6 +19,7 @@ from zsgate.plugin.results import Docket
 from zsgate.plugin.selection import holds_suites, is_selection, why_nothing
 from zsgate.run import embeddings as making
 from zsgate.run.run import Trial
+from zsgate.verdict import holm
 
 BROKE = 3
 QUICK_CAVEAT = (
@@ -135,6 +136,8 @@ class Clerk:
         from zsgate.run import reconstructions as recovery
 
         trial, verdicts = self.trial, list(self.docket.verdicts.values())
+        adjusted = holm.adjusted([each["p"] for each in verdicts], [each["baseline"] for each in verdicts])
+        verdicts = [{**verdict, "p_holm": p} for verdict, p in zip(verdicts, adjusted, strict=True)]
         recipe = trial.recipe
         made = {(each["who"], each["dataset"]): each["notes"] for each in self.docket.timings if each.get("who")}
         return {

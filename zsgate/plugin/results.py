@@ -14,7 +14,7 @@ from zsgate.plugin.selection import is_selection
 from zsgate.report.record import missed
 from zsgate.report.words import counted
 from zsgate.run.run import Trial
-from zsgate.verdict.uninformative import marked, spot_of, spots, uncounted
+from zsgate.verdict.uninformative import annotate, find, names_of, withdraw
 from zsgate.verdict.waiver import NEEDLESS, reviewed
 
 
@@ -76,12 +76,12 @@ class Docket:
         stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldfail or session.shouldstop
         whole = not stopped and not is_selection(session.config)
         self._sort()
-        known = spots(self.controls)
-        self.controls = [marked(control, known) for control in self.controls]
+        known = find(self.controls)
+        self.controls = [annotate(control, known) for control in self.controls]
         for nodeid, verdict in self.verdicts.items():
-            self.verdicts[nodeid] = uncounted(verdict, known)
+            self.verdicts[nodeid] = withdraw(verdict, known)
             if verdict["passed"] and not self.verdicts[nodeid]["passed"] and not verdict["advisory"]:
-                self.blind.append(known[spot_of(verdict)])
+                self.blind.append(known[names_of(verdict)])
                 _report(session, nodeid, self.verdicts[nodeid]["sentence"])
         asked, verdicts = self.trial.config, list(self.verdicts.values())
         self.waivers = reviewed(asked.waiver, verdicts, date.today(), whole=whole, datasets=asked.usual)

@@ -16,6 +16,7 @@ from zsgate.baselines import BASELINES, lacking
 from zsgate.config.config import Config
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.fixtures import judging as cast
+from zsgate.models import MODELS
 from zsgate.plugin.collection import AGAINST, FOLDER, SUITES, Controls, Suite, asked, suite
 from zsgate.plugin.completeness import Guard
 from zsgate.plugin.xdist import Scheduling, parameters
@@ -36,7 +37,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     is_worker, given = hasattr(config, "workerinput"), getattr(config, "workerinput", {})
     folder = config.invocation_params.dir
     try:
-        settings = Config.gather(options, os.environ, folder)
+        settings = Config.gather(options, os.environ, folder, models=MODELS)
         run = given.get("zsgate_run") or uuid.uuid4().hex
         trial = Trial(settings, folder, *_stores(settings, run))
         names, _ = trial.cards, trial.deciding

@@ -33,9 +33,8 @@ def write(record: Mapping[str, Any], folder: Path) -> Path:
         If the record holds anything but builtins.
     """
     from zsgate.report.page.html import render
-    from zsgate.verdict import holm
 
-    whole = holm.with_adjusted(complete(record))
+    whole = complete(record)
     pages = {
         "verdict.json": json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         "index.html": render(whole),

@@ -45,8 +45,8 @@ _ENTRY: dict[str, Record] = {
         "ours": None, "theirs": None, "difference": None, "ci": None, "level": 0.9, "outcome": "inconclusive",
         "passed": False, "advisory": False, "waiver": None, "threshold": None, "policy": "beats", "margin": 0.0,
         "unit": "donor", "n_units": 0, "n_effective": None, "balanced": None,
-        "seeds": {}, "se": None, "variance": {}, "p": None, "detectable": None, "df": None, "reason": "",
-        "sentence": "", "paired": True,
+        "seeds": {}, "se": None, "variance": {}, "p": None, "p_holm": None, "detectable": None, "df": None,
+        "reason": "", "sentence": "", "paired": True,
         "pretraining": {"status": "unknown", "source": ""},
     },
     "controls": {

@@ -1,12 +1,12 @@
-"""Ruling: a verdict by the terms that hold for its test, and who excuses it if it does not pass."""
+"""Judgement: the verdict of one test of this run, and what excuses it if it does not pass."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from zsgate.data.dataset import Dataset
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import METRICS
@@ -15,15 +15,14 @@ from zsgate.run.stability import shift
 from zsgate.verdict.difference import can_pair
 from zsgate.verdict.match import matches
 from zsgate.verdict.score import Score
-from zsgate.verdict.threshold import Threshold, terms
+from zsgate.verdict.terms import Names, Signal, Terms
+from zsgate.verdict.threshold import terms_for
 from zsgate.verdict.verdict import Verdict, judge
 from zsgate.verdict.waiver import Waiver
 
-CLEAR = 0.05  # where no interval can be had, a signal that large is no noise: its scores differ by a tenth of that
-
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class Judgement:
     """What is decided on one test.
 
     Attributes
@@ -70,92 +69,69 @@ class Ruling:
         }
 
 
-def rule(
-    trial: Trial,
-    ours: Score,
-    theirs: Score,
-    *,
-    dataset: Dataset,
-    baseline: str,
-    provided: tuple[Score, Score] | None = None,
-    unless: str = "",
-) -> Ruling:
-    """Return the ruling on the candidate by the run's terms and those of pyproject.toml for this test."""
-    config, test = trial.config, (dataset.name, baseline, ours.metric)
-    exposure = trial.exposure(dataset.name)
-    leaked = leakage.objection(exposure, config.leakage)
-    unless = "; ".join(filter(None, (unless, leaked)))
-    wanted = terms(config.threshold, config.policy, config.margin, *test)
-    recorded = trial.rival is not None and trial.rival.name == baseline and trial.rival.adapter is None
-    verdict = decided(
-        wanted,
-        ours,
-        theirs,
-        paired=not recorded or can_pair(ours, theirs),
-        model=config.model,
-        dataset=dataset,
-        baseline=baseline,
-        provided=provided,
-        unless=unless,
-        exchangeable=baseline == "random_init",
-    )
-    if verdict and ours.metric in METRICS and verdict.interval is not None:
-        moved = shift(METRICS[ours.metric], trial.embedding(config.model, dataset), dataset)
-        if moved > (verdict.interval[1] - verdict.interval[0]) / 4:
-            said = f"its rows move when they are embedded again, and by that its {ours.metric} by {moved:.3f}"
-            verdict = verdict.unless(f"{said}, more than half of the interval's half-width")
+def judge_in_run(
+    trial: Trial, ours: Score, theirs: Score, names: Names, *, signal: Signal | None = None, objection: str = ""
+) -> Judgement:
+    """Return the judgement on the candidate by the run's terms and those of pyproject.toml for this test.
+
+    Parameters
+    ----------
+    trial
+        The run.
+    ours, theirs
+        Scores of the candidate and of the baseline by one metric.
+    names
+        The candidate, the baseline and the dataset.
+    signal, objection
+        What else decides whether it passes; see :func:`zsgate.verdict.verdict.judge`.
+    """
+    test = (names.dataset, names.baseline, ours.metric)
+    exposure = trial.exposure(names.dataset)
+    leaked = leakage.objection(exposure, trial.config.leakage)
+    terms = _terms(trial, ours, theirs, test)
+    objections = "; ".join(filter(None, (objection, leaked)))
+    verdict = judge(ours, theirs, terms, names, signal=signal, objection=objections)
+    if verdict and (moves := _unsteady(trial, verdict)):
+        verdict = verdict.not_passed(moves)
     advisory = ours.metric not in trial.deciding
     if verdict or advisory or leaked:  # a waiver excuses being behind, not cells that were seen
-        return Ruling(verdict, wanted.threshold, advisory, exposure=exposure)
+        return Judgement(verdict, terms.threshold, advisory, exposure=exposure)
+    verdict, waiver = _waived(verdict, trial.config.waiver)
+    return Judgement(verdict, terms.threshold, advisory, waiver, exposure)
+
+
+def _terms(trial: Trial, ours: Score, theirs: Score, test: tuple[str, str, str]) -> Terms:
+    """Return what the test must reach; scores of an earlier run are paired only where they are of the same cells."""
+    config, baseline, rival = trial.config, test[1], trial.rival
+    recorded = rival is not None and rival.name == baseline and rival.adapter is None
+    usual = Terms(
+        policy=config.policy,
+        margin=config.margin,
+        paired=not recorded or can_pair(ours, theirs),
+        exchangeable=baseline == "random_init",
+    )
+    return terms_for(test, config.threshold, usual)
+
+
+def _unsteady(trial: Trial, verdict: Verdict) -> str:
+    """Return that the candidate's rows move too far when embedded again to trust a verdict, or an empty string."""
+    if verdict.metric not in METRICS or verdict.interval is None:
+        return ""
+    dataset = trial.dataset(verdict.dataset)
+    moved = shift(METRICS[verdict.metric], trial.embedding(trial.config.model, dataset), dataset)
+    if moved <= (verdict.interval[1] - verdict.interval[0]) / 4:
+        return ""
+    said = f"its rows move when they are embedded again, and by that its {verdict.metric} by {moved:.3f}"
+    return f"{said}, more than half of the interval's half-width"
+
+
+def _waived(verdict: Verdict, waivers: Sequence[Waiver]) -> tuple[Verdict, Waiver | None]:
+    """Return a verdict that did not pass with the waiver that covers it, or with why none does."""
     objections = []
-    for waiver in config.waiver:
-        if matches(waiver.match, *test):
+    for waiver in waivers:
+        if matches(waiver.match, verdict.dataset, verdict.baseline, verdict.metric):
             objection = waiver.objection(verdict.difference, date.today())
             if not objection:
-                return Ruling(verdict, wanted.threshold, advisory, waiver, exposure)
+                return verdict, waiver
             objections.append(objection)
-    for objection in objections:
-        verdict = verdict.unless(objection)
-    return Ruling(verdict, wanted.threshold, advisory, exposure=exposure)
-
-
-def decided(
-    wanted: Threshold,
-    ours: Score,
-    theirs: Score,
-    *,
-    model: str,
-    dataset: Dataset,
-    baseline: str,
-    provided: tuple[Score, Score] | None = None,
-    unless: str = "",
-    paired: bool = True,
-    exchangeable: bool = False,
-) -> Verdict:
-    """Return the verdict; it passes only if the first of ``provided`` beats the second, and ``unless`` is empty."""
-    verdict = judge(
-        ours,
-        theirs,
-        margin=wanted.margin or 0.0,
-        policy=wanted.policy or "beats",  # type: ignore[arg-type]
-        model=model,
-        baseline=baseline,
-        dataset=dataset.name,
-        paired=paired,
-        exchangeable=exchangeable,
-    )
-    if wanted.threshold is not None and not _reaches(ours, wanted.threshold):
-        verdict = verdict.unless(f"its own {ours.metric} of {ours.value:.3f} does not reach {wanted.threshold:g}")
-    if unless:
-        verdict = verdict.unless(unless)
-    if provided is None:
-        return verdict
-    signal = judge(*provided, model=model, baseline="its shuffled twin", dataset=dataset.name)
-    clear = verdict.policy == "point" and signal.interval is None and signal.difference > CLEAR
-    if signal or clear:
-        return verdict
-    return verdict.unless(f"it does not count without cell-type signal: {signal.sentence}")
-
-
-def _reaches(score: Score, threshold: float) -> bool:
-    return score.value >= threshold if score.higher_is_better else score.value <= threshold
+    return (verdict.not_passed("; ".join(objections)) if objections else verdict), None

@@ -11,7 +11,7 @@ from typing import Any
 
 from zsgate import models
 from zsgate.config.config import Config
-from zsgate.config.parse import ABOUT_PRETRAINING
+from zsgate.config.tables import ABOUT_PRETRAINING
 from zsgate.data.catalogue.card import Card
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.sample import scored_rows

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Self
+from datetime import date
+from typing import Any
 
-from zsgate.errors import UsageProblem
-from zsgate.verdict.match import check_keys, matches, number
+from zsgate.verdict.match import matches
 
 KEYS = ("match", "reason", "owner", "expires", "max_deficit")
 NEEDLESS = "no longer needed"
@@ -16,7 +15,7 @@ NEEDLESS = "no longer needed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """One ``[[tool.zsgate.waiver]]``; every key but ``model`` is needed.
+    """One ``[[tool.zsgate.waiver]]``.
 
     Attributes
     ----------
@@ -39,27 +38,6 @@ class Waiver:
     max_deficit: float
     model: str = ""
 
-    @classmethod
-    def of(cls, table: Any) -> Self:
-        """Return the waiver that a table of pyproject.toml states.
-
-        Raises
-        ------
-        UsageProblem
-            If a key is missing or unknown, the date is none, or the deficit is no number from 0 on.
-        """
-        table = check_keys(table, required=KEYS, optional=("model",))
-        deficit = number(table, "max_deficit", 0, 1e9)
-        assert deficit is not None
-        return cls(
-            match=table["match"],
-            reason=table["reason"],
-            owner=table["owner"],
-            expires=_day(table["expires"], table["match"]),
-            max_deficit=deficit,
-            model=table.get("model", ""),
-        )
-
     def objection(self, difference: float, today: date) -> str:
         """Return why this waiver does not cover a test with that difference, or an empty string.
 
@@ -79,16 +57,6 @@ class Waiver:
     def as_dict(self) -> dict[str, Any]:
         """Return builtins only."""
         return {key: getattr(self, key) for key in KEYS} | {"expires": self.expires.isoformat()}
-
-
-def _day(value: Any, match: str) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        msg = f"expires of {match!r} must be a day such as 2027-01-31, not {value!r}"
-        raise UsageProblem(msg) from None
 
 
 def reviewed(
@@ -120,12 +88,17 @@ def reviewed(
         Names of what the project judges on, in this run or another.
     """
     absent = set(datasets) - {verdict["dataset"] for verdict in verdicts} if whole else None
-    return [{**waiver.as_dict(), **_review(waiver, verdicts, today, absent)} for waiver in waivers]
+    found = []
+    for waiver in waivers:
+        state, tests = _review(waiver, verdicts, today, absent)
+        found.append({**waiver.as_dict(), "state": state, "tests": tests})
+    return found
 
 
 def _review(
     waiver: Waiver, verdicts: Sequence[Mapping[str, Any]], today: date, absent: Collection[str] | None
-) -> dict[str, Any]:
+) -> tuple[str, int]:
+    """Return the state of a waiver, and how many tests it excuses."""
     named = [
         verdict
         for verdict in verdicts
@@ -146,7 +119,7 @@ def _review(
         state = "not tested"
     else:
         state = "not needed by this run" if elsewhere else NEEDLESS
-    return {"state": state, "tests": len(waived)}
+    return state, len(waived)
 
 
 def _why_not(waiver: Waiver, failing: Sequence[Mapping[str, Any]]) -> str:

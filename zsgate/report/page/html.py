@@ -16,7 +16,6 @@ from zsgate.report.page import forest, reconstruction
 from zsgate.report.page import walkthrough as example
 from zsgate.report.record import Record, complete, distinct
 from zsgate.report.sentence import headline
-from zsgate.verdict import holm
 
 _LONGEST_MESSAGE = 2_000  # characters; the whole message is in verdict.json
 
@@ -64,12 +63,12 @@ def _template() -> jinja2.Template:
 
 def _sections(record: Record) -> list[dict[str, Any]]:
     """Return for each dataset its card, its forest plots and its verdicts under the claim they test."""
-    named, corrected = anchors(record), holm.by_baseline(record["verdicts"])
+    named = anchors(record)
     cards = {card["name"]: card for card in record["datasets"]}
     sections = []
     for dataset in distinct(record["verdicts"], "dataset"):
         here = [
-            {**verdict, "anchor": named[position], "holm": corrected[position]}
+            {**verdict, "anchor": named[position]}
             for position, verdict in enumerate(record["verdicts"])
             if verdict["dataset"] == dataset
         ]
