@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from zsgate.config.config import Config
+from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.card import Card
-from zsgate.data.columns import Columns
 from zsgate.errors import UsageProblem
 from zsgate.run.datasets import Source, chosen
 
