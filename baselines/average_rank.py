@@ -17,6 +17,7 @@ from zsgate.models.transformer.kernels import compiled
 
 if TYPE_CHECKING:
     from zsgate.metrics.reconstruction.ranks import RankTally
+    from zsgate.metrics.reconstruction.values import Weight
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -24,7 +25,7 @@ FLAT = 1e-12  # variance of an entry below which a ranking counts as constant
 PRIOR = 3_000  # tokens that what stands at any rank counts for beside what was found at this one
 
 
-def guesses(tally: RankTally, weight: str, *, in_sample: bool = False) -> dict[str, list[float]]:
+def guesses(tally: RankTally, weight: Weight, *, in_sample: bool = False) -> dict[str, list[float]]:
     """Return each statistic of the average ranking: of hidden tokens where some are hidden, else of all ranks.
 
     Parameters
@@ -115,7 +116,7 @@ def pearson(
     return found
 
 
-def hidden_tokens(tally: RankTally, weight: str, *, in_sample: bool = False) -> dict[str, list[float]]:
+def hidden_tokens(tally: RankTally, weight: Weight, *, in_sample: bool = False) -> dict[str, list[float]]:
     """Return accuracy, top 10 and cross-entropy, over everybody and without each unit."""
     from zsgate.metrics.reconstruction.ranks import STATISTICS, TOP
 

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from zsgate.metrics.reconstruction.values import ValueTally
+    from zsgate.metrics.reconstruction.values import ValueTally, Weight
 
 Floats = npt.NDArray[np.float64]
 NOTHING = 1e-9  # weight that is rounding: an entry of a cell weighs over 1e-5, and a difference of sums errs by 1e-12
 
 
-def global_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> list[float]:
+def global_mean(tally: ValueTally, weight: Weight, *, in_sample: bool = False) -> list[float]:
     """Return the squared error of the mean of all targets, over everybody and without each unit.
 
     Parameters
@@ -36,7 +36,7 @@ def global_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> l
     return _columns(tally, weight, fit, scored, in_sample)
 
 
-def gene_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> list[float]:
+def gene_mean(tally: ValueTally, weight: Weight, *, in_sample: bool = False) -> list[float]:
     """Return the squared error of each gene's mean target; as :func:`global_mean`.
 
     A gene that the other groups do not have gets the mean of all genes.
@@ -44,7 +44,7 @@ def gene_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> lis
     return _columns(tally, weight, tally.fit["target", weight], tally.scored["target", weight], in_sample)
 
 
-def cell_gene_mean(tally: ValueTally, weight: str, *, in_sample: bool = False) -> list[float]:
+def cell_gene_mean(tally: ValueTally, weight: Weight, *, in_sample: bool = False) -> list[float]:
     """Return the squared error of a cell's mean target plus what a gene has over it on average; as `gene_mean`.
 
     A cell's mean is of the genes it shows; what a gene has over it is learnt from the cells of other groups.
@@ -59,7 +59,7 @@ def of_genes(tally: ValueTally) -> Floats:
     return total
 
 
-def _columns(tally: ValueTally, weight: str, fit: Floats, scored: Floats, in_sample: bool) -> list[float]:
+def _columns(tally: ValueTally, weight: Weight, fit: Floats, scored: Floats, in_sample: bool) -> list[float]:
     size, whole = tally.groups.size, fit.sum(axis=1)
     sums = np.empty((1 + size, size))
     for left_out in range(-1, size):

@@ -25,7 +25,18 @@ def test_gets_what_it_deserves(control, baseline, dataset, metric, prove):
     assert proof
 
 
-@pytest.mark.parametrize(("control", "baseline", "metric"), cases(DEAD), indirect=["control", "baseline"])
+@pytest.mark.parametrize(("control", "baseline", "metric"), cases(DEAD["cell types"]), indirect=["control", "baseline"])
+def test_separating_without_signal_fails(control, baseline, dataset, metric, prove):
+    ours = metric(control.embed(dataset), dataset)
+    theirs = metric(baseline.embed(dataset), dataset)
+    signal = ours, metric(control.shuffled(dataset), dataset)
+
+    proof = prove(ours, theirs, provided=signal)
+
+    assert proof
+
+
+@pytest.mark.parametrize(("control", "baseline", "metric"), cases(DEAD["batches"]), indirect=["control", "baseline"])
 def test_mixing_without_cell_types_fails(control, baseline, dataset, metric, prove):
     ours = metric(control.embed(dataset), dataset)
     theirs = metric(baseline.embed(dataset), dataset)

@@ -6,11 +6,12 @@ copy of the input is perfect; what decides here is the genes that were hidden.
 
 import pytest
 
+from zsgate.baselines import RANK_AVERAGES, VALUE_AVERAGES
 from zsgate.metrics.reconstruction.metric import ERRORS, RANKINGS
 
 
 @pytest.mark.parametrize("metric", ERRORS)
-@pytest.mark.parametrize("baseline", ["mean", "gene_mean", "cell_gene_mean"], indirect=True)
+@pytest.mark.parametrize("baseline", VALUE_AVERAGES, indirect=True)
 def test_predicts_expression(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.reconstruct(dataset, metric.masked))
     theirs = metric(baseline.reconstruct(dataset, metric.masked))
@@ -21,7 +22,7 @@ def test_predicts_expression(candidate, baseline, dataset, metric, judge):
 
 
 @pytest.mark.parametrize("metric", RANKINGS)
-@pytest.mark.parametrize("baseline", ["average_rank"], indirect=True)
+@pytest.mark.parametrize("baseline", RANK_AVERAGES, indirect=True)
 def test_predicts_ranks(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.reconstruct(dataset, metric.masked))
     theirs = metric(baseline.reconstruct(dataset, metric.masked))

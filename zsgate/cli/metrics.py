@@ -21,7 +21,7 @@ def show_list(_: argparse.Namespace) -> int:
 
     width = max(map(len, EVERY))
     for name, metric in EVERY.items():
-        role = "on request" if getattr(metric, "on_request", False) else "advisory" if metric.advisory else "decides"
+        role = "on request" if metric.on_request else "advisory" if metric.advisory else "decides"
         print(f"{name:{width}}  {role:10}  {metric.card.partition(':')[0].partition('.')[0]}")
     return 0
 
@@ -44,9 +44,8 @@ def show_card(given: argparse.Namespace) -> int:
     metric = EVERY[given.name]
     better = "higher" if metric.higher_is_better else "lower"
     role = "advisory, unless required" if metric.advisory else "decides the run"
-    asked = "; computed on request (--metrics or --require)" if getattr(metric, "on_request", False) else ""
-    package = getattr(metric, "package", "")
-    needs = f"; needs the package {package}" if package else ""
+    asked = "; computed on request (--metrics or --require)" if metric.on_request else ""
+    needs = f"; needs the package {metric.package}" if metric.package else ""
     print(f"{metric.name}: {better} is better; {role}{asked}{needs}\n")
     print(textwrap.fill(metric.card, 100))
     return 0

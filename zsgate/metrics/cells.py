@@ -108,7 +108,7 @@ class Cells:
         return len(self.labels)
 
     @cached_property
-    def kept(self) -> Floats:
+    def column_weights(self) -> Floats:
         """Weight of each unit in each column, shape (n_units, 1 + n_units).
 
         Column 0 keeps every unit, column 1 + g all but unit g. A product with it gives a sum over everybody
@@ -121,11 +121,11 @@ class Cells:
 
     @cached_property
     def weights(self) -> Floats:
-        """Weight of each unit in the columns of ``kept`` and in one more, where all units weigh the same."""
+        """Weight of each unit in the columns of ``column_weights`` and in one more, where all units weigh the same."""
         if not self.names:
-            return self.kept
+            return self.column_weights
         balanced = self.n_cells / (len(self.names) * np.bincount(self.units))
-        return np.column_stack([self.kept, balanced])
+        return np.column_stack([self.column_weights, balanced])
 
     @property
     def n_effective(self) -> float | None:

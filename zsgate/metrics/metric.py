@@ -1,9 +1,10 @@
-"""Metric: a named function from an embedding and labels to a Score."""
+"""Metric: a named function from an embedding and labels to a Score; and what all metrics have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,55 @@ from zsgate.models.embedding import Embedding
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
-# a value a draw (rows): with everybody, without each unit and, where the metric can, with all units weighing alike
-Columns = Callable[[Embedding, Cells, Recipe, int], Floats]
+# what a metric speaks of: whether cell types lie apart, whether batches mix, how well genes are predicted
+Claim = Literal["cell types", "batches", "genes"]
+# gives for each draw (rows) the value with everybody, without each unit and, if possible, with all units weighing alike
+LeaveOuts = Callable[[Embedding, Cells, Recipe, int], Floats]
 Halves = Callable[[Embedding, Cells, Recipe, str], Floats]
+
+
+class MetricLike(Protocol):
+    """What a metric of embeddings and one of reconstructions have in common."""
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+
+    @property
+    def card(self) -> str:
+        """Definition, range, orientation and known failures."""
+
+    @property
+    def claim(self) -> Claim:
+        """What it speaks of."""
+
+    @property
+    def uses_batches(self) -> bool:
+        """Whether batches are needed."""
+
+    @property
+    def uses_units(self) -> bool:
+        """Whether donors, or groups of cells, are needed."""
+
+    @property
+    def clusters(self) -> bool:
+        """Whether cells are clustered, so that seeds matter."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Orientation."""
+
+    @property
+    def advisory(self) -> bool:
+        """Whether its verdict does not decide the run, unless the user requires it."""
+
+    @property
+    def on_request(self) -> bool:
+        """Whether a run computes it only if asked to."""
+
+    @property
+    def package(self) -> str:
+        """The optional package that computes it, if any."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +78,8 @@ class Metric:
         Definition, range, orientation and known failures; the report shows it.
     columns
         Gives the value of each draw (rows) with everybody and without each unit (columns).
+    claim
+        ``"cell types"`` or ``"batches"``: which suite asks for it, and what the controls must do on it.
     uses_batches
         Whether batches are needed.
     uses_units
@@ -41,6 +90,8 @@ class Metric:
         too narrow.
     higher_is_better
         Orientation.
+    noise_loses
+        Whether noise and shuffled rows must be shown to lose by it; of any other metric they must only not pass.
     advisory
         Whether its verdict is shown and does not decide the run, unless the user requires it.
     on_request
@@ -51,11 +102,13 @@ class Metric:
 
     name: str
     card: str
-    columns: Columns
+    columns: LeaveOuts
+    claim: Literal["cell types", "batches"]
     uses_batches: bool = False
     uses_units: bool = False
     halves: Halves | None = None
     higher_is_better: bool = True
+    noise_loses: bool = False
     advisory: bool = False
     on_request: bool = False
     package: str = ""
@@ -109,20 +162,8 @@ class Metric:
         """
         given = embedding if isinstance(embedding, Embedding) else Embedding.of(np.asarray(embedding))
         cells = Cells.of(labels, batches, donors)
-        for draw in given.draws:
-            if len(draw) != cells.n_cells:
-                msg = f"the embedding has {len(draw)} rows for {cells.n_cells} labels"
-                raise ValueError(msg)
-        if self.uses_batches and not cells.has_batches:
-            msg = f"{self.name} needs the batch of each cell and none is known"
-            raise ValueError(msg)
-        if self.uses_units and not cells.names:
-            msg = f"{self.name} needs the donor of each cell and none is known"
-            raise ValueError(msg)
         seeds = given.clusterings if seeds is None else seeds
-        if seeds < 1:
-            msg = f"seeds must be at least 1, not {seeds}"
-            raise ValueError(msg)
+        self._refuse(given, cells, seeds)
         recipe = given.recipe if recipe is None else recipe
         columns = self.columns(given, cells, recipe, seeds)
         n_units = len(cells.names)
@@ -141,6 +182,22 @@ class Metric:
             n_effective=cells.n_effective,
             cell_halves=() if cells.unit == "cells" else self._halves(given, cells, recipe, "cells"),
         )
+
+    def _refuse(self, embedding: Embedding, cells: Cells, seeds: int) -> None:
+        """Raise ValueError if the embedding is of other cells, something needed is unknown, or nothing is clustered."""
+        for draw in embedding.draws:
+            if len(draw) != cells.n_cells:
+                msg = f"the embedding has {len(draw)} rows for {cells.n_cells} labels"
+                raise ValueError(msg)
+        if self.uses_batches and not cells.has_batches:
+            msg = f"{self.name} needs the batch of each cell and none is known"
+            raise ValueError(msg)
+        if self.uses_units and not cells.names:
+            msg = f"{self.name} needs the donor of each cell and none is known"
+            raise ValueError(msg)
+        if seeds < 1:
+            msg = f"seeds must be at least 1, not {seeds}"
+            raise ValueError(msg)
 
     def _halves(self, embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> tuple[tuple[float, float], ...]:
         if self.halves is None or len(cells.names) < 2:  # nothing is said without units

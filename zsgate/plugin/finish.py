@@ -133,7 +133,7 @@ class Clerk:
     def _record(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
         from zsgate.metrics import EVERY
         from zsgate.models.adapter import as_builtins
-        from zsgate.run import reconstructions as recovery
+        from zsgate.run import reconstructions
 
         trial, verdicts = self.trial, list(self.docket.verdicts.values())
         adjusted = holm.adjusted([each["p"] for each in verdicts], [each["baseline"] for each in verdicts])
@@ -168,7 +168,7 @@ class Clerk:
                 if who != trial.config.model
             ],
             "metrics": [{"name": m, "card": EVERY[m].card} for m in dict.fromkeys(v["metric"] for v in verdicts)],
-            "reconstruction": recovery.shown(trial, verdicts),
+            "reconstruction": reconstructions.for_report(trial, verdicts),
             "timings": self.docket.timings,
             "caveats": self._caveats(made),
             "provenance": self._provenance(exit_code, reasons),

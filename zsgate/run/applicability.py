@@ -1,16 +1,20 @@
-"""Asked: which metrics a run computes, and which of them decide it."""
+"""Applicability: which tests make sense for a model and a dataset, and which metrics decide a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem, unknown
-from zsgate.metrics import EVERY, METRICS
+from zsgate.metrics import EVERY
+from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 from zsgate.run.datasets import CardOrFile, without_batches
 from zsgate.system.sources import versions
 from zsgate.verdict.recipe import Recipe
+
+NO_HEAD = "the candidate offers no reconstruct(dataset), so whether it predicts genes was not tested"
 
 
 def deciding(config: Config, recipe: Recipe) -> frozenset[str]:
@@ -25,7 +29,7 @@ def deciding(config: Config, recipe: Recipe) -> frozenset[str]:
         for name in names:
             if name not in EVERY:
                 raise UsageProblem(f"{what}: " + unknown("metric", name, tuple(EVERY)))
-            package = METRICS[name].package if name in METRICS else ""
+            package = EVERY[name].package
             if package and versions(package)[package] == "absent":
                 msg = f"{what}: {name} needs the package {package}: pip install 'zsgate[scib]'"
                 raise UsageProblem(msg)
@@ -34,20 +38,20 @@ def deciding(config: Config, recipe: Recipe) -> frozenset[str]:
 
 
 def objection(config: Config, name: str | None, source: CardOrFile | None, read: Callable[[], Dataset]) -> str:
-    """Return why a metric of embeddings is not computed, or an empty string.
+    """Return why a metric is not computed in a run or on a dataset, or an empty string.
 
     Parameters
     ----------
     config
         What the user asked for.
     name
-        Name of the metric; an unknown one is none of embeddings.
+        Name of the metric; nothing is said of an unknown one.
     source
         Where the dataset comes from; None where none is meant.
     read
         Reads it.
     """
-    metric = METRICS.get(name or "")
+    metric = EVERY.get(name or "")
     if metric is None:
         return ""
     if metric.on_request and metric.name not in config.metrics + config.require:
@@ -59,3 +63,34 @@ def objection(config: Config, name: str | None, source: CardOrFile | None, read:
     if metric.uses_units and read().units[0] is None:
         return "the dataset has no donors to carry labels between (or their column was not named)"
     return ""
+
+
+def objection_to_predictions(model: Any, name: str | None, who: str = "the candidate") -> str:
+    """Return why a metric of reconstruction makes no sense for a model, or an empty string.
+
+    Parameters
+    ----------
+    model
+        The model; one that predicts genes has ``reconstruct``, ``scale`` and ``heads``.
+    name
+        Name of the metric; nothing is said of any that is none of reconstruction.
+    who
+        What to call the model.
+    """
+    metric = RECONSTRUCTION.get(name or "")
+    if metric is None:
+        return ""
+    if not hasattr(model, "reconstruct"):
+        return NO_HEAD.replace("the candidate", who)
+    if model.scale not in metric.scales:
+        return f"{who} predicts on scale {model.scale!r}, and {metric.name} is of {', '.join(metric.scales)}"
+    if model.scale != "rank" and metric.head not in model.heads:
+        return f"{who} has no head {metric.head!r}"
+    return ""
+
+
+def without_predictions(model: Any) -> list[dict[str, Any]]:
+    """Return, as verdict.json lists what was not tested, that the candidate predicts no genes, where it does not."""
+    if hasattr(model, "reconstruct"):
+        return []
+    return [{"what": "reconstruction", "suite": "test_reconstruction", "dataset": None, "reason": NO_HEAD}]

@@ -6,21 +6,28 @@ where Geneformer had 0.32 on the paper's Pancreas.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy.sparse as sp
 
+from zsgate.baselines import RANK_AVERAGES, VALUE_AVERAGES
 from zsgate.data.dataset import Dataset
+from zsgate.metrics import METRICS, Metric
+from zsgate.metrics.metric import Claim
+from zsgate.metrics.reconstruction.metric import RANKS, RECONSTRUCTION, VALUES, ReconstructionMetric
+from zsgate.metrics.reconstruction.values import COPY
 from zsgate.models.embedding import Embedding
+from zsgate.models.reconstruction import Scale
 
 if TYPE_CHECKING:
     import anndata
 
 DIMENSIONS = 50
-MIXING = ("batch_score", "bras", "pcr", "pcr_comparison", "avg_batch", "ilisi", "kbet")
+LINEAR = ("hvg", "pca")  # always at hand: controls against them run whatever is selected
+Must = Literal["beats", "loses", "fails"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,87 +44,80 @@ class Control:
         On what and against what.
     why
         What a failure would mean, for the report.
+    strict
+        Whether the gate breaks where ``"beats"`` is merely not shown. Metrics on request may be undefined on a dataset
+        or rest on a few of its cells; there the dataset is said to tell nothing, as where a baseline is near perfect.
     """
 
     name: str
-    must: str
+    must: Must
     metrics: tuple[str, ...]
     baselines: tuple[str, ...]
     why: str
+    strict: bool = True
 
 
-KNOWN = (
-    Control(
-        "oracle",
-        "beats",
-        ("asw", "nmi", "ari", "avg_bio"),
-        ("hvg", "pca", "scvi"),
-        "An embedding made of the labels must win, or the metric cannot see cell types.",
-    ),
-    Control(
-        "shuffled",
-        "loses",
-        ("nmi", "avg_bio", "label_transfer"),
-        ("hvg", "pca"),
-        "PCA's rows dealt to the wrong cells must lose, or rows are not aligned with labels.",
-    ),
-    Control(
-        "noise",
-        "loses",
-        ("nmi", "avg_bio", "label_transfer"),
-        ("hvg", "pca"),
-        "Pure noise must lose, or a dead model could pass.",
-    ),
-)
-# what the batch suite must not let pass, however well it mixes batches
-DEAD = (
-    Control(
-        "shuffled",
-        "fails",
-        MIXING,
-        ("hvg", "pca"),
-        "Misaligned rows mix batches perfectly; without cell-type signal that must not count.",
-    ),
-    Control(
-        "noise",
-        "fails",
-        MIXING,
-        ("hvg", "pca"),
-        "Noise scores about 0.98 on batch mixing; without cell-type signal that must not count.",
-    ),
-)
-# what no suite of reconstruction must let pass: returning what was shown, and the mask where nothing was
-COPY = "identity_copy"
-COPIES = (
-    Control(
-        COPY,
-        "fails",
-        ("mse_gep", "mse_gepc"),
-        ("mean", "gene_mean", "cell_gene_mean"),
-        "A copy of the input is perfect where every gene is shown; it must be found out, or nothing needs predicting.",
-    ),
-    Control(
-        COPY,
-        "fails",
-        ("rank_correlation",),
-        ("average_rank",),
-        "A copy of the input has every rank right; it must be found out, or nothing needs predicting.",
-    ),
-    Control(
-        COPY,
-        "loses",
-        ("mse_gep_m15", "mse_gepc_m15", "mse_gep_m40", "mse_gepc_m40"),
-        ("mean", "gene_mean", "cell_gene_mean"),
-        "A copy has nothing to say of hidden genes.",
-    ),
-    Control(
-        COPY,
-        "loses",
-        ("token_accuracy_m15", "token_accuracy_m40"),
-        ("average_rank",),
-        "A copy has nothing to say of hidden genes.",
-    ),
-)
+# why noise and shuffled rows must not pass where they need not be shown to lose
+NO_SIGNAL: dict[Claim, dict[str, str]] = {
+    "batches": {
+        "shuffled": "Misaligned rows mix batches perfectly; without cell-type signal that must not count.",
+        "noise": "Noise scores about 0.98 on batch mixing; without cell-type signal that must not count.",
+    },
+    "cell types": {
+        "shuffled": "Misaligned rows can score above a baseline; without cell-type signal that must not count.",
+        "noise": "Noise can score above a baseline; without cell-type signal that must not count.",
+    },
+}
+
+
+def must_win_or_lose(metrics: Iterable[Metric]) -> tuple[Control, ...]:
+    """Return the controls whose outcome is known: labels win by every metric of cell types, noise loses by some."""
+    known = [metric for metric in metrics if metric.claim == "cell types"]
+    in_every_run = tuple(metric.name for metric in known if not metric.on_request)
+    on_request = tuple(metric.name for metric in known if metric.on_request)
+    losing = tuple(metric.name for metric in known if metric.noise_loses)
+    labels = "An embedding made of the labels must win, or the metric cannot see cell types."
+    misaligned = "PCA's rows dealt to the wrong cells must lose, or rows are not aligned with labels."
+    return (
+        Control("oracle", "beats", in_every_run, (*LINEAR, "scvi"), labels),
+        Control("oracle", "beats", on_request, LINEAR, labels, strict=False),
+        Control("shuffled", "loses", losing, LINEAR, misaligned),
+        Control("noise", "loses", losing, LINEAR, "Pure noise must lose, or a dead model could pass."),
+    )
+
+
+def must_not_pass(claim: Claim, metrics: Iterable[Metric]) -> tuple[Control, ...]:
+    """Return the controls of metrics by which noise may beat a baseline: without signal that must not count."""
+    names = tuple(metric.name for metric in metrics if metric.claim == claim and not metric.noise_loses)
+    return tuple(Control(name, "fails", names, LINEAR, why) for name, why in NO_SIGNAL[claim].items())
+
+
+def must_be_found_out(metrics: Iterable[ReconstructionMetric]) -> tuple[Control, ...]:
+    """Return the controls of reconstruction: a copy gives back what it was shown, and the mask where nothing was.
+
+    There is none on the cross-entropy, for a copy states no probabilities.
+    """
+    known = [metric for metric in metrics if metric.statistic != "token_cross_entropy"]
+    shown, hidden = ([m for m in known if bool(m.masked) == masked] for masked in (False, True))
+    found_out = "it must be found out, or nothing needs predicting."
+    perfect = f"A copy of the input is perfect where every gene is shown; {found_out}"
+    ranked = f"A copy of the input has every rank right; {found_out}"
+    ignorant = "A copy has nothing to say of hidden genes."
+
+    def names(some: Iterable[ReconstructionMetric], scales: tuple[Scale, ...]) -> tuple[str, ...]:
+        return tuple(metric.name for metric in some if metric.scales == scales)
+
+    return (
+        Control(COPY, "fails", names(shown, VALUES), VALUE_AVERAGES, perfect),
+        Control(COPY, "fails", names(shown, RANKS), RANK_AVERAGES, ranked),
+        Control(COPY, "loses", names(hidden, VALUES), VALUE_AVERAGES, ignorant),
+        Control(COPY, "loses", names(hidden, RANKS), RANK_AVERAGES, ignorant),
+    )
+
+
+KNOWN = must_win_or_lose(METRICS.values())
+DEAD = {claim: must_not_pass(claim, METRICS.values()) for claim in NO_SIGNAL}
+COPIES = must_be_found_out(RECONSTRUCTION.values())
 
 
 def oracle(dataset: Dataset, _: Embedding) -> np.ndarray:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import Metric
-from zsgate.metrics.reconstruction.metric import ReconstructionMetric, Recovered
+from zsgate.metrics.reconstruction.metric import ReconstructionMetric
+from zsgate.metrics.reconstruction.result import Side
 from zsgate.models.embedding import Embedding
-from zsgate.run import controls
-from zsgate.run import reconstructions as recovery
+from zsgate.run import controls, reconstructions
 from zsgate.run.run import Trial
 from zsgate.verdict.score import Score
 
@@ -39,17 +39,17 @@ class Subject:
         """Return its embedding with the rows dealt to the cells at random."""
         return controls.shuffled_twin(self.embed(dataset), dataset)
 
-    def reconstruct(self, dataset: Dataset, masked: float = 0.0) -> Recovered:
+    def reconstruct(self, dataset: Dataset, masked: float = 0.0) -> Side:
         """Return what it recovers of the dataset's genes with a share of them hidden, or a baseline's guess."""
-        return recovery.recovered(self.trial, self.name, dataset, masked)
+        return reconstructions.side(self.trial, self.name, dataset, masked)
 
     def other_targets(self, dataset: Dataset, metric: ReconstructionMetric) -> str:
         """Return in words that, of a rival, it had other genes or values to predict than the candidate, or ``""``."""
-        return recovery.other_targets(self.trial, self.name, dataset, metric)
+        return reconstructions.other_targets(self.trial, self.name, dataset, metric)
 
     def only_copies(self, dataset: Dataset, metric: ReconstructionMetric) -> str:
         """Return in words that it returns what it is shown and recovers nothing that is hidden, or ``""``."""
-        return recovery.only_copies(self.trial, self.name, dataset, metric)
+        return reconstructions.only_copies(self.trial, self.name, dataset, metric)
 
 
 @dataclass(frozen=True, slots=True)

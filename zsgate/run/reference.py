@@ -18,7 +18,7 @@ from zsgate.errors import UsageProblem
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 from zsgate.models import MODELS
 from zsgate.models.adapter import Adapter
-from zsgate.run import reconstructions as recovery
+from zsgate.run import applicability
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
@@ -56,7 +56,7 @@ class Rival:
         """Return why the candidate cannot be compared with it on a dataset by a metric, or an empty string."""
         if self.adapter is None:
             return "" if (dataset, metric) in self.scores else f"{self.name} has no recorded score by {metric}"
-        reason = recovery.objection(self.adapter, metric, self.name)
+        reason = applicability.objection_to_predictions(self.adapter, metric, self.name)
         ours, theirs = (getattr(each, "scale", None) for each in (candidate, self.adapter))
         if reason or metric not in RECONSTRUCTION or ours == theirs:
             return reason

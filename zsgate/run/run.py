@@ -22,6 +22,7 @@ from zsgate.data.leakage.fingerprints import find_cells
 from zsgate.data.leakage.fingerprints import load as load_filter
 from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.metrics import EVERY
+from zsgate.metrics.reconstruction.result import ReconstructionResult
 from zsgate.models import device
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import SEEDS, Embedding
@@ -30,7 +31,6 @@ from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.run import applicability as asked
 from zsgate.run import datasets as selection
 from zsgate.run import embeddings as making
-from zsgate.run import reconstructions as recovery
 from zsgate.run import reference as rivals
 from zsgate.run.reference import Rival
 from zsgate.system.store import Store
@@ -62,7 +62,7 @@ class Trial:
     _drawn: dict[str, Dataset] = field(default_factory=dict)
     _exposures: dict[str, Exposure] = field(default_factory=dict)
     _embeddings: dict[tuple[str, str], Embedding | Exception] = field(default_factory=dict)
-    recoveries: dict[tuple[str, str, float], dict[str, Any] | Exception] = field(default_factory=dict)
+    reconstructions: dict[tuple[str, str, float], ReconstructionResult | Exception] = field(default_factory=dict)
 
     @cached_property
     def adapter(self) -> Adapter:
@@ -235,7 +235,7 @@ class Trial:
             return reason
         source = None if dataset is None else self.cards[dataset]
         reason = asked.objection(self.config, metric, source, lambda: self.dataset(dataset or ""))
-        return reason or recovery.objection(self.adapter, metric)
+        return reason or asked.objection_to_predictions(self.adapter, metric)
 
     def not_tested(self) -> list[dict[str, str]]:
         """Return what was not tested on which dataset, and why."""
@@ -247,7 +247,7 @@ class Trial:
             for what, names in pairs
             for dataset in self.cards
             if (reason := self.objection(dataset, **names))
-        ] + [*self._not_compared, *recovery.not_tested(self.adapter)]
+        ] + [*self._not_compared, *asked.without_predictions(self.adapter)]
 
     @property
     def _not_compared(self) -> list[dict[str, str]]:

@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.metric import Metric
-from zsgate.metrics.removal import Mask, Score, by_removal
+from zsgate.metrics.removal import Mask, ScoreOf, by_removal
 from zsgate.system import arrays as spill
 from zsgate.verdict.recipe import Recipe
 
 ROUNDING = 1e-12  # cosine distances up to here are of cells in the same direction
 
 
-def mixing(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score:
+def mixing(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> ScoreOf:
     """Return what gives the BRAS of the cells of a mask (Rautenstrauch and Ohler 2025).
 
     As ``batch_score``, but with cosine distances, and the distance of a cell to other batches is its mean distance to
@@ -66,6 +66,7 @@ bras = Metric(
     "is better. It sees nested batches that batch_score misses; like every mixing score it is won by noise, so it "
     "counts only with evidence of cell-type signal.",
     by_removal("bras", mixing),
+    claim="batches",
     uses_batches=True,
     advisory=True,
     on_request=True,

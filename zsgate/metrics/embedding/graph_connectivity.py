@@ -9,11 +9,11 @@ import scipy.sparse as sp
 from zsgate.metrics.cells import Cells
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.neighbours.knn import Neighbours
-from zsgate.metrics.removal import Mask, Score, by_removal
+from zsgate.metrics.removal import Mask, ScoreOf, by_removal
 from zsgate.verdict.recipe import Recipe
 
 
-def connectivity(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score:
+def connectivity(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> ScoreOf:
     """Return what gives the graph connectivity of the cells of a mask.
 
     The mean over cell types of the share of its cells in the largest connected component of its own sub-graph
@@ -46,6 +46,7 @@ graph_connectivity = Metric(
     "averaged over cell types (Luecken et al. 2022); 0 to 1, higher is better. It asks only whether a type falls "
     "apart, not whether types mix, so one blob of all cells scores high, and most embeddings lie above 0.9.",
     by_removal("graph_connectivity", connectivity),
+    claim="cell types",
     advisory=True,
     on_request=True,
 )

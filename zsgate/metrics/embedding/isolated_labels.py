@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from zsgate.metrics.cells import Cells, Floats
-from zsgate.metrics.embedding.shared import agreements, halves, silhouettes
+from zsgate.metrics.embedding.shared import agreements, halves
+from zsgate.metrics.embedding.silhouette import silhouettes
 from zsgate.metrics.metric import Metric
 from zsgate.models.embedding import Embedding
 from zsgate.verdict.recipe import Recipe
@@ -26,10 +27,10 @@ def isolated(of_labels: Floats, cells: Cells) -> Floats:
     cells
         Whose they are.
     """
-    shape = (int(cells.labels.max()) + 1, int(cells.batches.max()) + 1, len(cells.kept))
+    shape = (int(cells.labels.max()) + 1, int(cells.batches.max()) + 1, len(cells.column_weights))
     counts = np.zeros(shape)
     np.add.at(counts, (cells.labels, cells.batches, cells.units), 1)
-    there = counts @ cells.kept > 0  # (label, batch, column)
+    there = counts @ cells.column_weights > 0  # (label, batch, column)
     n_batches = there.sum(axis=1)
     known = n_batches > 0
     fewest = np.where(known, n_batches, shape[1] + 1).min(axis=0)
@@ -42,7 +43,7 @@ def isolated(of_labels: Floats, cells: Cells) -> Floats:
 
 def _means(flattened: Iterable[list[float]], cells: Cells) -> Floats:
     """Return the columns of each draw or clustering, whose values of labels are flattened."""
-    n_columns = cells.kept.shape[1]
+    n_columns = cells.column_weights.shape[1]
     tables = (np.array(each, dtype=float).reshape(-1, cells.weights.shape[1]) for each in flattened)
     return np.stack([isolated(table[:, :n_columns], cells) for table in tables])
 
@@ -67,6 +68,7 @@ isolated_labels = Metric(
     "(Luecken et al. 2022); higher is better. It asks whether what one batch alone has survived. Few cells "
     "often decide it, it is not defined where all types are in all batches, and it has the failures of asw.",
     _widths,
+    claim="cell types",
     uses_batches=True,
     advisory=True,
     on_request=True,
@@ -78,6 +80,7 @@ isolated_labels_f1 = Metric(
     "partitions); 0 to 1, higher is better. Each type picks its own resolution and cluster, so it is optimistic, few "
     "cells often decide it, and it is not defined where all types are in all batches.",
     _f1,
+    claim="cell types",
     uses_batches=True,
     halves=_f1_halves,
     advisory=True,

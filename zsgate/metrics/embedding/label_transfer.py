@@ -10,11 +10,11 @@ import numpy.typing as npt
 from zsgate.metrics.cells import Cells, Codes
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.neighbours.knn import Neighbours
-from zsgate.metrics.removal import Mask, Score, by_removal
+from zsgate.metrics.removal import Mask, ScoreOf, by_removal
 from zsgate.verdict.recipe import Recipe
 
 
-def transfer(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score:
+def transfer(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> ScoreOf:
     """Return what gives the macro-averaged F1 of label transfer among the cells of a mask.
 
     Each cell takes the most frequent type of its nearest cells of other units, of equally frequent ones the first in
@@ -56,7 +56,9 @@ label_transfer = Metric(
     "macro-averaged F1 over the types that at least two donors have; 0 to 1, higher is better. Rare types weigh as "
     "much as common ones. Where a dataset speaks for its cells only, groups of cells stand in for donors.",
     by_removal("label_transfer", transfer),
+    claim="cell types",
     uses_units=True,
+    noise_loses=True,
     advisory=True,
     on_request=True,
 )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.neighbours.knn import Neighbours
-from zsgate.metrics.removal import Maker, Mask, Score, by_removal
+from zsgate.metrics.removal import Maker, Mask, ScoreOf, by_removal
 from zsgate.verdict.recipe import Recipe
 
 PACKAGE = "scib-metrics"
@@ -26,7 +26,7 @@ def _lisi(of: str) -> Maker:
         ``"batches"``: 1 is all of them alike; ``"labels"``: 1 is one only.
     """
 
-    def maker(rows: npt.NDArray[np.float32], cells: Cells, _: Recipe) -> Score:
+    def maker(rows: npt.NDArray[np.float32], cells: Cells, _: Recipe) -> ScoreOf:
         nearest = Neighbours(rows, min(LISI_NEIGHBOURS, cells.n_cells) - 1)
         names: Codes = getattr(cells, of)
 
@@ -53,7 +53,7 @@ def _lisi(of: str) -> Maker:
     return maker
 
 
-def _kbet(rows: npt.NDArray[np.float32], cells: Cells, _: Recipe) -> Score:
+def _kbet(rows: npt.NDArray[np.float32], cells: Cells, _: Recipe) -> ScoreOf:
     """Return what gives scib-metrics' kBET of the cells of a mask."""
     nearest = Neighbours(rows, min(KBET_NEIGHBOURS, cells.n_cells) - 1)
 
@@ -86,6 +86,7 @@ ilisi = Metric(
     "(Korsunsky et al. 2019; scib-metrics); higher is better. Noise wins it, and where batches differ in their cell "
     "types a perfect score is wrong.",
     by_removal("ilisi", _lisi("batches")),
+    claim="batches",
     uses_batches=True,
     advisory=True,
     on_request=True,
@@ -97,6 +98,7 @@ clisi = Metric(
     "1 is one type only (Korsunsky et al. 2019; scib-metrics); higher is better. Most embeddings lie near 1, and a "
     "type of fewer than 90 cells cannot reach it.",
     by_removal("clisi", _lisi("labels")),
+    claim="cell types",
     advisory=True,
     on_request=True,
     package=PACKAGE,
@@ -107,6 +109,7 @@ kbet = Metric(
     "chi-square test at 5 %, mean over cell types (Buttner et al. 2019; scib-metrics); 0 to 1, higher is better. It "
     "is strict: a small shift of proportions rejects, so most embeddings of real data lie near 0. Noise wins it.",
     by_removal("kbet", _kbet),
+    claim="batches",
     uses_batches=True,
     advisory=True,
     on_request=True,

@@ -13,9 +13,9 @@ import scipy.sparse as sp
 
 from zsgate.data.dataset import Dataset
 from zsgate.metrics.cells import Cells, Codes, Floats
-from zsgate.metrics.embedding.shared import silhouettes
+from zsgate.metrics.embedding.silhouette import silhouettes
 from zsgate.metrics.metric import Metric
-from zsgate.metrics.removal import Mask, Score, by_removal
+from zsgate.metrics.removal import Mask, ScoreOf, by_removal
 from zsgate.models.embedding import Embedding
 from zsgate.system import arrays as spill
 from zsgate.verdict.recipe import Recipe
@@ -25,7 +25,7 @@ BLOCK = 4096  # cells at a time
 Product = Callable[[Floats], Floats]  # of a matrix with a vector
 
 
-def regression(rows: npt.NDArray[Any] | sp.csr_matrix, cells: Cells, recipe: Recipe) -> Score:
+def regression(rows: npt.NDArray[Any] | sp.csr_matrix, cells: Cells, recipe: Recipe) -> ScoreOf:
     """Return what gives the share of variance that batches explain among the cells of a mask."""
     if not sp.issparse(rows) and rows.shape[1] <= rows.shape[0]:
         return _by_products(rows, cells.batches)
@@ -36,7 +36,7 @@ def regression(rows: npt.NDArray[Any] | sp.csr_matrix, cells: Cells, recipe: Rec
     return score
 
 
-def _by_products(rows: npt.NDArray[Any], batches: Codes) -> Score:
+def _by_products(rows: npt.NDArray[Any], batches: Codes) -> ScoreOf:
     """Return the same as :func:`explained`, from sums and products from which those of the absent are taken away."""
     n_batches, d = int(batches.max()) + 1, rows.shape[1]
     origin = rows.mean(axis=0, dtype=np.float64)
@@ -153,7 +153,7 @@ def averaged(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> 
     return np.asarray((cleared + mixed) / 2)
 
 
-def _counts(_: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score:
+def _counts(_: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> ScoreOf:
     from zsgate.data.mapped import place_of
     from zsgate.data.preprocess import log_normalised
 
@@ -163,7 +163,7 @@ def _counts(_: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score:
     return regression(log_normalised(cells.dataset), cells, recipe)
 
 
-def _of_counts_on_disk(dataset: Dataset, cells: Cells) -> Score:
+def _of_counts_on_disk(dataset: Dataset, cells: Cells) -> ScoreOf:
     """Return the same as :func:`regression` of the log-normalised counts, which are in memory a block at a time."""
     from zsgate.data.counts import blocks
     from zsgate.data.preprocess import logged_blocks
@@ -206,6 +206,7 @@ pcr = Metric(
     "the batches explain (Buttner et al. 2019); 0 to 1, LOWER is better. Noise has about 0, and where batches differ "
     "in their cell types a good embedding must let them explain something.",
     _of_embedding,
+    claim="batches",
     uses_batches=True,
     higher_is_better=False,
     advisory=True,
@@ -217,6 +218,7 @@ pcr_comparison = Metric(
     "share, at least 0 (Luecken et al. 2022); higher is better. Noise has about 1, and differences below 0 are cut "
     "off, so two embeddings that both add batch effects are equal.",
     compared,
+    claim="batches",
     uses_batches=True,
     advisory=True,
     on_request=True,
@@ -226,6 +228,7 @@ avg_batch = Metric(
     "Average batch score: the mean of pcr_comparison and batch_score (Kedzierska et al. 2025); 0 to 1, higher is "
     "better. Noise wins both, so it counts only with evidence of cell-type signal.",
     averaged,
+    claim="batches",
     uses_batches=True,
     advisory=True,
     on_request=True,

@@ -1,72 +1,46 @@
-"""Parts: what several metrics share of one embedding, computed once and kept in the store.
-
-A part is builtins: for each draw a list with the value of everybody and then without each unit.
-"""
+"""Shared by the clustering metrics: the partition that fits the cell types best, with everybody and in halves."""
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import starmap
-from typing import Any, Generic, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.metrics.cache import Part, Scored, cached
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.embedding.agreement import ari_columns, contingency, f1_columns, nmi_columns
 from zsgate.metrics.embedding.clustering import NeighbourGraph
-from zsgate.metrics.embedding.silhouette import Pass, distance_pass
+from zsgate.metrics.embedding.contingency import ari_columns, contingency, f1_columns, nmi_columns
+from zsgate.metrics.embedding.distance_pass import distance_pass, neighbours_in_graph, pass_of_draw
 from zsgate.models.embedding import Embedding
 from zsgate.system import arrays as spill
-from zsgate.system.sources import code_of
 from zsgate.system.workers import WORKERS
 from zsgate.verdict.recipe import Recipe
 
-T = TypeVar("T")
-Part = dict[str, list[list[float]]]
-Columns = tuple[list[float], list[float], list[float]]
-Clustering = tuple[NeighbourGraph | None, Cells, Recipe, int]  # the last is the seed
 # cells clustered side by side: fewer take no longer than handing them over, and the graph of many takes each process
 # close to a gigabyte
 SIDE_BY_SIDE = range(1000, 100_000)
 
 
-@dataclass
-class Recent(Generic[T]):
-    """The most recent results, at most ``size`` of them."""
+class Clustering(NamedTuple):
+    """One clustering to be made: of a graph of these cells (None where they cannot be scored), under a seed."""
 
-    size: int
-    kept: OrderedDict[Hashable, T] = field(default_factory=OrderedDict)
-
-    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return the result of ``key``, computing it if it is not among the recent ones."""
-        if key not in self.kept:
-            self.kept[key] = compute()
-        self.kept.move_to_end(key)
-        while len(self.kept) > self.size:
-            self.kept.popitem(last=False)
-        return self.kept[key]
+    graph: NeighbourGraph | None
+    cells: Cells
+    recipe: Recipe
+    seed: int
 
 
-_passes: Recent[Pass] = Recent(8)
-_parts: Recent[Part] = Recent(64)
+class Agreement(NamedTuple):
+    """What a clustering comes to: columns of ``nmi`` and ``ari``, and the flattened columns of each label's F1."""
 
-
-def silhouettes(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
-    """Return the columns of ``asw`` and ``batch_score`` of each draw, and the flattened ``label_widths``."""
-
-    def compute() -> Part:
-        passes = [_pass(embedding, cells, recipe, draw) for draw in range(len(embedding.draws))]
-        return {
-            "asw": [one.asw.tolist() for one in passes],
-            "batch_score": [one.batch_score.tolist() for one in passes],
-            "label_widths": [one.label_widths.ravel().tolist() for one in passes],
-        }
-
-    return kept("silhouettes", embedding, cells, recipe, {}, compute)
+    nmi: list[float]
+    ari: list[float]
+    label_f1: list[float]
 
 
 def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Part:
@@ -80,13 +54,14 @@ def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -
     def compute() -> Part:
         def jobs() -> Iterator[Clustering]:
             for draw in range(len(embedding.draws)):
-                graph = NeighbourGraph.of(embedding.draws[draw], _pass(embedding, cells, recipe, draw).neighbours)
+                neighbours = pass_of_draw(embedding, cells, recipe, draw).neighbours
+                graph = NeighbourGraph.of(embedding.draws[draw], neighbours)
                 for seed in range(seeds) if len(embedding.draws) == 1 else (draw,):
-                    yield graph, replace(cells, dataset=None), recipe, seed
+                    yield Clustering(graph, replace(cells, dataset=None), recipe, seed)
 
-        return _named(_clustered(cells.n_cells, jobs()))
+        return _by_name(_clustered(cells.n_cells, jobs()))
 
-    return kept("agreements", embedding, cells, recipe, {"seeds": seeds}, compute)
+    return cached("agreements", Scored(embedding, cells, recipe), __name__, compute, {"seeds": seeds})
 
 
 def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
@@ -113,42 +88,42 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
                     some = cells.take(half)
                     width, graph = _alone(spill.take(draw, half), some, recipe)
                     asw.append(width)
-                    yield graph, some, recipe, split
+                    yield Clustering(graph, some, recipe, split)
 
-        found = _named(_clustered(cells.n_cells, jobs()))
+        found = _by_name(_clustered(cells.n_cells, jobs()))
         first = {"asw": asw, **{name: [column[0] for column in found[name]] for name in ("nmi", "ari")}}
         pairs = {name: np.reshape(values, (-1, 2)).tolist() for name, values in first.items()}
         return {**pairs, "label_f1": found["label_f1"]}
 
-    return kept(f"halves of {of}", embedding, cells, recipe, {}, compute)
+    return cached(f"halves of {of}", Scored(embedding, cells, recipe), __name__, compute)
 
 
 def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> tuple[float, NeighbourGraph | None]:
     """Return asw and the graph of these cells; NaN and None with fewer than two labels."""
     if len(np.unique(cells.labels)) < 2:
         return math.nan, None
-    measured = distance_pass(rows, cells, _n_nearest(cells, recipe))
+    measured = distance_pass(rows, cells, neighbours_in_graph(cells, recipe))
     return float(measured.asw[0]), NeighbourGraph.of(rows, measured.neighbours)
 
 
-def _clustered(n_cells: int, jobs: Iterator[Clustering]) -> list[Columns]:
+def _clustered(n_cells: int, jobs: Iterator[Clustering]) -> list[Agreement]:
     """Return what each clustering comes to; side by side where that pays and the run allows it."""
     if n_cells not in SIDE_BY_SIDE:
         return list(starmap(_best, jobs))
     return WORKERS.starmap(_best, jobs)
 
 
-def _named(found: list[Columns]) -> Part:
-    return {name: list(each) for name, each in zip(("nmi", "ari", "label_f1"), zip(*found, strict=True), strict=True)}
+def _by_name(found: list[Agreement]) -> Part:
+    return {name: [getattr(each, name) for each in found] for name in Agreement._fields}
 
 
-def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int) -> Columns:
-    """Return the columns of nmi and ari of the partition with the best NMI, and each label's best F1, flattened.
+def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int) -> Agreement:
+    """Return the agreement of the partition with the best NMI, and each label's best F1.
 
     Of equally good partitions the first counts.
     """
     if graph is None:
-        return [math.nan], [math.nan], []
+        return Agreement([math.nan], [math.nan], [])
     best, quality, f1 = np.empty(0), -1.0, np.full((1, len(cells.weights[0])), -1.0)
     for found in graph.louvain(recipe.resolutions, seed):
         table = contingency(found, cells)
@@ -156,37 +131,4 @@ def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int)
             best, quality = table, nmi
         of_labels = f1_columns(table)
         f1 = np.where(of_labels[:, :1] > f1[:, :1], of_labels, f1)
-    return nmi_columns(best).tolist(), ari_columns(best).tolist(), f1.ravel().tolist()
-
-
-def _n_nearest(cells: Cells, recipe: Recipe) -> int:
-    return min(recipe.n_neighbors - 1, cells.n_cells - 1)
-
-
-def _pass(embedding: Embedding, cells: Cells, recipe: Recipe, draw: int) -> Pass:
-    n_nearest = _n_nearest(cells, recipe)
-    key = (embedding.digest, draw, cells.digest, n_nearest)
-    return _passes.get(key, lambda: distance_pass(embedding.draws[draw], cells, n_nearest))
-
-
-def kept(
-    part: str,
-    embedding: Embedding,
-    cells: Cells,
-    recipe: Recipe,
-    rest: Mapping[str, Any],
-    compute: Callable[[], Part],
-    module: str = __name__,
-) -> Part:
-    """Return the part from this process, else from the store, else computed by the code of a module."""
-    key = {
-        "part": part,
-        "embedding": embedding.digest,
-        "cells": cells.digest,
-        "recipe": recipe.hash,
-        "code": code_of(module),
-        **rest,
-    }
-    store = embedding.store
-    load = compute if store is None else lambda: store.json("score", key, compute)
-    return _parts.get(tuple(key.items()), load)
+    return Agreement(nmi_columns(best).tolist(), ari_columns(best).tolist(), f1.ravel().tolist())

@@ -1,165 +1,54 @@
-"""Silhouettes of cell types and of batches, with every exact leave-out, from one distance pass.
-
-The silhouette (Rousseeuw 1987) of a cell is ``(b - a) / max(a, b)``: ``a`` its mean distance to the others of
-its cluster, ``b`` the mean distance to the nearest other cluster; 0 for a cell alone in its cluster.
-"""
+"""Silhouettes: how far apart the cell types are, and how well batches mix within each of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
-
 import numpy as np
-import numpy.typing as npt
 
-from zsgate.metrics.cells import Cells, Codes, Floats
-from zsgate.metrics.neighbours.distances import Block, Positions, distance_blocks
-from zsgate.metrics.neighbours.ties import copies
-from zsgate.system import arrays as spill
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """What one distance pass over one draw gives.
-
-    Attributes
-    ----------
-    asw
-        Average silhouette width of the cell types scaled to 0..1, shape (n_columns,), the columns those of
-        ``Cells.weights``: everybody, without each unit, all units alike; NaN where undefined.
-    label_widths
-        The unscaled mean silhouette of each cell type's cells, shape (n_labels, n_columns); NaN where it has none.
-    batch_score
-        The paper's batch integration score, the same shape.
-    neighbours
-        The nearest other cells of each cell, shape (n_cells, n_nearest); among more copies of it than that, any.
-    """
-
-    asw: Floats
-    label_widths: Floats
-    batch_score: Floats
-    neighbours: npt.NDArray[np.int32]
+from zsgate.metrics.cache import Part, Scored, cached
+from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.embedding.distance_pass import pass_of_draw
+from zsgate.metrics.metric import Metric
+from zsgate.models.embedding import Embedding
+from zsgate.verdict.recipe import Recipe
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Cells sorted by (label, batch, unit), and the groups that are runs of that order.
+def silhouettes(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
+    """Return the columns of ``asw`` and ``batch_score`` of each draw, and the flattened ``label_widths``."""
 
-    ``weights`` has a row for each group and a column as ``Cells.weights``: 1 where its unit is kept; ``sizes`` is
-    the same times its number of cells, ``present`` that number where the weight is not 0.
-    """
+    def compute() -> Part:
+        passes = [pass_of_draw(embedding, cells, recipe, draw) for draw in range(len(embedding.draws))]
+        return {
+            "asw": [each.asw.tolist() for each in passes],
+            "batch_score": [each.batch_score.tolist() for each in passes],
+            "label_widths": [each.label_widths.ravel().tolist() for each in passes],
+        }
 
-    order: Codes
-    starts: Positions
-    labels: Codes
-    batches: Codes
-    weights: Floats
-    sizes: Floats
-    present: Floats
-
-    @classmethod
-    def of(cls, cells: Cells) -> _Layout:
-        key = np.ravel_multi_index(
-            (cells.labels, cells.batches, cells.units),
-            (cells.labels.max() + 1, cells.batches.max() + 1, cells.units.max() + 1),
-        )
-        order = np.argsort(key, kind="stable")
-        _, starts, counts = np.unique(key[order], return_index=True, return_counts=True)
-        first = order[starts]
-        weights = cells.weights[cells.units[first]]
-        sizes, present = weights * counts[:, None], (weights > 0).astype(np.float64) * counts[:, None]
-        return cls(order, starts, cells.labels[first], cells.batches[first], weights, sizes, present)
-
-    def runs(self, codes: Codes, within: slice) -> list[slice]:
-        """Return the runs of equal ``codes`` among the groups ``within``."""
-        edges = np.flatnonzero(np.diff(codes[within])) + 1 + within.start
-        ends = [within.start, *edges.tolist(), within.stop]
-        return [slice(*pair) for pair in pairwise(ends)]
+    return cached("silhouettes", Scored(embedding, cells, recipe), __name__, compute)
 
 
-def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -> Pass:
-    """Return both silhouette scores with their leave-outs, and the nearest neighbours.
-
-    Equal to computing the scores anew on the physically remaining cells. Memory does not grow with
-    n_cells x n_units: each block of rows is reduced to sums over its cells.
-
-    Parameters
-    ----------
-    rows
-        Embedding, shape (n_cells, n_dimensions).
-    cells
-        Labels, batches and units of the rows.
-    n_nearest
-        Neighbours to find for each cell.
-    """
-    layout = _Layout.of(cells)
-    n_columns = cells.weights.shape[1]
-    by_label = layout.runs(layout.labels, slice(0, len(layout.starts)))
-    borders = layout.starts[[run.start for run in by_label]]
-    widths, mixing = np.zeros((2, len(by_label), n_columns))
-    neighbours = np.empty((cells.n_cells, n_nearest), dtype=np.int32)
-    blocks = distance_blocks(spill.take(rows, layout.order), layout.starts, borders, n_nearest=n_nearest)
-    for block in blocks:
-        here = layout.order[block.start : block.stop]
-        neighbours[here] = layout.order[block.neighbours]
-        label = int(cells.labels[here[0]])
-        weights = cells.weights[cells.units[here]]
-        widths[label] += (weights * _silhouettes(block, weights, layout, by_label, np.full(len(here), label))).sum(
-            axis=0
-        )
-        by_batch = layout.runs(layout.batches, by_label[label])
-        own = np.searchsorted(layout.batches[[run.start for run in by_batch]], cells.batches[here])
-        mixing[label] += (weights * (1 - abs(_silhouettes(block, weights, layout, by_batch, own)))).sum(axis=0)
-    for group in copies(rows, n_nearest):
-        neighbours[group.cells] = group.nearest(n_nearest)
-    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in by_label])
-    label_widths = np.divide(widths, sizes, out=np.full_like(widths, np.nan), where=sizes > 0)
-    return Pass(_asw(widths.sum(axis=0), sizes), label_widths, _batch_score(mixing, layout, by_label), neighbours)
+def _asw(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    return np.array(silhouettes(embedding, cells, recipe)["asw"])
 
 
-def _silhouettes(block: Block, weights: Floats, layout: _Layout, clusters: list[slice], own: Codes) -> Floats:
-    """Return the silhouette of each row of the block in each column, shape (n_rows, n_columns).
-
-    ``weights`` are those of the rows, ``clusters`` runs of groups and ``own`` the cluster of each row. Where no other
-    cluster is left the value is 0 and must be masked by the caller.
-    """
-    row = np.arange(len(own))
-    sums = np.stack([block.sums[:, run] @ layout.weights[run] for run in clusters])
-    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in clusters])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        within = sums[own, row] / (sizes[own] - weights)
-        sums /= sizes[:, None, :]
-        sums[np.broadcast_to(sizes[:, None, :] == 0, sums.shape)] = np.inf
-        sums[own, row] = np.inf
-        between = sums.min(axis=0)
-        farther = np.maximum(between, within)
-        silhouettes: Floats = (between - within) / farther
-    nothing = np.isnan(silhouettes) | (farther <= block.rounding[:, None])
-    silhouettes[nothing] = 0  # 0/0: alone in its cluster, or all distances are 0
-    return silhouettes
+def _batch_score(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    return np.array(silhouettes(embedding, cells, recipe)["batch_score"])
 
 
-def _asw(widths: Floats, sizes: Floats) -> Floats:
-    """Return the scaled mean silhouette; NaN with fewer than two labels or none with two cells."""
-    n_cells, n_labels = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
-    defined = (n_labels >= 2) & (n_labels < n_cells)
-    mean = np.divide(widths, n_cells, out=np.full_like(widths, np.nan), where=defined)
-    scaled: Floats = (mean + 1) / 2
-    return scaled
-
-
-def _batch_score(mixing: Floats, layout: _Layout, by_label: list[slice]) -> Floats:
-    """Return the unweighted mean over labels of the mean of 1 - |s|; NaN where no label counts.
-
-    A label counts when it has two batches and more cells than batches.
-    """
-    per_label = np.full_like(mixing, np.nan)
-    for label, groups in enumerate(by_label):
-        sizes = np.stack([layout.sizes[run].sum(axis=0) for run in layout.runs(layout.batches, groups)])
-        n_batches = (sizes > 0).sum(axis=0)
-        defined = (n_batches >= 2) & (n_batches < layout.present[groups].sum(axis=0))
-        np.divide(mixing[label], sizes.sum(axis=0), out=per_label[label], where=defined)
-    n_labels = (~np.isnan(per_label)).sum(axis=0)
-    total = np.nansum(per_label, axis=0)
-    mean: Floats = np.divide(total, n_labels, out=np.full_like(total, np.nan), where=n_labels > 0)
-    return mean
+asw = Metric(
+    "asw",
+    "Average silhouette width of the cell types (Rousseeuw 1987), scaled from -1..1 to 0..1; higher is "
+    "better, noise has 0.5. It assumes round, equally dense cell types, so it punishes trajectories and "
+    "nested types, and its value depends on the number of dimensions.",
+    _asw,
+    claim="cell types",
+)
+batch_score = Metric(
+    "batch_score",
+    "Batch integration score: one minus the absolute silhouette of the batches within a cell type, averaged "
+    "over cells and then over cell types (Luecken et al. 2022); 0 to 1, higher is better. Pure noise has "
+    "about 0.98 and it rises with the number of dimensions, and it misses batches that differ in shape or "
+    "lie nested (Rautenstrauch and Ohler 2025), so it counts only with evidence of cell-type signal.",
+    _batch_score,
+    claim="batches",
+    uses_batches=True,
+)

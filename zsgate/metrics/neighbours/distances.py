@@ -63,17 +63,14 @@ def distance_blocks(
     n_nearest
         Neighbours to find for each cell, at most n_cells - 1.
     """
-    factors = _Factors.of(rows)
-    n_cells = len(rows)
-    # the more rows a block has, the more each tile that is made anew is used
-    room = BLOCK_BYTES if len(factors.tiles) == 1 else FACTOR_BYTES
-    height = max(1, min(BLOCK_ROWS, room // (8 * n_cells)))
+    factors = Factors.of(rows)
+    n_cells, height = len(rows), factors.block_height
     buffer = np.empty((height, n_cells))
     for start, stop in _spans(borders, n_cells, height):
         squares = factors.squares(slice(start, stop), buffer[: stop - start])
         itself = np.arange(stop - start), np.arange(start, stop)
         squares[itself] = np.inf
-        neighbours = _nearest(squares, n_nearest)
+        neighbours = nearest(squares, n_nearest)
         squares[itself] = 0
         distances = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
         sums = np.add.reduceat(distances, groups, axis=1)
@@ -81,7 +78,7 @@ def distance_blocks(
 
 
 @dataclass(frozen=True, slots=True)
-class _Factors:
+class Factors:
     """What distances are products of: (y, 1, |y|**2) of each cell y, centred.
 
     Attributes
@@ -102,7 +99,8 @@ class _Factors:
     held: Floats | None
 
     @classmethod
-    def of(cls, rows: npt.NDArray[Any]) -> _Factors:
+    def of(cls, rows: npt.NDArray[Any]) -> Factors:
+        """Return the factors of an embedding, shape (n_cells, n_dimensions)."""
         n_cells, bytes_a_cell = len(rows), 8 * (rows.shape[1] + 2)
         mean = rows.mean(axis=0, dtype=np.float64)
         if n_cells * bytes_a_cell <= FACTOR_BYTES:
@@ -112,7 +110,13 @@ class _Factors:
         tiles = (slice(first, min(first + width, n_cells)) for first in range(0, n_cells, width))
         return cls(rows, mean, tuple(tiles), None)
 
-    def squares(self, cells: slice, out: Floats) -> Floats:
+    @property
+    def block_height(self) -> int:
+        """How many rows of distances to hold at a time: the more, the more use is made of each tile that is remade."""
+        room = BLOCK_BYTES if len(self.tiles) == 1 else FACTOR_BYTES
+        return max(1, min(BLOCK_ROWS, room // (8 * len(self.rows))))
+
+    def squares(self, cells: slice | Positions, out: Floats) -> Floats:
         """Return the squared distances of some cells to all, shape (n, n_cells), written to ``out``."""
         own = self._of(cells)
         left = np.column_stack([-2 * own[:, :-2], own[:, -1], np.ones(len(own))])
@@ -120,15 +124,19 @@ class _Factors:
             np.matmul(left, self._of(tile).T, out=out[:, tile])
         return out
 
+    def centred(self, cells: slice | Positions) -> Floats:
+        """Return the rows of some cells less the mean of all, shape (n, n_dimensions)."""
+        return self._of(cells)[:, :-2]
+
     def norms(self, cells: slice) -> Floats:
         """Return the distances of some cells to the mean, shape (n,)."""
         return np.asarray(np.sqrt(self._of(cells)[:, -1]))
 
-    def _of(self, cells: slice) -> Floats:
+    def _of(self, cells: slice | Positions) -> Floats:
         return _factors(self.rows, self.mean, cells) if self.held is None else self.held[cells]
 
 
-def _factors(rows: npt.NDArray[Any], mean: Floats, cells: slice) -> Floats:
+def _factors(rows: npt.NDArray[Any], mean: Floats, cells: slice | Positions) -> Floats:
     some = rows[cells]
     factors = np.ones((len(some), some.shape[1] + 2))
     centred = factors[:, :-2]
@@ -144,8 +152,8 @@ def _spans(borders: Positions, n_cells: int, height: int) -> Iterator[tuple[int,
             yield start, min(start + height, end)
 
 
-def _nearest(squares: Floats, n_nearest: int) -> Positions:
-    """Return the columns of the ``n_nearest`` smallest entries of each row, exactly.
+def nearest(squares: Floats, n_nearest: int) -> Positions:
+    """Return the columns of the ``n_nearest`` smallest entries of each row, exactly, in no particular order.
 
     The k smallest entries lie in the k columns with the smallest minima of the matrix folded ``FOLD`` times,
     so only these need a full look.

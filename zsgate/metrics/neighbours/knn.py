@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.cells import Codes, Floats
+from zsgate.metrics.neighbours.distances import Factors, nearest
 from zsgate.metrics.neighbours.ties import copies
-from zsgate.system import arrays as spill
 
 Mask = npt.NDArray[np.bool_]
 SPARE = 4  # so many times more neighbours are found at first than are asked for, to have enough in most leave-outs
-BLOCK_BYTES = 64 * 2**20  # of distances held at a time
 
 
 class Neighbours:
@@ -33,11 +31,7 @@ class Neighbours:
     """
 
     def __init__(self, rows: npt.NDArray[Any], n_nearest: int, foreign: Codes | None = None) -> None:
-        mean = rows.mean(axis=0, dtype=np.float64)
-        self.rows: Floats = spill.empty(rows.shape, np.float64)
-        for part in spill.stretches(self.rows):
-            np.subtract(rows[part], mean, out=self.rows[part])
-        self.squares: Floats = np.einsum("ij,ij->i", self.rows, self.rows)
+        self.factors = Factors.of(rows)
         self.copies = list(copies(rows, n_nearest))
         self.group = np.full(len(rows), -1)  # of copies, by cell
         for number, group in enumerate(self.copies):
@@ -72,36 +66,35 @@ class Neighbours:
 
     def distances(self, cells: Codes, neighbours: Codes) -> Floats:
         """Return the distances of cells to their neighbours, shape (n, k) like ``neighbours``."""
-        return np.stack([np.linalg.norm(self.rows[near] - self.rows[cells], axis=1) for near in neighbours.T], axis=1)
+        centred, own = self.factors.centred, self.factors.centred(cells)
+        return np.stack([np.linalg.norm(centred(near) - own, axis=1) for near in neighbours.T], axis=1)
 
     def _search(self, cells: Codes, remaining: Mask, n_nearest: int) -> tuple[Codes, Mask]:
         n_nearest = min(n_nearest, max(1, int(remaining.sum()) - 1))
         found = np.empty((len(cells), n_nearest), dtype=np.intp)
         there = np.empty(found.shape, dtype=bool)
-        for here in self._blocks(len(cells)):
-            distances = self._squared(cells[here], remaining)
-            near = np.argpartition(distances, n_nearest - 1, axis=1)[:, :n_nearest]
+        height = min(self.factors.block_height, len(cells))
+        buffer = np.empty((height, len(self.group)))
+        for start in range(0, len(cells), height):
+            here = slice(start, min(start + height, len(cells)))
+            squares = self._squares(cells[here], remaining, buffer[: here.stop - start])
+            near = nearest(squares, n_nearest)
             near.sort(axis=1)  # of equally near cells the first comes first
-            values = np.take_along_axis(distances, near, axis=1)
+            values = np.take_along_axis(squares, near, axis=1)
             order = np.argsort(values, axis=1, kind="stable")
             found[here] = np.take_along_axis(near, order, axis=1)
             there[here] = np.isfinite(np.take_along_axis(values, order, axis=1))
         return found, there
 
-    def _squared(self, cells: Codes, remaining: Mask) -> Floats:
+    def _squares(self, cells: Codes, remaining: Mask, out: Floats) -> Floats:
         """Return squared distances of ``cells`` to all, below 0 to copies and infinite to those that do not count."""
-        squared = self.squares[cells, None] + self.squares - 2 * (self.rows[cells] @ self.rows.T)
+        squares = self.factors.squares(cells, out)
         for number in np.unique(self.group[cells]):
             if number >= 0:
                 rows = np.flatnonzero(self.group[cells] == number)
-                self.copies[number].rank_below_zero(squared, rows, cells[rows])
-        squared[:, ~remaining] = np.inf
-        squared[np.arange(len(cells)), cells] = np.inf
+                self.copies[number].rank_below_zero(squares, rows, cells[rows])
+        squares[:, ~remaining] = np.inf
+        squares[np.arange(len(cells)), cells] = np.inf
         if self.foreign is not None:
-            squared[self.foreign[cells, None] == self.foreign] = np.inf
-        return np.asarray(squared)
-
-    def _blocks(self, n_cells: int) -> Iterator[slice]:
-        height = max(1, BLOCK_BYTES // (8 * len(self.rows)))
-        for start in range(0, n_cells, height):
-            yield slice(start, start + height)
+            squares[self.foreign[cells, None] == self.foreign] = np.inf
+        return squares

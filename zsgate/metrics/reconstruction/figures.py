@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,29 @@ GENES = 1_000  # genes of a scatter plot
 ENOUGH = 20  # scored entries below which a gene's error is too noisy to draw
 
 
-def of_values(tally: ValueTally, heads: list[str], gene_errors: Floats) -> dict[str, Any]:
+class Density(TypedDict):
+    """How many points lie in each of 40 x 40 cells, rows upwards; both axes run from ``low`` to ``high``."""
+
+    low: float
+    high: float
+    counts: list[list[int]]
+
+
+class GeneErrors(TypedDict):
+    """Mean target of some genes, ascending, and by side their mean squared error."""
+
+    mean: list[float]
+    errors: dict[str, list[float]]
+
+
+class Figures(TypedDict, total=False):
+    """What is drawn of one pass: densities of target and prediction by head, and the genes' errors."""
+
+    densities: dict[str, Density]
+    genes: GeneErrors
+
+
+def of_values(tally: ValueTally, heads: list[str], gene_errors: Floats) -> Figures:
     """Return a density of target and prediction for each head, and the genes' errors by mean target.
 
     Parameters
@@ -46,7 +68,7 @@ def of_values(tally: ValueTally, heads: list[str], gene_errors: Floats) -> dict[
     }
 
 
-def of_ranks(tally: RankTally) -> dict[str, Any]:
+def of_ranks(tally: RankTally) -> Figures:
     """Return densities of the true rank with the model's and with the average rank of other groups."""
     points = _together(tally.points)
     number, total = np.pad(tally.seen, ((0, 0), (0, 0), (0, _missing(tally, points["name"]))))
@@ -57,7 +79,7 @@ def of_ranks(tally: RankTally) -> dict[str, Any]:
     return {"densities": {name: density(points["target"], each, 0.0, 1.0) for name, each in drawn.items()}}
 
 
-def density(x: npt.NDArray[Any], y: npt.NDArray[Any], low: float, high: float) -> dict[str, Any]:
+def density(x: npt.NDArray[Any], y: npt.NDArray[Any], low: float, high: float) -> Density:
     """Return how many points fall in each of 40 x 40 cells, rows along ``y``; what lies outside is at the edge."""
     edges = np.linspace(low, high, CELLS + 1)
     counts, _, _ = np.histogram2d(np.clip(y, low, high), np.clip(x, low, high), bins=(edges, edges))

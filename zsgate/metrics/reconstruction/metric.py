@@ -7,53 +7,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
+from zsgate.metrics.metric import Claim
+from zsgate.metrics.reconstruction.result import Side
 from zsgate.models.reconstruction import Scale
-from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
-CANDIDATE = "candidate"
 VALUES: tuple[Scale, ...] = ("bin", "counts", "lognorm")
 RANKS: tuple[Scale, ...] = ("rank",)
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What one side recovers of a dataset's genes.
-
-    Attributes
-    ----------
-    found
-        Result of one pass of the candidate over the dataset (:func:`zsgate.run.reconstructions.recover`).
-    who
-        ``"candidate"``, a baseline (``mean``, ``gene_mean``, ``cell_gene_mean``, ``average_rank``) or
-        ``"identity_copy"``.
-    recipe
-        Recipe of the run: by default each cell weighs the same and baselines are fitted out of sample; one with
-        ``in_sample`` pools all (cell, gene) pairs and fits on them, as the code of Kedzierska et al. does.
-    """
-
-    found: Mapping[str, Any]
-    who: str
-    recipe: Recipe
-
-    @property
-    def way(self) -> str:
-        """Which of the two ways of averaging and fitting applies."""
-        return "paper" if self.recipe.in_sample else "default"
-
-    def columns(self, statistic: str) -> list[float]:
-        """Return the value over everybody, without each unit, and with all units weighing the same."""
-        found: list[float] = self.found["columns"][self.way][statistic][self.who]
-        return found
-
-
 @dataclass(frozen=True)
 class ReconstructionMetric:
-    """A metric of predicted genes, called as ``metric(recovered)``.
+    """A metric of predicted genes, called as ``metric(side)``.
 
     Attributes
     ----------
@@ -80,8 +48,12 @@ class ReconstructionMetric:
     masked: float = 0.0
     higher_is_better: bool = False
     advisory: bool = False
-    clusters = False
-    uses_batches = False
+    claim: ClassVar[Claim] = "genes"
+    uses_batches: ClassVar[bool] = False
+    uses_units: ClassVar[bool] = False
+    clusters: ClassVar[bool] = False
+    on_request: ClassVar[bool] = False
+    package: ClassVar[str] = ""
 
     @property
     def __name__(self) -> str:
@@ -95,7 +67,7 @@ class ReconstructionMetric:
         """Head of the model that it scores."""
         return self.statistic.removeprefix("mse_") if self.scales is VALUES else "token"
 
-    def __call__(self, recovered: Recovered) -> Score:
+    def __call__(self, side: Side) -> Score:
         """Return the score of one side.
 
         Raises
@@ -103,23 +75,23 @@ class ReconstructionMetric:
         ValueError
             If the genes were hidden at another share than the metric's.
         """
-        found = recovered.found
-        if found["masked"] != self.masked:
-            msg = f"{self.name} is of {100 * self.masked:g} % hidden genes, not of {100 * found['masked']:g} %"
+        result = side.result
+        if result.masked != self.masked:
+            msg = f"{self.name} is of {100 * self.masked:g} % hidden genes, not of {100 * result.masked:g} %"
             raise ValueError(msg)
-        value, *without, balanced = recovered.columns(self.statistic)
+        value, *without, balanced = side.columns(self.statistic)
         return Score(
             metric=self.name,
             value=value,
             draws=(value,),
             leave_outs=tuple(without),
-            units=tuple(found["units"]),
-            unit=found["unit"],
-            cells=found["cells"],
-            recipe=str(recovered.recipe),
+            units=result.units,
+            unit=result.unit,
+            cells=result.cells,
+            recipe=str(side.recipe),
             higher_is_better=self.higher_is_better,
             balanced=balanced if math.isfinite(balanced) else None,
-            n_effective=found["n_effective"],
+            n_effective=result.n_effective,
         )
 
 

@@ -1,32 +1,49 @@
-"""Recovery: one pass of a model over a dataset's genes, and all that its metrics, baselines and figures need of it."""
+"""One pass: a model predicts a dataset's genes once, and all that metrics and figures need of it is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pkgutil import resolve_name
+from functools import partial
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from zsgate.baselines import RECONSTRUCTION_BASELINES
 from zsgate.data.dataset import Dataset, effective_number
 from zsgate.errors import BaselineFailed, CandidateFailed
 from zsgate.metrics.reconstruction import figures
+from zsgate.metrics.reconstruction.averages import Averages
 from zsgate.metrics.reconstruction.groups import Groups
-from zsgate.metrics.reconstruction.metric import CANDIDATE
 from zsgate.metrics.reconstruction.ranks import RankTally
+from zsgate.metrics.reconstruction.result import CANDIDATE, WAYS, ReconstructionResult, Way
 from zsgate.metrics.reconstruction.values import COPY, ValueTally
 from zsgate.models.reconstruction import Reconstruction
 
-WAYS = {"default": ("cells", False), "paper": ("pooled", True)}  # by recipe: weighting, whether fitted in sample
-MEANS = ("mean", "gene_mean", "cell_gene_mean")
-Columns = dict[str, dict[str, list[float]]]
+T = TypeVar("T")
+Sides = dict[str, dict[str, list[float]]]  # columns by statistic and side
 
 
-def recover(adapter: Any, dataset: Dataset, masked: float = 0.0) -> dict[str, Any]:
-    """Return, in builtins, what the candidate, its baselines and a copy of the input recover of a dataset.
+class Reconstructs(Protocol):
+    """A model that predicts genes."""
+
+    def reconstruct(self, dataset: Dataset, *, masked: float, seed: int) -> Iterator[Reconstruction]:
+        """Yield predictions of all cells, a window at a time."""
+        ...
+
+
+class _Statistics(NamedTuple):
+    """The fields of a ReconstructionResult that depend on the scale; see there."""
+
+    columns: dict[Way, Sides]
+    floor: dict[Way, float]
+    copied: dict[str, float]
+    described: dict[str, dict[str, float]]
+    figures: figures.Figures
+
+
+def one_pass(adapter: Reconstructs, dataset: Dataset, averages: Averages, masked: float = 0.0) -> ReconstructionResult:
+    """Return what the candidate, the averages and a copy of the input make of a dataset's genes.
 
     The model runs once; its predictions are dropped window by window.
 
@@ -36,6 +53,8 @@ def recover(adapter: Any, dataset: Dataset, masked: float = 0.0) -> dict[str, An
         A model with ``reconstruct(dataset, masked=..., seed=...)``.
     dataset
         Cells.
+    averages
+        What its predictions are compared with.
     masked
         Share of each cell's genes to hide.
 
@@ -44,7 +63,7 @@ def recover(adapter: Any, dataset: Dataset, masked: float = 0.0) -> dict[str, An
     CandidateFailed
         If the model leaves out a cell, gives one twice, hides another share, or gives what does not fit.
     BaselineFailed
-        If a baseline cannot be fitted.
+        If an average cannot be fitted.
     """
     groups = Groups.of(dataset)
     with ExitStack() as held:
@@ -54,13 +73,24 @@ def recover(adapter: Any, dataset: Dataset, masked: float = 0.0) -> dict[str, An
                 tally = held.enter_context(_tally(part, groups, len(dataset.symbols), masked))
             tally.add(part)
         assert tally is not None
-        found = _ranks(tally) if isinstance(tally, RankTally) else _values(tally, list(part.predictions))
-    names = {"scale": part.scale, "masked": masked, "heads": [head for head in found["copied"] if head != COPY]}
+        if isinstance(tally, RankTally):
+            found = _of_ranks(tally, averages)
+        else:
+            found = _of_values(tally, averages, list(part.predictions))
     of_cells, unit = dataset.units
-    n_effective = None if of_cells is None else effective_number(of_cells)
-    units = {"units": list(groups.units), "unit": unit, "n_effective": n_effective, "groups": groups.kind}
-    scored = {"n_cells": dataset.n_cells, "n_scored": int((tally.n_scored > 0).sum())}
-    return {**names, **units, **scored, "cells": dataset.cells_digest, **found}
+    return ReconstructionResult(
+        scale=part.scale,
+        masked=masked,
+        heads=tuple(head for head in found.copied if head != COPY),
+        units=groups.units,
+        unit=unit,
+        n_effective=None if of_cells is None else effective_number(of_cells),
+        groups=groups.kind,
+        n_cells=dataset.n_cells,
+        n_scored=int((tally.n_scored > 0).sum()),
+        cells=dataset.cells_digest,
+        **found._asdict(),
+    )
 
 
 @contextmanager
@@ -73,15 +103,15 @@ def _tally(first: Reconstruction, groups: Groups, n_genes: int, masked: float) -
         yield RankTally(groups, masked, spool)
 
 
-def _checked(adapter: Any, dataset: Dataset, masked: float) -> Iterator[Reconstruction]:
+def _checked(adapter: Reconstructs, dataset: Dataset, masked: float) -> Iterator[Reconstruction]:
     """Yield the windows; refuse what is no reconstruction of these cells at this share."""
     seen = np.zeros(dataset.n_cells, dtype=bool)
     hidden = wanted = 0
     first: Reconstruction | None = None
     for part in adapter.reconstruct(dataset, masked=masked, seed=0):
         first = first or part
-        _fit(part, first, dataset, seen)
-        _keep_promises(part, adapter)
+        _refuse_misfits(part, first, dataset, seen)
+        _refuse_other_heads(part, adapter)
         seen[part.cells] = True
         lengths = np.diff(part.offsets)
         hidden += int(part.masked.sum())
@@ -96,7 +126,9 @@ def _checked(adapter: Any, dataset: Dataset, masked: float) -> Iterator[Reconstr
         raise CandidateFailed(msg)
 
 
-def _fit(part: Any, first: Reconstruction, dataset: Dataset, seen: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+def _refuse_misfits(
+    part: Any, first: Reconstruction, dataset: Dataset, seen: np.ndarray[Any, np.dtype[np.bool_]]
+) -> None:
     """Raise CandidateFailed unless a window fits the dataset and the windows before it."""
     if not isinstance(part, Reconstruction):
         msg = f"reconstruct must yield zsgate.models.reconstruction.Reconstruction, not {type(part).__name__}"
@@ -119,7 +151,7 @@ def _fit(part: Any, first: Reconstruction, dataset: Dataset, seen: np.ndarray[An
         raise CandidateFailed(msg)
 
 
-def _keep_promises(part: Reconstruction, adapter: Any) -> None:
+def _refuse_other_heads(part: Reconstruction, adapter: Reconstructs) -> None:
     """Raise CandidateFailed unless a window is on the scale and has the heads that the model declares."""
     scale, heads = getattr(adapter, "scale", part.scale), getattr(adapter, "heads", ())
     if part.scale != scale:
@@ -130,50 +162,53 @@ def _keep_promises(part: Reconstruction, adapter: Any) -> None:
         raise CandidateFailed(msg)
 
 
-def _values(tally: ValueTally, heads: list[str]) -> dict[str, Any]:
-    columns = {}
+def _of_values(tally: ValueTally, averages: Averages, heads: list[str]) -> _Statistics:
+    columns: dict[Way, Sides] = {}
     for way, (weight, in_sample) in WAYS.items():
-        shared = {who: _fitted(who, tally, weight, in_sample=in_sample) for who in MEANS}
+        shared = {
+            name: _fitted(name, partial(fit, tally, weight, in_sample=in_sample))
+            for name, fit in averages.values.items()
+        }
         shared[COPY] = tally.head(COPY, weight)
         columns[way] = {f"mse_{head}": {CANDIDATE: tally.head(head, weight), **shared} for head in heads}
-    return {
-        "columns": columns,
-        "floor": {way: tally.noise_floor(weight) for way, (weight, _) in WAYS.items()},
-        "copied": {head: tally.copied(head) for head in (*heads, COPY)},
-        "described": {f"mse_{head}": described(tally.errors[head]) for head in heads},
-        "figures": figures.of_values(tally, heads, resolve_name("zsgate.baselines.mean:of_genes")(tally)),
-    }
+    return _Statistics(
+        columns=columns,
+        floor={way: tally.noise_floor(weight) for way, (weight, _) in WAYS.items()},
+        copied={head: tally.copied(head) for head in (*heads, COPY)},
+        described={f"mse_{head}": described(tally.errors[head]) for head in heads},
+        figures=figures.of_values(tally, heads, averages.gene_errors(tally)),
+    )
 
 
-def _ranks(tally: RankTally) -> dict[str, Any]:
-    columns: dict[str, Columns] = {}
+def _of_ranks(tally: RankTally, averages: Averages) -> _Statistics:
+    sides = {CANDIDATE: "token", COPY: COPY}  # the head that holds what a side names
+    columns: dict[Way, Sides] = {}
     for way, (weight, in_sample) in WAYS.items():
-        theirs = _fitted("average_rank", tally, weight, in_sample=in_sample)
+        theirs = {
+            name: _fitted(name, partial(fit, tally, weight, in_sample=in_sample))
+            for name, fit in averages.ranks.items()
+        }
         columns[way] = {
             statistic: {
-                "average_rank": theirs[statistic],
-                **{
-                    name: tally.head(statistic, head, weight)
-                    for name, head in ((CANDIDATE, "token"), (COPY, COPY))
-                    if head in each
-                },
+                **{name: of_statistics[statistic] for name, of_statistics in theirs.items()},
+                **{name: tally.head(statistic, head, weight) for name, head in sides.items() if head in each},
             }
             for statistic, each in tally.cells.items()
         }
-    return {
-        "columns": columns,
-        "floor": dict.fromkeys(WAYS, float("nan")),
-        "copied": {head: tally.copied(head) for head in ("token", COPY)},
-        "described": {statistic: described(each["token"]) for statistic, each in tally.cells.items()},
-        "figures": {} if tally.share else figures.of_ranks(tally),
-    }
+    return _Statistics(
+        columns=columns,
+        floor=dict.fromkeys(WAYS, float("nan")),
+        copied={head: tally.copied(head) for head in ("token", COPY)},
+        described={statistic: described(each["token"]) for statistic, each in tally.cells.items()},
+        figures={} if tally.share else figures.of_ranks(tally),
+    )
 
 
-def _fitted(who: str, *given: Any, **options: Any) -> Any:
+def _fitted(name: str, fit: Callable[[], T]) -> T:
     try:
-        return resolve_name(RECONSTRUCTION_BASELINES[who])(*given, **options)
+        return fit()
     except Exception as error:  # a baseline's failure is not the candidate's
-        msg = f"{who} failed: {type(error).__name__}: {error}"
+        msg = f"{name} failed: {type(error).__name__}: {error}"
         raise BaselineFailed(msg) from error
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from zsgate.errors import CandidateFailed
 from zsgate.metrics.cells import Codes, Floats
 from zsgate.metrics.reconstruction.groups import Groups
-from zsgate.metrics.reconstruction.values import COPY, POINTS
+from zsgate.metrics.reconstruction.values import COPY, POINTS, Weight
 from zsgate.models.reconstruction import Reconstruction
 
 LEVELS = 20  # the ranks 0 to 1 in twentieths, for what is likely at a rank
@@ -71,7 +71,7 @@ class RankTally:
     share: float
     spool: IO[bytes]
     seen: Floats = field(init=False)
-    levels: dict[str, npt.NDArray[np.integer]] = field(init=False)
+    levels: dict[Weight, npt.NDArray[np.integer]] = field(init=False)
     hidden: Floats = field(init=False)
     cells: dict[str, dict[str, Floats]] = field(default_factory=dict)
     n_scored: Floats = field(init=False)
@@ -82,7 +82,7 @@ class RankTally:
     def __post_init__(self) -> None:
         self.n_scored = np.zeros(len(self.groups.codes))
         self.seen = np.zeros((2, self.groups.size, 0))
-        types = {"cells": np.int64, "pooled": np.int32}
+        types: dict[Weight, type[np.integer]] = {"cells": np.int64, "pooled": np.int32}
         self.levels = {weight: np.zeros((self.groups.size, LEVELS, 0), each) for weight, each in types.items()}
         self.hidden = np.zeros((2, self.groups.size, LEVELS, 0))
 
@@ -108,7 +108,7 @@ class RankTally:
         for _ in range(self._windows):
             yield Union(*(np.load(self.spool, allow_pickle=False) for _ in Union._fields))
 
-    def head(self, statistic: str, name: str, weight: str) -> list[float]:
+    def head(self, statistic: str, name: str, weight: Weight) -> list[float]:
         """Return the mean of a statistic of a head over everybody and without each unit."""
         values = self.cells[statistic][name]
         each = np.where(np.isfinite(values), 1.0 if weight == "cells" or not self.share else self.n_scored, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,10 @@ from zsgate.models.reconstruction import Reconstruction
 COPY = "identity_copy"  # a head that returns what it was shown, and the mask where it was shown nothing
 MASK = -1.0
 POINTS = 100_000  # entries drawn for the figures
-WEIGHTS = ("cells", "pooled")  # each cell weighs the same, or each entry as in the paper
-KINDS = ("target", "excess")  # the targets, and what they have over the mean target that their cell shows
+Weight = Literal["cells", "pooled"]  # each cell weighs the same, or each entry as in the paper
+Kind = Literal["target", "excess"]  # the targets, and what they have over the mean target that their cell shows
+WEIGHTS: tuple[Weight, ...] = ("cells", "pooled")
+KINDS: tuple[Kind, ...] = ("target", "excess")
 
 
 @dataclass
@@ -53,8 +56,8 @@ class ValueTally:
     groups: Groups
     n_genes: int
     share: float
-    fit: dict[tuple[str, str], Floats] = field(init=False)
-    scored: dict[tuple[str, str], Floats] = field(init=False)
+    fit: dict[tuple[Kind, Weight], Floats] = field(init=False)
+    scored: dict[tuple[Kind, Weight], Floats] = field(init=False)
     errors: dict[str, Floats] = field(default_factory=dict)
     by_gene: dict[str, Floats] = field(default_factory=dict)
     n_scored: Floats = field(init=False)
@@ -89,10 +92,10 @@ class ValueTally:
         shown = ~part.masked
         n_shown = np.bincount(owner[shown], minlength=len(part.cells))
         level = np.bincount(owner[shown], target[shown], len(part.cells)) / np.maximum(n_shown, 1)  # 0: nothing shown
-        values = {"target": target, "excess": target - level[owner]}
+        values: dict[Kind, Floats] = {"target": target, "excess": target - level[owner]}
         for tables, at in ((self.fit, np.ones_like(scored)), (self.scored, scored)):
             count = np.bincount(owner[at])
-            weights = {"cells": 1 / count[owner[at]], "pooled": np.ones(at.sum())}
+            weights: dict[Weight, Floats] = {"cells": 1 / count[owner[at]], "pooled": np.ones(at.sum())}
             for (kind, weight), table in tables.items():
                 for power, row in enumerate(table):
                     np.add.at(row.reshape(-1), place[at], weights[weight] * values[kind][at] ** power)
@@ -118,16 +121,16 @@ class ValueTally:
         at = at[np.linspace(0, len(at) - 1, min(wanted, len(at))).astype(np.intp)] if len(at) else at
         self.points.append({"target": part.target[at], **{name: p[at] for name, p in part.predictions.items()}})
 
-    def weights(self, weight: str) -> Floats:
+    def weights(self, weight: Weight) -> Floats:
         """Return what each group counts for: its scored cells, or its scored entries."""
         return self.groups.sums(np.sign(self.n_scored) if weight == "cells" else self.n_scored)
 
-    def head(self, name: str, weight: str) -> list[float]:
+    def head(self, name: str, weight: Weight) -> list[float]:
         """Return the mean squared error of a head, over everybody and without each unit."""
         cells = self.errors[name] * (1.0 if weight == "cells" else self.n_scored)
         return self.groups.columns(self.groups.sums(cells), self.weights(weight))
 
-    def noise_floor(self, weight: str) -> float:
+    def noise_floor(self, weight: Weight) -> float:
         """Return the mean of the noise floor; NaN where the model states none."""
         there = self.n_scored > 0
         if weight == "cells":

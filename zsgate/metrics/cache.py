@@ -1,0 +1,100 @@
+"""Cache: what several metrics share of one embedding is computed once, in this process and in the store.
+
+A part is builtins: for each draw a list with the value of everybody and then without each unit.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from zsgate.metrics.cells import Cells
+from zsgate.models.embedding import Embedding
+from zsgate.system.sources import code_of
+from zsgate.verdict.recipe import Recipe
+
+T = TypeVar("T")
+Part = dict[str, list[list[float]]]
+
+
+@dataclass
+class Recent(Generic[T]):
+    """The most recent results, at most ``size`` of them."""
+
+    size: int
+    results: OrderedDict[Hashable, T] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        _EVERY_RECENT.append(self)
+
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the result of ``key``, computing it if it is not among the recent ones."""
+        if key not in self.results:
+            self.results[key] = compute()
+        self.results.move_to_end(key)
+        while len(self.results) > self.size:
+            self.results.popitem(last=False)
+        return self.results[key]
+
+
+_EVERY_RECENT: list[Recent[Any]] = []
+_PARTS: Recent[Part] = Recent(64)
+
+
+def forget() -> None:
+    """Drop all results that this process remembers; those in the store stay."""
+    for recent in _EVERY_RECENT:
+        recent.results.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What is scored, and how: together they decide the value of every part.
+
+    Attributes
+    ----------
+    embedding
+        Rows of the cells, with the store they came from.
+    cells
+        Labels, batches and units of the rows.
+    recipe
+        Choices that shape the value.
+    """
+
+    embedding: Embedding
+    cells: Cells
+    recipe: Recipe
+
+
+def cached(
+    part: str, scored: Scored, module: str, compute: Callable[[], Part], rest: Mapping[str, str | int] | None = None
+) -> Part:
+    """Return a part from this process, else from the store, else computed.
+
+    Parameters
+    ----------
+    part
+        Its name.
+    scored
+        What is scored, and how.
+    module
+        Name of the module whose code computes it: an edit there, or in what it imports, is another key.
+    compute
+        Returns the part.
+    rest
+        What else decides it.
+    """
+    embedding = scored.embedding
+    key: dict[str, str | int] = {
+        "part": part,
+        "embedding": embedding.digest,
+        "cells": scored.cells.digest,
+        "recipe": scored.recipe.hash,
+        "code": code_of(module),
+        **(rest or {}),
+    }
+    store = embedding.store
+    load = compute if store is None else lambda: store.json("score", key, compute)
+    return _PARTS.get(tuple(key.items()), load)

@@ -1,0 +1,183 @@
+"""Distance pass: silhouettes of cell types and of batches with every exact leave-out, and nearest neighbours, at once.
+
+The silhouette (Rousseeuw 1987) of a cell is ``(b - a) / max(a, b)``: ``a`` its mean distance to the others of
+its cluster, ``b`` the mean distance to the nearest other cluster; 0 for a cell alone in its cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.metrics.cache import Recent
+from zsgate.metrics.cells import Cells, Codes, Floats
+from zsgate.metrics.neighbours.distances import Block, Positions, distance_blocks
+from zsgate.metrics.neighbours.ties import copies
+from zsgate.models.embedding import Embedding
+from zsgate.system import arrays as spill
+from zsgate.verdict.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one distance pass over one draw gives.
+
+    Attributes
+    ----------
+    asw
+        Average silhouette width of the cell types scaled to 0..1, shape (n_columns,), the columns those of
+        ``Cells.weights``: everybody, without each unit, all units alike; NaN where undefined.
+    label_widths
+        The unscaled mean silhouette of each cell type's cells, shape (n_labels, n_columns); NaN where it has none.
+    batch_score
+        The paper's batch integration score, the same shape.
+    neighbours
+        The nearest other cells of each cell, shape (n_cells, n_nearest); among more copies of it than that, any.
+    """
+
+    asw: Floats
+    label_widths: Floats
+    batch_score: Floats
+    neighbours: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Cells sorted by (label, batch, unit), and the groups that are runs of that order.
+
+    ``weights`` has a row for each group and a column as ``Cells.weights``: 1 where its unit is kept; ``sizes`` is
+    the same times its number of cells, ``present`` that number where the weight is not 0.
+    """
+
+    order: Codes
+    starts: Positions
+    labels: Codes
+    batches: Codes
+    weights: Floats
+    sizes: Floats
+    present: Floats
+
+    @classmethod
+    def of(cls, cells: Cells) -> _Layout:
+        key = np.ravel_multi_index(
+            (cells.labels, cells.batches, cells.units),
+            (cells.labels.max() + 1, cells.batches.max() + 1, cells.units.max() + 1),
+        )
+        order = np.argsort(key, kind="stable")
+        _, starts, counts = np.unique(key[order], return_index=True, return_counts=True)
+        first = order[starts]
+        weights = cells.weights[cells.units[first]]
+        sizes, present = weights * counts[:, None], (weights > 0).astype(np.float64) * counts[:, None]
+        return cls(order, starts, cells.labels[first], cells.batches[first], weights, sizes, present)
+
+    def runs(self, codes: Codes, within: slice) -> list[slice]:
+        """Return the runs of equal ``codes`` among the groups ``within``."""
+        edges = np.flatnonzero(np.diff(codes[within])) + 1 + within.start
+        ends = [within.start, *edges.tolist(), within.stop]
+        return [slice(*pair) for pair in pairwise(ends)]
+
+
+_PASSES: Recent[Pass] = Recent(8)
+
+
+def pass_of_draw(embedding: Embedding, cells: Cells, recipe: Recipe, draw: int) -> Pass:
+    """Return the distance pass over one draw of an embedding, which all metrics share."""
+    n_nearest = neighbours_in_graph(cells, recipe)
+    key = (embedding.digest, draw, cells.digest, n_nearest)
+    return _PASSES.get(key, lambda: distance_pass(embedding.draws[draw], cells, n_nearest))
+
+
+def neighbours_in_graph(cells: Cells, recipe: Recipe) -> int:
+    """Return how many other cells a cell is joined to: the recipe's number counts the cell itself, as scanpy's does."""
+    return min(recipe.n_neighbors - 1, cells.n_cells - 1)
+
+
+def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -> Pass:
+    """Return both silhouette scores with their leave-outs, and the nearest neighbours.
+
+    Equal to computing the scores anew on the physically remaining cells. Memory does not grow with
+    n_cells x n_units: each block of rows is reduced to sums over its cells.
+
+    Parameters
+    ----------
+    rows
+        Embedding, shape (n_cells, n_dimensions).
+    cells
+        Labels, batches and units of the rows.
+    n_nearest
+        Neighbours to find for each cell.
+    """
+    layout = _Layout.of(cells)
+    n_columns = cells.weights.shape[1]
+    by_label = layout.runs(layout.labels, slice(0, len(layout.starts)))
+    borders = layout.starts[[run.start for run in by_label]]
+    widths, mixing = np.zeros((2, len(by_label), n_columns))
+    neighbours = np.empty((cells.n_cells, n_nearest), dtype=np.int32)
+    blocks = distance_blocks(spill.take(rows, layout.order), layout.starts, borders, n_nearest=n_nearest)
+    for block in blocks:
+        here = layout.order[block.start : block.stop]
+        neighbours[here] = layout.order[block.neighbours]
+        label = int(cells.labels[here[0]])
+        weights = cells.weights[cells.units[here]]
+        widths[label] += (weights * _silhouettes(block, weights, layout, by_label, np.full(len(here), label))).sum(
+            axis=0
+        )
+        by_batch = layout.runs(layout.batches, by_label[label])
+        own = np.searchsorted(layout.batches[[run.start for run in by_batch]], cells.batches[here])
+        mixing[label] += (weights * (1 - abs(_silhouettes(block, weights, layout, by_batch, own)))).sum(axis=0)
+    for group in copies(rows, n_nearest):
+        neighbours[group.cells] = group.nearest(n_nearest)
+    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in by_label])
+    label_widths = np.divide(widths, sizes, out=np.full_like(widths, np.nan), where=sizes > 0)
+    return Pass(_asw(widths.sum(axis=0), sizes), label_widths, _batch_score(mixing, layout, by_label), neighbours)
+
+
+def _silhouettes(block: Block, weights: Floats, layout: _Layout, clusters: list[slice], own: Codes) -> Floats:
+    """Return the silhouette of each row of the block in each column, shape (n_rows, n_columns).
+
+    ``weights`` are those of the rows, ``clusters`` runs of groups and ``own`` the cluster of each row. Where no other
+    cluster is left the value is 0 and must be masked by the caller.
+    """
+    row = np.arange(len(own))
+    sums = np.stack([block.sums[:, run] @ layout.weights[run] for run in clusters])
+    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in clusters])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = sums[own, row] / (sizes[own] - weights)
+        sums /= sizes[:, None, :]
+        sums[np.broadcast_to(sizes[:, None, :] == 0, sums.shape)] = np.inf
+        sums[own, row] = np.inf
+        between = sums.min(axis=0)
+        farther = np.maximum(between, within)
+        silhouettes: Floats = (between - within) / farther
+    nothing = np.isnan(silhouettes) | (farther <= block.rounding[:, None])
+    silhouettes[nothing] = 0  # 0/0: alone in its cluster, or all distances are 0
+    return silhouettes
+
+
+def _asw(widths: Floats, sizes: Floats) -> Floats:
+    """Return the scaled mean silhouette; NaN with fewer than two labels or none with two cells."""
+    n_cells, n_labels = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
+    defined = (n_labels >= 2) & (n_labels < n_cells)
+    mean = np.divide(widths, n_cells, out=np.full_like(widths, np.nan), where=defined)
+    scaled: Floats = (mean + 1) / 2
+    return scaled
+
+
+def _batch_score(mixing: Floats, layout: _Layout, by_label: list[slice]) -> Floats:
+    """Return the unweighted mean over labels of the mean of 1 - |s|; NaN where no label counts.
+
+    A label counts when it has two batches and more cells than batches.
+    """
+    per_label = np.full_like(mixing, np.nan)
+    for label, groups in enumerate(by_label):
+        sizes = np.stack([layout.sizes[run].sum(axis=0) for run in layout.runs(layout.batches, groups)])
+        n_batches = (sizes > 0).sum(axis=0)
+        defined = (n_batches >= 2) & (n_batches < layout.present[groups].sum(axis=0))
+        np.divide(mixing[label], sizes.sum(axis=0), out=per_label[label], where=defined)
+    n_labels = (~np.isnan(per_label)).sum(axis=0)
+    total = np.nansum(per_label, axis=0)
+    mean: Floats = np.divide(total, n_labels, out=np.full_like(total, np.nan), where=n_labels > 0)
+    return mean
