@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 
 from zsgate.config.config import Config
+from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.card import Card
-from zsgate.data.columns import Columns
 from zsgate.errors import UsageProblem
-from zsgate.run.datasets import Own, chosen
+from zsgate.run.datasets import Source, chosen
 
 TABLE = "match = 'lab-scvi'\nreason = 'r'\nowner = 'Ada'\nexpires = 2027-01-31\nmax_deficit = 0.05\n"
 DAY = date(2027, 1, 31)
@@ -25,14 +25,14 @@ def test_own_datasets_are_declared_in_tables(repo, gather, own):
     assert config.dataset_names == ("mine", "theirs")
     assert gather(folder, {"datasets": "mine,pancreas"}).dataset_names == ("mine", "pancreas")
     sources = chosen(config)
-    assert sources["mine"] == Own(
+    assert sources["mine"] == Source(
         name="mine",
         path=folder / "lab.h5ad",
         columns=Columns(label="cell_type", donor="patient"),
         scope="donors",
     )
     assert sources["theirs"].scope == "cells"
-    assert [type(source) for source in chosen(gather(folder, {"datasets": "mine,pancreas"})).values()] == [Own, Card]
+    assert [type(source) for source in chosen(gather(folder, {"datasets": "mine,pancreas"})).values()] == [Source, Card]
 
 
 def test_what_is_typed_counts_more_than_a_table(repo, gather, own):

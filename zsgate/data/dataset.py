@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate.data.annotations import Strings, refuse_duplicates
 from zsgate.data.counts import as_counts, check_counts, is_canonical, matrix_digest, was_checked
 from zsgate.errors import UsageProblem
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from zsgate.data.expression import Expression
 
-Strings = npt.NDArray[np.str_]
 MAX_UNITS = 50  # more donors than this are left out in groups
 CELL_GROUPS = 20  # units of scope "cells"
 SCOPES = ("donors", "cells")
@@ -54,7 +54,7 @@ class Dataset:
     scope
         ``"donors"``: verdicts speak for new donors. ``"cells"``: for these donors only.
     card
-        Where it comes from: source, licence, citation, notes; builtins, shown in the report.
+        Where it comes from, for the report: ``source``, ``licence``, ``citation``, and ``notes``, a list of sentences.
     drawn_from
         Names of all cells of the dataset that these were drawn from, or None where nothing was drawn.
     expression
@@ -70,7 +70,7 @@ class Dataset:
     batches: Strings | None = None
     donors: Strings | None = None
     scope: str = "donors"
-    card: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, object] = field(default_factory=dict)
     drawn_from: Strings | None = None
     expression: Expression | None = None
 
@@ -88,6 +88,11 @@ class Dataset:
     def n_cells(self) -> int:
         """Number of cells."""
         return int(self.counts.shape[0])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences of the card on what was done to the cells and what is peculiar about them."""
+        return tuple(cast("Sequence[str]", self.card.get("notes", ())))
 
     @cached_property
     def digest(self) -> str:
@@ -142,6 +147,10 @@ class Dataset:
             ensembl=None if self.ensembl is None else self.ensembl[columns],
         )
 
+    def with_notes(self, *notes: str) -> Dataset:
+        """Return the dataset with more notes behind those of its card."""
+        return replace(self, card=add_notes(self.card, notes))
+
     def to_anndata(self) -> anndata.AnnData:
         """Return a fresh AnnData: counts in X, ``obs`` cell_type, batch, donor, ``var`` symbol, ensembl_id.
 
@@ -151,7 +160,7 @@ class Dataset:
         import anndata
         import pandas as pd
 
-        from zsgate.data.mapped import copied
+        from zsgate.data.mapped import private_copy
 
         obs = pd.DataFrame(index=pd.Index(self.cell_ids.astype(object)))
         for column, values in (("batch", self.batches), ("donor", self.donors)):
@@ -161,7 +170,12 @@ class Dataset:
         var = pd.DataFrame({"symbol": self.symbols.astype(object)}, index=pd.Index(index.astype(object)))
         if self.ensembl is not None:
             var["ensembl_id"] = self.ensembl.astype(object)
-        return anndata.AnnData(X=copied(self.counts), obs=obs, var=var)
+        return anndata.AnnData(X=private_copy(self.counts), obs=obs, var=var)
+
+
+def add_notes(card: Mapping[str, object], notes: Sequence[str]) -> Mapping[str, object]:
+    """Return the card of a dataset with more notes behind its own."""
+    return {**card, "notes": [*cast("Sequence[str]", card.get("notes", ())), *notes]}
 
 
 def effective_number(units: npt.NDArray[Any]) -> float:
@@ -221,15 +235,3 @@ def _check(dataset: Dataset) -> None:
     refuse_duplicates(where, "gene", dataset.symbols if dataset.ensembl is None else dataset.ensembl)
     if not was_checked(dataset.counts):
         check_counts(where, dataset.counts)
-
-
-def refuse_duplicates(where: str, what: str, names: Strings) -> None:
-    """Raise UsageProblem naming up to ten duplicates among ``names``."""
-    if len(set(names.tolist())) == len(names):  # far faster than sorting half a million names
-        return
-    distinct, times = np.unique(names, return_counts=True)
-    repeated: Sequence[str] = distinct[times > 1].tolist()
-    if repeated:
-        shown = ", ".join(repeated[:10]) + (", ..." if len(repeated) > 10 else "")
-        msg = f"{where}: {len(repeated)} duplicate {what} names ({shown}); make them unique"
-        raise UsageProblem(msg)

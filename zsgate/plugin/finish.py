@@ -56,7 +56,7 @@ class Finish:
         also = ["zsgate: the controls of the selected tests run as well"] if is_selection(self.config) else []
         if self.config.option.collectonly:
             return also
-        return also + [f"zsgate: {said}" for said in self.run.coverage_remarks]
+        return also + [f"zsgate: {found.remark}" for found in self.run.coverage if found.remark]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:

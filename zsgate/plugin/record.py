@@ -17,11 +17,13 @@ import pytest
 import zsgate
 from zsgate.data.leakage.exposure import sentences
 from zsgate.metrics import EVERY
+from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.plugin.outcome import Outcome
 from zsgate.plugin.results import Results
 from zsgate.report.record import (
     BaselineRecord,
     CheckRecord,
+    CoverageRecord,
     MetricRecord,
     ModelCard,
     Provenance,
@@ -29,6 +31,7 @@ from zsgate.report.record import (
     Record,
     SelectionRecord,
 )
+from zsgate.run import datasets
 from zsgate.run.run import Run
 from zsgate.system.sources import versions
 
@@ -126,8 +129,8 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         controls=tuple(results.controls.values()),
         failures=tuple(results.failures.values()),
         not_tested=tuple(run.not_tested()),
-        datasets=tuple(run.facts(name) for name in run.sources),
-        coverage=tuple(run.coverage),
+        datasets=tuple(datasets.record(run.dataset(name), run.exposure(name)) for name in run.sources),
+        coverage=tuple(map(_coverage, run.coverage)),
         baselines=tuple(
             BaselineRecord(name=each, dataset=dataset, notes=dict(said))
             for (each, dataset), said in notes.items()
@@ -139,6 +142,11 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         caveats=tuple(_caveats(run, notes)),
         provenance=start.provenance(outcome, _device(run.config.gpu)),
     )
+
+
+def _coverage(found: GeneCoverage) -> CoverageRecord:
+    fields = {name: getattr(found, name) for name in CoverageRecord.__struct_fields__}
+    return CoverageRecord(**fields | {"shared": len(found.shared)})
 
 
 def _notes(results: Results) -> Notes:

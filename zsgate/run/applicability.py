@@ -11,7 +11,7 @@ from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 from zsgate.models.adapter import Adapter
 from zsgate.report.record import NotTestedRecord
-from zsgate.run.datasets import Source, without_batches
+from zsgate.run.datasets import CardOrFile, without_batches
 from zsgate.system.sources import versions
 from zsgate.verdict.recipe import Recipe
 
@@ -38,7 +38,7 @@ def deciding(config: Config, recipe: Recipe) -> frozenset[str]:
     return frozenset([*by_nature, *recipe.gates, *config.require])
 
 
-def objection(config: Config, name: str | None, source: Source | None, read: Callable[[], Dataset]) -> str:
+def objection(config: Config, name: str | None, source: CardOrFile | None, read: Callable[[], Dataset]) -> str:
     """Return why a metric is not computed in a run or on a dataset, or an empty string.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -57,7 +57,7 @@ class Run:
         return RECIPES[self.config.recipe]
 
     @cached_property
-    def sources(self) -> dict[str, datasets.Source]:
+    def sources(self) -> dict[str, datasets.CardOrFile]:
         """Where the datasets to judge on are from, by name."""
         return datasets.chosen(self.config)
 
@@ -108,8 +108,7 @@ class Run:
             return whole
         if name not in self._drawn:
             note = f"{len(rows)} of {whole.n_cells} cells are scored, drawn as the paper's code draws them"
-            notes = [*whole.card.get("notes", ()), note]
-            self._drawn[name] = replace(whole.subset(rows), card={**whole.card, "notes": notes})
+            self._drawn[name] = whole.subset(rows).with_notes(note)
         return self._drawn[name]
 
     def embedding(self, method: Method, dataset: Dataset) -> Embedding:

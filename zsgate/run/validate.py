@@ -8,12 +8,12 @@ from pathlib import Path
 
 from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
 from zsgate.config.config import Config
-from zsgate.data.catalogue.load_ import CATALOGUE
+from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.file import FILES
 from zsgate.errors import UsageProblem, nearest
 from zsgate.metrics import EVERY
 from zsgate.models import MODELS
-from zsgate.run.datasets import gather, names_of
+from zsgate.run.datasets import fetch_files, names_of
 from zsgate.run.run import Run
 from zsgate.verdict.match import matches
 
@@ -34,7 +34,7 @@ def check_patterns(run: Run) -> None:
     """
     references = [run.reference.name] if run.reference else []
     files = [path.stem for depth in ("*", "*/*") for kind in FILES for path in run.folder.glob(f"{depth}{kind}")]
-    datasets = list(dict.fromkeys([*run.sources, *run.config.own, *CATALOGUE, *files]))
+    datasets = list(dict.fromkeys([*run.sources, *run.config.own, *CARDS, *files]))
     baselines = list(dict.fromkeys([*references, *BASELINES, *RECONSTRUCTION_BASELINES, *MODELS]))
     for what, asked in (("threshold", run.config.threshold), ("waiver", run.config.waiver)):
         for each in asked:
@@ -55,7 +55,7 @@ def preflight(run: Run) -> None:
         If the model, a dataset or a file of embeddings is unusable, or a required metric cannot be computed.
     """
     models = [each.model for each in (run.candidate, run.reference) if each is not None]
-    gather(run.sources, run.shelf)
+    fetch_files(run.sources, run.shelf)
     for name in run.sources:
         dataset = run.whole(name)
         run.exposure(name)  # a filter that cannot be read is said now

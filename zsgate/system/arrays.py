@@ -1,7 +1,7 @@
-"""Spill: arrays that lie in memory while they are small, and in a mapped file while they are large.
+"""Arrays that lie in memory while they are small, and in a mapped file while they are large.
 
-Pages of a mapped file belong to the operating system, which writes them out and takes them back at need, so half a
-million rows cost the process no memory of its own.
+Pages of a mapped file belong to the operating system, which writes them to disk and reads them again as needed, so half
+a million rows cost the process no memory of its own.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ pooch is the usual library for this, but it starts a broken download anew, and a
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import shutil
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from zsgate.errors import UsageProblem
+from zsgate.system.files import sha256_of
 
 BLOCK = 1 << 20
 TIMEOUT = 60.0  # seconds without a byte
@@ -69,12 +69,6 @@ def fetch(
         _check(part, url, sha256, n_bytes)
         part.replace(target)
         _note_of(part).unlink(missing_ok=True)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_sure_of_room(target: Path, n_bytes: int | None, part: Path | None = None) -> None:
