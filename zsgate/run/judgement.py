@@ -47,7 +47,7 @@ class Judgement:
 
     @property
     def excuse(self) -> str:
-        """Why a verdict that does not pass does not fail the run; empty where it does, or where it passes."""
+        """Why the run does not fail by a verdict that did not pass; empty where it passed, or fails the run."""
         if self.verdict:
             return ""
         if self.advisory:
