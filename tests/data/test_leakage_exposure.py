@@ -6,9 +6,11 @@ import pytest
 
 from zsgate.config.config import Config
 from zsgate.data.catalogue.cards import CARDS
-from zsgate.data.leakage.exposure import STATUSES, Exposure, exposure, objection, sentences
+from zsgate.data.leakage.exposure import Exposure, exposure, objection, sentences
 from zsgate.errors import UsageProblem
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+
+STATUSES = ("seen", "not seen", "unknown")
 
 
 @pytest.mark.parametrize(

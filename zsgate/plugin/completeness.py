@@ -47,7 +47,8 @@ class Completeness:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Plan what this process will run itself."""
         self._plan(item.nodeid for item in session.items)
-        self.due.update(self.config.stash.get(DUE, {}))
+        due: dict[str, None] = self.config.stash.get(DUE, {})
+        self.due.update(due)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Iterable[str]) -> None:

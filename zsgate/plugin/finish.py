@@ -86,7 +86,9 @@ class Finish:
             yield
         except KeyboardInterrupt:
             self._conclude(Ending.INTERRUPTED)
-        except BaseException as error:  # the boundary to hooks that are not ours: none may end a run without its outcome
+        except (
+            BaseException
+        ) as error:  # the boundary to hooks that are not ours: a run ends with its outcome
             place = f"{type(error).__name__}: {error}"
             self.completeness.faults.append(f"a hook of a conftest or plugin failed at the end of the run ({place})")
             self._conclude(ending)
@@ -102,7 +104,7 @@ class Finish:
     def insist(self) -> None:
         """Set the exit status to what was decided, whatever others have made of it since."""
         if self.session is not None and self.outcome is not None:
-            self.session.exitstatus = int(self.outcome.exit_code)
+            self.session.exitstatus = self.outcome.exit_code
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -188,7 +190,7 @@ class Finish:
             return
         writer.section("zsgate")
         writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
-        writer.write_line(f"exit {int(self.outcome.exit_code)}: {self.outcome.reason}")
+        writer.write_line(f"exit {self.outcome.exit_code:d}: {self.outcome.reason}")
         if self.page is not None:
             writer.write_line(f"page: {self.page}")
 

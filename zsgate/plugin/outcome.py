@@ -1,8 +1,8 @@
-"""Outcome: what a run comes to. State, exit code and reason are decided here, from what tests found, and nowhere else."""
+"""Outcome: what a run comes to. State, exit code and reason are decided here and nowhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -68,7 +68,7 @@ class Findings:
     @property
     def unjudged(self) -> list[str]:
         """Planned tests that left no verdict, control or failure."""
-        known = {each.nodeid for each in (*self.verdicts, *self.controls, *self.failures)}
+        known = {nodeid for found in (self.verdicts, self.controls, self.failures) for nodeid in _nodeids(found)}
         return [nodeid for nodeid in self.planned if nodeid not in known]
 
     @property
@@ -83,6 +83,10 @@ class Findings:
         return [needless_waiver(waiver) for waiver in self.waivers if waiver.state == NEEDLESS]
 
 
+def _nodeids(found: Iterable[VerdictRecord] | Iterable[ControlRecord] | Iterable[FailureRecord]) -> Iterator[str]:
+    yield from (each.nodeid for each in found)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run comes to.
@@ -92,13 +96,13 @@ class Outcome:
     state
         How the gate stands.
     exit_code
-        What pytest ends with; None while tests run.
+        What pytest ends with.
     reason
         Why, in one sentence.
     """
 
     state: GateState
-    exit_code: ExitCode | None
+    exit_code: ExitCode
     reason: str = field(default="")
 
 

@@ -24,6 +24,7 @@ from zsgate.report.record import (
     BaselineRecord,
     CheckRecord,
     CoverageRecord,
+    GateState,
     MetricRecord,
     ModelCard,
     Provenance,
@@ -85,7 +86,7 @@ class Start:
             started=datetime.fromtimestamp(self.began, UTC).isoformat(timespec="seconds"),
             seconds=round(time.time() - self.began, 1),
             git=_git(self.folder),
-            exit_code=None if outcome.exit_code is None else int(outcome.exit_code),
+            exit_code=None if outcome.state is GateState.RUNNING else outcome.exit_code,
             exit_reason=outcome.reason,
         )
 
@@ -113,7 +114,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
     from zsgate.models.adapter import as_builtins
 
     verdicts, recipe, notes = tuple(results.verdicts.values()), run.recipe, _notes(results)
-    who = run.candidate.name
+    who, metrics = run.candidate.name, dict.fromkeys(verdict.metric for verdict in verdicts)
     return Record(
         gate=outcome.state,
         model=who,
@@ -136,7 +137,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
             for (each, dataset), said in notes.items()
             if each != who
         ),
-        metrics=tuple(MetricRecord(name=name, card=EVERY[name].card) for name in dict.fromkeys(v.metric for v in verdicts)),
+        metrics=tuple(MetricRecord(name=name, card=EVERY[name].card) for name in metrics),
         reconstruction=tuple(run.reconstructed(verdicts)),
         timings=tuple(results.timings),
         caveats=tuple(_caveats(run, notes)),
@@ -168,7 +169,7 @@ def _caveats(run: Run, notes: Notes) -> Iterator[str]:
     yield from sentences({name: run.exposure(name) for name in run.sources}, who)
     if reference is not None:
         weaker = (reference.weaker(run.dataset(name)) for name in run.sources)
-        yield from filter(None, [reference.remark, *weaker])
+        yield from filter(None, [reference.past.remark, *weaker])
     for (each, dataset), said in notes.items():
         if "computed on" in said:
             yield f"{each} on {dataset} is computed on {said['computed on']}."

@@ -48,9 +48,7 @@ def selection(config: pytest.Config, due: Iterable[str], planned: Iterable[str])
     return SelectionRecord(n_due=len(every), n_selected=len(selected), left_out_by=how)
 
 
-def why_nothing(
-    config: pytest.Config, planned: Iterable[str], not_tested: Iterable[NotTestedRecord]
-) -> Iterator[str]:
+def why_nothing(config: pytest.Config, planned: Iterable[str], not_tested: Iterable[NotTestedRecord]) -> Iterator[str]:
     """Yield in words why a run came to no verdict.
 
     Parameters

@@ -30,7 +30,7 @@ from zsgate.run.validate import check_patterns, preflight
 from zsgate.system.store import Store
 from zsgate.system.workers import WORKERS, share
 
-RUNNING = Outcome(GateState.RUNNING, None, "started, not finished: nothing is known of this run")
+RUNNING = Outcome(GateState.RUNNING, ExitCode.INTERRUPTED, "started, not finished: nothing is known of this run")
 IDENTITY = pytest.StashKey[str]()
 REPORT = "zsgate-report"  # where the page of a run goes whose settings cannot be read
 

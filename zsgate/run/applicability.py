@@ -9,7 +9,7 @@ from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem, unknown
 from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
-from zsgate.models.adapter import Adapter
+from zsgate.models.adapter import Adapter, predicts_genes
 from zsgate.report.record import NotTestedRecord
 from zsgate.run.datasets import CardOrFile, without_batches
 from zsgate.system.sources import versions
@@ -81,7 +81,7 @@ def objection_to_predictions(model: Adapter, name: str | None, who: str = "the c
     metric = RECONSTRUCTION.get(name or "")
     if metric is None:
         return ""
-    if not hasattr(model, "reconstruct"):
+    if not predicts_genes(model):
         return NO_HEAD.replace("the candidate", who)
     if model.scale not in metric.scales:
         return f"{who} predicts on scale {model.scale!r}, and {metric.name} is of {', '.join(metric.scales)}"
@@ -92,6 +92,6 @@ def objection_to_predictions(model: Adapter, name: str | None, who: str = "the c
 
 def without_predictions(model: Adapter) -> list[NotTestedRecord]:
     """Return that the candidate predicts no genes, where it does not."""
-    if hasattr(model, "reconstruct"):
+    if predicts_genes(model):
         return []
     return [NotTestedRecord(what="reconstruction", suite="test_reconstruction", reason=NO_HEAD)]

@@ -177,6 +177,9 @@ def record(dataset: Dataset, seen: Exposure) -> DatasetRecord:
         n_batches=n_batches,
         n_donors=n_donors,
         scope=dataset.scope,  # type: ignore[arg-type]
-        pretraining=PretrainingRecord(status=seen.status, source=seen.source),  # type: ignore[arg-type]
-        **{name: value for name, value in card.items() if name in DatasetRecord.__struct_fields__},
+        source=str(card.get("source", "")),
+        licence=str(card.get("licence", "")),
+        citation=str(card.get("citation", "")),
+        notes=tuple(map(str, notes) if isinstance(notes := card["notes"], list) else ()),
+        pretraining=PretrainingRecord(status=seen.status, source=seen.source),
     )

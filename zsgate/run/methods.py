@@ -25,6 +25,7 @@ from zsgate.verdict.score import Score
 
 TAKEN = frozenset([*BASELINES, *RECONSTRUCTION_BASELINES])  # names that no candidate can have
 
+
 class Maker(Protocol):
     """What methods need of a run: each thing is made once, whoever asks."""
 
@@ -162,8 +163,8 @@ def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
     UsageProblem
         If it cannot be loaded.
     """
-    if config.model in TAKEN:
-        msg = f"--model {config.model}: a baseline is called so; embeddings in a folder of that name are ./{config.model}"
+    name = config.model
+    if name in TAKEN:
+        msg = f"--model {name}: a baseline is called so; embeddings in a folder of that name are ./{name}"
         raise UsageProblem(msg)
-    model = load_model(config.model, config, folder, weights=config.weights)
-    return Candidate(config.model, run, model=model)
+    return Candidate(name, run, model=load_model(name, config, folder, weights=config.weights))

@@ -12,7 +12,7 @@ from zsgate.errors import BaselineFailed, CandidateFailed
 from zsgate.metrics.reconstruction.metric import MASKED, RECONSTRUCTION, ReconstructionMetric
 from zsgate.metrics.reconstruction.one_pass import one_pass
 from zsgate.metrics.reconstruction.result import CANDIDATE, ReconstructionResult, Side
-from zsgate.models.adapter import Adapter
+from zsgate.models.adapter import GenePredictor, predicts_genes
 from zsgate.report.record import ReconstructionRecord, VerdictRecord
 from zsgate.run.embeddings import code_of_model, expression_read
 from zsgate.run.ledger import Ledger
@@ -28,8 +28,15 @@ SAME = 1e-6  # relative difference of the averages' errors from which targets ar
 class Predictions(Protocol):
     """What is asked of a run: its candidate, and one pass of a model over a dataset, made once."""
 
-    candidate: Candidate
-    recipe: Recipe
+    @property
+    def candidate(self) -> Candidate:
+        """The model that is judged."""
+        ...
+
+    @property
+    def recipe(self) -> Recipe:
+        """The choices that shape every score of the run."""
+        ...
 
     def dataset(self, name: str) -> Dataset:
         """Return the cells of a dataset that are scored."""
@@ -139,6 +146,7 @@ def made(
         Of the run.
     """
     assert method.model is not None
+    assert predicts_genes(method.model)
     try:
         return _made(method, method.model, dataset, masked, ledger)
     except KeyboardInterrupt:
@@ -151,7 +159,7 @@ def made(
 
 
 def _made(
-    method: Candidate | Reference, model: Adapter, dataset: Dataset, masked: float, ledger: Ledger
+    method: Candidate | Reference, model: GenePredictor, dataset: Dataset, masked: float, ledger: Ledger
 ) -> ReconstructionResult:
     from zsgate.baselines import averages  # compiles loops: not before a model predicts genes
 

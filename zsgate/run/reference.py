@@ -43,7 +43,7 @@ class Past:
 
     scores: Mapping[tuple[str, str], Score] = field(default_factory=dict)
     facts: Mapping[str, DatasetRecord] = field(default_factory=dict)
-    averages: Mapping[tuple[str, float], Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    averages: Mapping[tuple[str, float], Mapping[str, Mapping[str, float | None]]] = field(default_factory=dict)
     remark: str = ""
 
 
@@ -207,7 +207,7 @@ def _read(path: Path) -> Record:
 
 
 def _score(entry: ScoreRecord, path: Path) -> Score:
-    """Return a recorded score; null in a list of numbers is NaN, and a value that does not follow from the rest no score."""
+    """Return a recorded score, null being NaN; refuse one whose value does not follow from the rest."""
     fields = {name: _numbers(getattr(entry, name)) for name in entry.__struct_fields__ if name != "dataset"}
     fields |= {name: getattr(entry, name) for name in ("balanced", "n_effective")}
     score = Score(**fields)

@@ -23,9 +23,9 @@ ALIKE = 0.75  # names as like as this are taken for one name, misspelt
 def check_patterns(run: Run) -> None:
     """Refuse a threshold or waiver that can match no test, and what is said of pretraining under a misspelt name.
 
-    One for a dataset, or a reference, that is not in this run is none of its business: datasets are those of the run, of
-    pyproject.toml, of the catalogue and files at hand, and any other name may be that of a file elsewhere, unless it
-    looks like one of these.
+    One for a dataset, or a reference, that is not in this run is none of its business: datasets are those of the run,
+    of pyproject.toml, of the catalogue and files at hand, and any other name may be that of a file elsewhere, unless
+    it looks like one of these.
 
     Raises
     ------

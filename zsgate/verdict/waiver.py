@@ -75,10 +75,11 @@ def review(
 ) -> tuple[WaiverRecord, ...]:
     """Return each waiver with what became of it.
 
-    ``state`` is ``"expired"`` after its last day; ``"exceeded"`` where a test it names is further behind, ``"does not
-    apply: REASON"`` where one fails for what no waiver covers, ``"in force"`` where it covers one; ``"no longer
-    needed"`` where all of them pass, ``"not tested"`` where none was judged. A run of some tests, or of some of the
-    datasets that the waiver can be for, cannot say that nothing needs it: it is then ``"not needed by this run"``.
+    ``state`` is ``"expired"`` after its last day; ``"exceeded"`` where a test that it names is further behind than it
+    allows; ``"does not apply: REASON"`` where one fails for a reason that no waiver covers; ``"in force"`` where it
+    covers one; ``"no longer needed"`` where all of them pass; ``"not tested"`` where none was judged. A run of some of
+    the tests, or of some of the datasets that the waiver can be for, cannot say that the waiver is needed nowhere; it
+    is then ``"not needed by this run"``.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def review(
     today
         The day of the run.
     whole
-        Whether nothing was left out by ``-k`` and the like.
+        Whether every test was run: none was left out by ``-k`` and the like.
     datasets
         Names of what the project judges on, in this run or another.
     """

@@ -10,7 +10,14 @@ from zsgate.report.record.background import (
 )
 from zsgate.report.record.dataset import CoverageRecord, DatasetRecord, PretrainingRecord
 from zsgate.report.record.entry import Entry, Policy
-from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, NotTestedRecord, ScoreRecord, SelectionRecord
+from zsgate.report.record.evidence import (
+    CheckRecord,
+    ControlRecord,
+    FailureRecord,
+    NotTestedRecord,
+    ScoreRecord,
+    SelectionRecord,
+)
 from zsgate.report.record.reconstruction import DensityRecord, FiguresRecord, GeneErrors, ReconstructionRecord
 from zsgate.report.record.run import GateState, Record
 from zsgate.report.record.verdict import Outcome, SeedsRecord, VarianceRecord, VerdictRecord, deciding, missed

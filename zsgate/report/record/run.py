@@ -17,7 +17,14 @@ from zsgate.report.record.background import (
 )
 from zsgate.report.record.dataset import CoverageRecord, DatasetRecord
 from zsgate.report.record.entry import Entry, Policy
-from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, NotTestedRecord, ScoreRecord, SelectionRecord
+from zsgate.report.record.evidence import (
+    CheckRecord,
+    ControlRecord,
+    FailureRecord,
+    NotTestedRecord,
+    ScoreRecord,
+    SelectionRecord,
+)
 from zsgate.report.record.reconstruction import ReconstructionRecord
 from zsgate.report.record.verdict import VerdictRecord
 from zsgate.report.record.waiver import WaiverRecord
@@ -26,9 +33,9 @@ from zsgate.report.record.waiver import WaiverRecord
 class GateState(enum.StrEnum):
     """How a run stands.
 
-    passed: every verdict that decides passed; waived: those that did not are waived; lost, inconclusive: at least one did not (lost also: a
-    waiver is no longer needed); broke: nothing is claimed; interrupted: not every test had its turn; unusable: the run
-    could not start; running: started, not finished.
+    passed: every verdict that decides passed; waived: those that did not are waived; lost, inconclusive: at least one
+    did not (lost also: a waiver is no longer needed); broke: nothing is claimed; interrupted: not every test had its
+    turn; unusable: the run could not start; running: started, not finished.
     """
 
     PASSED = "passed"
