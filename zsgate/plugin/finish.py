@@ -86,9 +86,7 @@ class Finish:
             yield
         except KeyboardInterrupt:
             self._conclude(Ending.INTERRUPTED)
-        except (
-            BaseException
-        ) as error:  # the boundary to hooks that are not ours: a run ends with its outcome
+        except BaseException as error:  # the boundary to hooks that are not ours: a run ends with its outcome
             place = f"{type(error).__name__}: {error}"
             self.completeness.faults.append(f"a hook of a conftest or plugin failed at the end of the run ({place})")
             self._conclude(ending)

@@ -77,7 +77,7 @@ class Card:
     licence: str
     citation: str
     notes: tuple[str, ...] = ()
-    exposure: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    exposure: Mapping[str, tuple[Status, str]] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, object]:
