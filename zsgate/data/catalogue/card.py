@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zsgate.data.annotations import Columns
+from zsgate.data.leakage.exposure import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
