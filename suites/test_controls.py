@@ -31,7 +31,7 @@ def test_separating_without_signal_fails(control, baseline, dataset, metric, pro
     theirs = metric(baseline.embed(dataset), dataset)
     signal = ours, metric(control.shuffled(dataset), dataset)
 
-    proof = prove(ours, theirs, provided=signal)
+    proof = prove(ours, theirs, signal=signal)
 
     assert proof
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from zsgate.config.config import Config
+from zsgate.data.catalogue.card import Card
+from zsgate.data.catalogue.tiers import TIERS
 from zsgate.errors import UsageProblem
 from zsgate.run.datasets import chosen
 
@@ -17,6 +19,14 @@ def test_defaults_need_a_model_only(tmp_path, gather):
     assert Config(model="m").dataset_names == ("pancreas", "pbmc_12k", "pbmc_95k", "immune", "tabula_sapiens")
     assert Config(model="m", tier="pr").dataset_names == ("pancreas", "pbmc_12k")
     assert Config(model="m", tier="quick").dataset_names == ("pancreas_quick",)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_tier_can_be_judged_on(tmp_path, gather, tier):
+    """Its datasets are in the catalogue."""
+    sources = chosen(gather(tmp_path, {"tier": tier}))
+    assert tuple(sources) == TIERS[tier]
+    assert {type(source) for source in sources.values()} == {Card}
 
 
 def test_the_nearest_source_wins(repo, gather):

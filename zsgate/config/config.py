@@ -34,7 +34,7 @@ class Config:
     weights
         Folder of the candidate's weights; None downloads the official files once.
     offline
-        Touch no network: what is missing is an error that names it.
+        Use no network: a file that is missing is an error that names it.
     models
         Settings of models by name: ``[tool.zsgate.models.scgpt_human]`` with weights, preset, dtype, randomness.
     datasets
@@ -45,7 +45,7 @@ class Config:
     mirror
         Folder or address that has the catalogue's files, as ``zsgate data mirror`` writes them.
     label, batch, donor, counts
-        Where the files keep cell types, batches, donors and raw counts.
+        Where the user's files keep cell types, batches, donors and raw counts.
     tier
         Which datasets to judge on; ``quick`` also trains scVI for a shorter time.
     recipe
@@ -53,7 +53,7 @@ class Config:
     against
         Another model, or the verdict.json of an earlier run, to be judged against as well.
     metrics
-        Metrics to compute as well that a run computes on request only.
+        Metrics to compute as well, of those that a run computes on request only.
     require
         Advisory metrics whose verdicts decide the run all the same.
     scope
@@ -65,19 +65,19 @@ class Config:
     margin
         Difference that counts as better.
     threshold
-        What single tests must reach: ``[[tool.zsgate.threshold]]`` over policy and margin.
+        What single tests must reach: ``[[tool.zsgate.threshold]]``, before policy and margin.
     waiver
         Tests that may fail for a while: ``[[tool.zsgate.waiver]]``.
     seeds
-        Number of draws of whatever draws chance; None takes 5 (scVI on the quick tier: 3).
+        Number of draws of each side that draws random numbers; None takes 5 (scVI on the quick tier: 3).
     report
         Folder of the page.
     cache
         Folder of the store; None takes the platform's cache folder.
     typed
-        Which of these the command line states.
+        Names of the settings that the command line states.
     usual
-        Names of the datasets that pyproject.toml has in mind, whatever the rest selects.
+        Names of the datasets that pyproject.toml judges on, also where the command line or a variable selects others.
     """
 
     model: str = field(metadata={"parse": parse.TEXT})
@@ -158,12 +158,12 @@ class Config:
         """
         place, parsers = Place(folder, models), {each.name: each.metadata["parse"] for each in _settings()}
         given = {name: value for name, value in command_line.items() if value is not None and value is not False}
-        spoken = {name: parsers[name].read(value, f"--{name}", place) for name, value in given.items()}
+        typed = {name: parsers[name].read(value, f"--{name}", place) for name, value in given.items()}
         del parsers["model"]  # only the command line names it
-        stated, nearer = from_pyproject(parsers, place), {**from_environment(environment, parsers, place), **spoken}
-        own = {name: _without(table, nearer) for name, table in stated.pop("own", {}).items()}
-        usual = stated.get("datasets") or tuple(own) or TIERS.get(stated.get("tier", "full"), ())
-        settings = {**stated, **nearer, "own": own, "typed": frozenset(given)}
+        project, here = from_pyproject(parsers, place), {**from_environment(environment, parsers, place), **typed}
+        own = {name: _without(table, here) for name, table in project.pop("own", {}).items()}
+        usual = project.get("datasets") or tuple(own) or TIERS.get(project.get("tier", "full"), ())
+        settings = {**project, **here, "own": own, "typed": frozenset(typed)}
         settings["usual"] = tuple(dict.fromkeys([*map(_name, usual), *own]))
         settings["waiver"] = tuple(w for w in settings.get("waiver", ()) if w.model in ("", given.get("model")))
         return cls(**settings)
@@ -174,9 +174,9 @@ class Config:
         return self.datasets or tuple(self.own) or TIERS[self.tier]
 
 
-def _without(table: Mapping[str, Any], nearer: Collection[str]) -> Mapping[str, Any]:
+def _without(table: Mapping[str, Any], stated: Collection[str]) -> Mapping[str, Any]:
     """Return a table of a dataset without what the command line or a variable states."""
-    return {key: value for key, value in table.items() if key not in nearer}
+    return {key: value for key, value in table.items() if key not in stated}
 
 
 def _name(dataset: str) -> str:

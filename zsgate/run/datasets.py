@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,8 +18,13 @@ from zsgate.data.catalogue.load import load
 from zsgate.data.check import no_batch_score, remarks
 from zsgate.data.dataset import Dataset, add_notes
 from zsgate.data.file import is_file
+from zsgate.data.leakage import exposure as leakage
+from zsgate.data.leakage.exposure import Exposure
+from zsgate.data.leakage.fingerprints import find_cells
+from zsgate.data.leakage.fingerprints import load as load_filter
 from zsgate.data.read import Source, read_file
 from zsgate.errors import UsageProblem, unknown
+from zsgate.report.record import DatasetRecord, PretrainingRecord
 from zsgate.system.download import LARGE, SPEED
 
 CardOrFile = Card | Source  # a dataset of the catalogue, or a file of the user's own
@@ -126,18 +130,56 @@ def without_batches(source: CardOrFile, dataset: Callable[[], Dataset]) -> str:
     return no_batch_score(dataset())
 
 
-def facts(dataset: Dataset) -> dict[str, Any]:
-    """Return what the report says of a dataset."""
+def exposure(
+    source: CardOrFile,
+    model: str,
+    stated: tuple[str, ...] | None,
+    config: Config,
+    cells: Callable[[], Dataset],
+) -> Exposure:
+    """Return whether a model saw a dataset in pretraining, as far as anybody says.
+
+    Parameters
+    ----------
+    source
+        Of the dataset.
+    model
+        Name of the model.
+    stated
+        What the model itself says that it was pretrained on.
+    config
+        What the user says.
+    cells
+        Reads the dataset, for comparison with a corpus.
+    """
+    said = config.models.get(model, {})
+    declared, corpus = said.get("pretraining"), said.get("corpus")
+    return leakage.exposure(
+        source.name,
+        declared=declared and {each for entry in declared for each in names_of(entry, config)},
+        published=source.exposure.get(model) if isinstance(source, Card) else None,
+        stated=stated,
+        evidence=None if corpus is None else find_cells(load_filter(corpus), cells()),
+    )
+
+
+def record(dataset: Dataset, seen: Exposure) -> DatasetRecord:
+    """Return what the report says of a dataset, and of whether the candidate saw it."""
     n_batches, n_donors = (
         None if column is None else len(np.unique(column)) for column in (dataset.batches, dataset.donors)
     )
-    return {
-        "name": dataset.name,
-        "n_cells": dataset.n_cells,
-        "n_genes": int(dataset.counts.shape[1]),
-        "n_cell_types": len(np.unique(dataset.cell_types)),
-        "n_batches": n_batches,
-        "n_donors": n_donors,
-        "scope": dataset.scope,
-        **add_notes(dataset.card, remarks(dataset)),
-    }
+    card = add_notes(dataset.card, remarks(dataset))
+    return DatasetRecord(
+        name=dataset.name,
+        n_cells=dataset.n_cells,
+        n_genes=int(dataset.counts.shape[1]),
+        n_cell_types=len(np.unique(dataset.cell_types)),
+        n_batches=n_batches,
+        n_donors=n_donors,
+        scope=dataset.scope,  # type: ignore[arg-type]
+        source=str(card.get("source", "")),
+        licence=str(card.get("licence", "")),
+        citation=str(card.get("citation", "")),
+        notes=tuple(map(str, notes) if isinstance(notes := card["notes"], list) else ()),
+        pretraining=PretrainingRecord(status=seen.status, source=seen.source),
+    )

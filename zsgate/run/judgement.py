@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import METRICS
-from zsgate.run.run import Trial
+from zsgate.report.record import Outcome, PretrainingRecord, SeedsRecord, VarianceRecord, VerdictRecord
+from zsgate.run.run import Run
 from zsgate.run.stability import shift
 from zsgate.verdict.difference import can_pair
 from zsgate.verdict.match import matches
@@ -19,6 +20,12 @@ from zsgate.verdict.terms import Names, Signal, Terms
 from zsgate.verdict.threshold import terms_for
 from zsgate.verdict.verdict import Verdict, judge
 from zsgate.verdict.waiver import Waiver
+
+# what a verdict and its record have in common
+SHARED = (
+    *("model", "dataset", "metric", "baseline", "ours", "theirs", "difference", "level", "passed", "policy", "margin"),
+    *("unit", "n_units", "n_effective", "balanced", "p", "detectable", "df", "reason", "sentence", "paired"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +52,44 @@ class Judgement:
     waiver: Waiver | None = None
     exposure: Exposure | None = None
 
-    @property
-    def excuse(self) -> str:
-        """Why a verdict that does not pass does not fail the run; empty where it does, or where it passes."""
-        if self.verdict:
-            return ""
-        if self.advisory:
-            return f"advisory, does not decide the run: {self.verdict.sentence}"
-        if self.waiver is None:
-            return ""
-        waived = self.waiver
-        return f"waived until {waived.expires} by {waived.owner} ({waived.reason}): {self.verdict.sentence}"
+    def record(self, *, nodeid: str, suite: str, claim: str) -> VerdictRecord:
+        """Return the verdict of a test as the record of a run has it.
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return builtins only, as verdict.json carries them."""
-        waiver = None if self.waiver is None else self.waiver.as_dict()
-        return {
-            "threshold": self.threshold,
-            "advisory": self.advisory,
-            "waiver": waiver,
-            "pretraining": None if self.exposure is None else self.exposure.as_dict(),
-            **self.verdict.as_dict(),
-        }
+        Parameters
+        ----------
+        nodeid, suite, claim
+            The test, the name of its suite, and what that claims.
+        """
+        verdict = self.verdict
+        variance = VarianceRecord() if verdict.variance is None else VarianceRecord(**asdict(verdict.variance))
+        exposure = self.exposure
+        pretraining = None if exposure is None else PretrainingRecord(status=exposure.status, source=exposure.source)
+        shared = {name: getattr(verdict, name) for name in SHARED}
+        return VerdictRecord(
+            **shared,
+            nodeid=nodeid,
+            suite=suite,
+            claim=claim,
+            ci=verdict.interval,
+            outcome=Outcome(verdict.outcome),
+            advisory=self.advisory,
+            waiver=None if self.waiver is None else self.waiver.terms,
+            threshold=self.threshold,
+            seeds=SeedsRecord(ours=verdict.seeds_ours, theirs=verdict.seeds_theirs),
+            se=math.sqrt(verdict.variance.total) if verdict.variance else None,
+            variance=variance,
+            pretraining=pretraining or PretrainingRecord(),
+        )
 
 
 def judge_in_run(
-    trial: Trial, ours: Score, theirs: Score, names: Names, *, signal: Signal | None = None, objection: str = ""
+    run: Run, ours: Score, theirs: Score, names: Names, *, signal: Signal | None = None, objection: str = ""
 ) -> Judgement:
     """Return the judgement on the candidate by the run's terms and those of pyproject.toml for this test.
 
     Parameters
     ----------
-    trial
+    run
         The run.
     ours, theirs
         Scores of the candidate and of the baseline by one metric.
@@ -86,24 +99,24 @@ def judge_in_run(
         What else decides whether it passes; see :func:`zsgate.verdict.verdict.judge`.
     """
     test = (names.dataset, names.baseline, ours.metric)
-    exposure = trial.exposure(names.dataset)
-    leaked = leakage.objection(exposure, trial.config.leakage)
-    terms = _terms(trial, ours, theirs, test)
+    exposure = run.exposure(names.dataset)
+    leaked = leakage.objection(exposure, run.config.leakage)
+    terms = _terms(run, ours, theirs, test)
     objections = "; ".join(filter(None, (objection, leaked)))
     verdict = judge(ours, theirs, terms, names, signal=signal, objection=objections)
-    if verdict and (moves := _unsteady(trial, verdict)):
+    if verdict and (moves := _unsteady(run, verdict)):
         verdict = verdict.not_passed(moves)
-    advisory = ours.metric not in trial.deciding
+    advisory = ours.metric not in run.deciding
     if verdict or advisory or leaked:  # a waiver excuses being behind, not cells that were seen
         return Judgement(verdict, terms.threshold, advisory, exposure=exposure)
-    verdict, waiver = _waived(verdict, trial.config.waiver)
+    verdict, waiver = _waived(verdict, run.config.waiver)
     return Judgement(verdict, terms.threshold, advisory, waiver, exposure)
 
 
-def _terms(trial: Trial, ours: Score, theirs: Score, test: tuple[str, str, str]) -> Terms:
+def _terms(run: Run, ours: Score, theirs: Score, test: tuple[str, str, str]) -> Terms:
     """Return what the test must reach; scores of an earlier run are paired only where they are of the same cells."""
-    config, baseline, rival = trial.config, test[1], trial.rival
-    recorded = rival is not None and rival.name == baseline and rival.adapter is None
+    config, baseline, reference = run.config, test[1], run.reference
+    recorded = reference is not None and reference.name == baseline and reference.model is None
     usual = Terms(
         policy=config.policy,
         margin=config.margin,
@@ -113,12 +126,12 @@ def _terms(trial: Trial, ours: Score, theirs: Score, test: tuple[str, str, str])
     return terms_for(test, config.threshold, usual)
 
 
-def _unsteady(trial: Trial, verdict: Verdict) -> str:
+def _unsteady(run: Run, verdict: Verdict) -> str:
     """Return that the candidate's rows move too far when embedded again to trust a verdict, or an empty string."""
     if verdict.metric not in METRICS or verdict.interval is None:
         return ""
-    dataset = trial.dataset(verdict.dataset)
-    moved = shift(METRICS[verdict.metric], trial.embedding(trial.config.model, dataset), dataset)
+    dataset = run.dataset(verdict.dataset)
+    moved = shift(METRICS[verdict.metric], run.candidate.embed(dataset), dataset)
     if moved <= (verdict.interval[1] - verdict.interval[0]) / 4:
         return ""
     said = f"its rows move when they are embedded again, and by that its {verdict.metric} by {moved:.3f}"

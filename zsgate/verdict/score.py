@@ -1,4 +1,4 @@
-"""Score: a value with what it would have been without each donor, in random halves, and its spread over seeds."""
+"""Score: a value, the same without each donor and in random halves of the cells, and under each seed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Score:
         Orientation of the metric.
     unit_halves
         The value in the two halves of random splits of the units, everything computed anew in each half; NaN
-        where a half cannot be scored. Empty for a metric whose leave-outs hold all of its uncertainty.
+        where a half cannot be scored. Empty for a metric that clusters nothing: its leave-outs are enough.
     cell_halves
         The same for splits of the cells; empty also where the units are groups of cells.
     balanced

@@ -9,7 +9,10 @@ themselves: there is no room above it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from msgspec.structs import replace
+
+from zsgate.report.record import ControlRecord, Outcome, VerdictRecord
 
 DEAD = {"noise": "pure noise", "shuffled": "its own rows in random order"}
 WHY = "too few cells or donors, or a baseline without signal"
@@ -17,59 +20,64 @@ NO_ROOM = "no room"  # what an oracle got where the baseline is above CEILING
 CEILING = 0.9  # of 1, the most that the metrics of oracles can be
 UNSURE = {("loses", "inconclusive"), ("beats", NO_ROOM)}  # what a control had to do and did, where no gate is broken
 
-Test = tuple[str, str, str]  # dataset, baseline, metric
+Test = tuple[str, str | None, str]  # dataset, baseline, metric
 
 
-def find(controls: Iterable[Mapping[str, Any]]) -> dict[Test, str]:
+def find(controls: Iterable[ControlRecord]) -> dict[Test, str]:
     """Return the tests that say nothing, each with a sentence why.
 
     Parameters
     ----------
     controls
-        As verdict.json holds them. Noise counts only where an oracle won on the dataset, and none failed.
+        Of the whole run. Noise counts only where an oracle won on the dataset, and none failed.
     """
     known = list(controls)
-    oracles = [each for each in known if each["control"] == "oracle"]
-    won = {each["dataset"] for each in oracles if each["passed"]}
-    failed = {each["dataset"] for each in oracles if not each["passed"] and not _is_unsure(each)}
+    oracles = [each for each in known if each.control == "oracle"]
+    won = {each.dataset for each in oracles if each.passed}
+    failed = {each.dataset for each in oracles if not each.passed and not is_unsure(each)}
     found = {}
     for each in known:
-        dataset, baseline, metric = test = names_of(each)
-        if not _is_unsure(each) or dataset in failed:
+        if not is_unsure(each) or each.dataset in failed:
             continue
-        if each["control"] == "oracle":
-            found[test] = (
-                f"on {dataset} {baseline} is as good by {metric} as the labels themselves, so nothing can beat it there"
+        if each.control == "oracle":
+            found[test_of(each)] = (
+                f"on {each.dataset} {each.baseline} is as good by {each.metric} as the labels themselves, so nothing "
+                "can beat it there"
             )
-        elif dataset in won:
-            found[test] = (
-                f"on {dataset} {baseline} cannot be told from {DEAD[each['control']]} by {metric} ({WHY}), so to "
-                "beat it there does not count"
+        elif each.dataset in won:
+            found[test_of(each)] = (
+                f"on {each.dataset} {each.baseline} cannot be told from {DEAD[each.control]} by {each.metric} ({WHY}), "
+                "so to beat it there does not count"
             )
     return found
 
 
-def annotate(control: Mapping[str, Any], found: Mapping[Test, str]) -> dict[str, Any]:
+def annotate(control: ControlRecord, found: Mapping[Test, str]) -> ControlRecord:
     """Return a control with ``too_little``: whether it shows that a test says nothing, and so breaks no gate."""
-    excused = names_of(control) in found and _is_unsure(control)
-    return {**control, "too_little": excused, "passed": control["passed"] or excused}
+    excused = test_of(control) in found and is_unsure(control)
+    return replace(control, too_little=excused, passed=control.passed or excused)
 
 
-def withdraw(verdict: Mapping[str, Any], found: Mapping[Test, str]) -> dict[str, Any]:
+def withdraw(verdict: VerdictRecord, found: Mapping[Test, str]) -> VerdictRecord:
     """Return a verdict, inconclusive if it passed in a test that says nothing; any other as it is."""
-    said = found.get(names_of(verdict))
-    if said is None or not verdict["passed"]:
-        return dict(verdict)
-    reason = "; ".join(filter(None, (verdict["reason"], said)))
-    changed = {"passed": False, "outcome": "inconclusive", "reason": reason}
-    return {**verdict, **changed, "sentence": f"{verdict['sentence']}; {said}"}
+    said = found.get(test_of(verdict))
+    if said is None or not verdict.passed:
+        return verdict
+    return replace(
+        verdict,
+        passed=False,
+        outcome=Outcome.INCONCLUSIVE,
+        withdrawn=said,
+        reason="; ".join(filter(None, (verdict.reason, said))),
+        sentence=f"{verdict.sentence}; {said}",
+    )
 
 
-def names_of(entry: Mapping[str, Any]) -> Test:
+def test_of(entry: VerdictRecord | ControlRecord) -> Test:
     """Return dataset, baseline and metric of a verdict or control."""
-    return entry["dataset"], entry["baseline"], entry["metric"]
+    return entry.dataset, entry.baseline, entry.metric
 
 
-def _is_unsure(control: Mapping[str, Any]) -> bool:
+def is_unsure(control: ControlRecord) -> bool:
     """Return whether a control was merely not shown to do what it must."""
-    return control["control"] in (*DEAD, "oracle") and (control["expected"], control["got"]) in UNSURE
+    return control.control in (*DEAD, "oracle") and (control.expected, control.got) in UNSURE

@@ -8,8 +8,8 @@ verdict passes is decided here, and afterwards only taken back (``zsgate.verdict
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from zsgate.verdict.difference import Difference
 from zsgate.verdict.interval import LEVEL, Inference, Variance
@@ -128,16 +128,6 @@ class Verdict:
     def not_passed(self, reason: str) -> Verdict:
         """Return this verdict, not passed for ``reason`` as well; the outcome stands."""
         return replace(self, passed=False, reason="; ".join(filter(None, (self.reason, reason))))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return builtins only, as verdict.json and the xdist wire carry them."""
-        fields = asdict(self)
-        interval = fields.pop("interval")
-        fields["ci"] = None if interval is None else list(interval)
-        fields["seeds"] = {"ours": fields.pop("seeds_ours"), "theirs": fields.pop("seeds_theirs")}
-        fields["variance"] = fields["variance"] or {}
-        fields["se"] = math.sqrt(self.variance.total) if self.variance else None
-        return {"sentence": self.sentence} | fields
 
 
 def judge(

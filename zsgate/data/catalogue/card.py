@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zsgate.data.annotations import Columns
+from zsgate.data.leakage.exposure import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class Card:
     licence: str
     citation: str
     notes: tuple[str, ...] = ()
-    exposure: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    exposure: Mapping[str, tuple[Status, str]] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, object]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from zsgate.data.leakage.fingerprints import Evidence
 
+Status = Literal["seen", "not seen", "unknown"]
 ACTIONS = ("report", "fail")  # what --leakage may say
 
 
@@ -24,19 +25,15 @@ class Exposure:
         Who says so.
     """
 
-    status: str
+    status: Status
     source: str
-
-    def as_dict(self) -> dict[str, str]:
-        """Return builtins, as verdict.json carries them."""
-        return {"status": self.status, "source": self.source}
 
 
 def exposure(
     dataset: str,
     *,
     declared: Collection[str] | None,
-    published: tuple[str, str] | None,
+    published: tuple[Status, str] | None,
     stated: Sequence[str] | None,
     evidence: Evidence | None = None,
 ) -> Exposure:
