@@ -10,10 +10,10 @@ import scanpy
 from zsgate.baselines import pca
 from zsgate.config.config import Config
 from zsgate.data.catalogue.sample import scored_rows
-from zsgate.run import run as trial_module
-from zsgate.run.run import Trial
+from zsgate.run.ledger import Ledger
+from zsgate.run.run import Run
 from zsgate.system.store import Store
-from zsgate.verdict.recipe import KEDZIERSKA2023, Recipe
+from zsgate.verdict.recipe import KEDZIERSKA2023, RECIPES, Recipe
 
 
 def test_the_cells_are_those_that_scanpy_takes():
@@ -39,14 +39,14 @@ def test_everybody_is_embedded_and_the_draw_is_scored(some, adata, tmp_path, mon
     rows = np.random.default_rng(0).normal(size=(some.n_cells, 3)).astype(np.float32)
     np.savez(folder / "few_cells.npz", X=rows, ids=some.cell_ids)
     recipe = Recipe("kedzierska2023", cells=100)
-    monkeypatch.setitem(trial_module.RECIPES, "kedzierska2023", recipe)
+    monkeypatch.setitem(RECIPES, "kedzierska2023", recipe)
     adata.write_h5ad(tmp_path / "few_cells.h5ad")
     file = str(tmp_path / "few_cells.h5ad")
     config = Config(model=str(folder), recipe="kedzierska2023", datasets=(file,), label="cell_type", donor="donor")
-    trial = Trial(config, tmp_path, Store(tmp_path / "store"), Store(tmp_path / "run"))
+    run = Run(config, tmp_path, Ledger(Store(tmp_path / "store"), Store(tmp_path / "run")))
 
-    scored = trial.dataset("few_cells")
-    ours, components = (trial.embedding(who, scored) for who in (str(folder), "pca"))
+    scored = run.dataset("few_cells")
+    ours, components = run.candidate.embed(scored), run.method("pca").embed(scored)
 
     drawn = scored_rows(240, 100)
     assert scored.n_cells == 100
