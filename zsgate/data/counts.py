@@ -35,7 +35,7 @@ def canonical(counts: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def matrix_digest(counts: sp.csr_matrix) -> str:
-    """Return the SHA-256 of the values, columns and row ends, whatever integers the file held them in."""
+    """Return the SHA-256 of the values, columns and row ends, whatever integer types they are stored in."""
     if (known := getattr(counts, "checked_digest", None)) is not None:
         return str(known)
     parts = [hashlib.sha256() for _ in range(3)]
@@ -60,7 +60,7 @@ def blocks(counts: sp.csr_matrix, size: int | None = None) -> Iterator[tuple[sli
 
 
 def was_checked(counts: Any) -> bool:
-    """Return whether ``counts`` were checked and brought into their form when they were written to disk."""
+    """Return whether ``counts`` were checked and made canonical when they were written to disk."""
     return hasattr(counts, "checked_digest")
 
 

@@ -41,16 +41,16 @@ class Dataset:
     cell_ids
         Unique names of the cells, shape (n_cells,).
     cell_types
-        Label of each cell, shape (n_cells,).
+        Cell type of each cell, the label, shape (n_cells,).
     symbols
-        Gene symbol of each column, shape (n_genes,); symbols may repeat only where ``ensembl`` tells them apart.
+        Gene symbol of each column, shape (n_genes,); symbols may repeat only if there are Ensembl ids, which may not.
     ensembl
         Ensembl gene id of each column without version, unique; a gene without one has its symbol here. None
         where the file has none.
     batches
-        Technical batch of each cell, or None.
+        Technical batch of each cell, shape (n_cells,), or None.
     donors
-        Donor of each cell, or None.
+        Donor of each cell, shape (n_cells,), or None.
     scope
         ``"donors"``: verdicts speak for new donors. ``"cells"``: for these donors only.
     card
@@ -58,7 +58,7 @@ class Dataset:
     drawn_from
         Names of all cells of the dataset that these were drawn from, or None where nothing was drawn.
     expression
-        What the file has in X beside the counts, still unread, or None where there is nothing.
+        What the file has in X beside the counts, not yet read, or None where there is nothing.
     """
 
     name: str
@@ -110,8 +110,8 @@ class Dataset:
     def units(self) -> tuple[Strings | None, str]:
         """What a verdict leaves out: (unit of each cell or None, kind ``"donor"`` or ``"cells"``).
 
-        Donors, in at most 50 groups; with ``scope="cells"`` 20 groups of cells, dealt by a hash of the cell's
-        name so that the order of the cells does not matter.
+        Donors, in at most 50 groups; with ``scope="cells"`` 20 groups of cells, formed by a hash of the cells' names
+        so that their order does not matter.
         """
         if self.scope == "cells":
             return _deal(self.cell_ids, CELL_GROUPS), "cells"
@@ -179,13 +179,13 @@ def add_notes(card: Mapping[str, object], notes: Sequence[str]) -> Mapping[str, 
 
 
 def effective_number(units: npt.NDArray[Any]) -> float:
-    """Return the number of equally large units that would know as much as these, 1 / sum(share of the cells ** 2)."""
+    """Return how many units of equal size tell as much as these of unequal size: 1 / sum(share of the cells ** 2)."""
     sizes = np.unique(units, return_counts=True)[1]
     return float(1 / np.sum((sizes / sizes.sum()) ** 2))
 
 
 def _digest_of(*columns: npt.NDArray[Any] | None) -> str:
-    """Return the SHA-256 of columns of names or numbers, told apart from each other and from missing ones."""
+    """Return the SHA-256 of columns of names or numbers; which column is missing or holds what makes a difference."""
     sha = hashlib.sha256()
     for column in columns:
         if column is None:

@@ -47,7 +47,7 @@ class Matrix:
     form
         ``"csr"``, ``"csc"`` or ``"dense"``.
     where
-        Names it in messages. What cannot be read of it is a UsageProblem.
+        Names it in messages. If a part of it cannot be read, that is a UsageProblem.
     """
 
     stored: Any
@@ -126,7 +126,7 @@ class Matrix:
 
 
 def _fresh(values: Any) -> npt.NDArray[Any]:
-    """Return values that may be changed in place: what a file gave as it is, of an array in memory a copy."""
+    """Return values that may be changed in place: those that a file gave as they are, of an array in memory a copy."""
     found = np.asarray(values)
     return found if found.flags.owndata else found.copy()
 
@@ -170,7 +170,7 @@ def by_rows(matrix: Matrix, folder: Path | None = None) -> Matrix:
 
 
 def _targets(rows: npt.NDArray[Any], free: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
-    """Return (where entries go, which entry goes there), given the row of each and the first free place of each row."""
+    """Return (places by row, entries to put there), given each entry's row and the first free place of each row."""
     order = np.argsort(rows, kind="stable")
     rows = rows[order]
     rank = np.arange(len(rows)) - np.searchsorted(rows, rows, side="left")

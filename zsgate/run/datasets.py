@@ -16,7 +16,7 @@ from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.load import load
 from zsgate.data.check import no_batch_score, remarks
-from zsgate.data.dataset import Dataset, add_notes
+from zsgate.data.dataset import Dataset
 from zsgate.data.file import is_file
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
@@ -168,7 +168,7 @@ def record(dataset: Dataset, seen: Exposure) -> DatasetRecord:
     n_batches, n_donors = (
         None if column is None else len(np.unique(column)) for column in (dataset.batches, dataset.donors)
     )
-    card = add_notes(dataset.card, remarks(dataset))
+    card = dataset.card
     return DatasetRecord(
         name=dataset.name,
         n_cells=dataset.n_cells,
@@ -180,6 +180,6 @@ def record(dataset: Dataset, seen: Exposure) -> DatasetRecord:
         source=str(card.get("source", "")),
         licence=str(card.get("licence", "")),
         citation=str(card.get("citation", "")),
-        notes=tuple(map(str, notes) if isinstance(notes := card["notes"], list) else ()),
+        notes=(*dataset.notes, *remarks(dataset)),
         pretraining=PretrainingRecord(status=seen.status, source=seen.source),
     )

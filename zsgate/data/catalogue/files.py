@@ -74,7 +74,7 @@ class Shelf:
         return self.cache / "datasets" / home_of(card)
 
     def _note(self, card: Card, file: File) -> Path:
-        """Return where it is noted what a file was when it was last looked at."""
+        """Return the file that says what a file was when its digest was last computed."""
         return self.home(card) / f"{file.name}.seen.json"
 
     def _download(self, card: Card, file: File) -> None:
@@ -87,7 +87,7 @@ class Shelf:
         fetch(url, target, sha256=file.sha256, n_bytes=file.n_bytes, instead=instead)
 
     def _checked(self, card: Card, file: File) -> Path:
-        """Return where a file is, or refuse it; a file is read whole when it is new or has changed."""
+        """Return where a file is, or refuse it; its digest is computed when it is new or has changed."""
         path = self.find(card, file)
         assert path is not None  # files() has looked
         note = self._note(card, file)

@@ -10,8 +10,10 @@ from dataclasses import replace
 
 from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.card import Card, File
+from zsgate.data.leakage.exposure import Status
 
-SEEN, NOT_SEEN = "seen", "not seen"
+SEEN: Status = "seen"
+NOT_SEEN: Status = "not seen"
 PAPER = "Kedzierska et al. 2025"
 GENEFORMERS = ("geneformer_v1_10m", "geneformer_v1_12l")  # pretrained on Genecorpus-30M
 CENSUS = {"scgpt_human": (SEEN, f"CELLxGENE census of May 2023, {PAPER}")}
