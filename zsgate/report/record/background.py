@@ -57,8 +57,10 @@ class RecipeRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    id, hash
-        Its name, and a digest of its settings; scores of different hashes cannot be compared.
+    id
+        Its name.
+    hash
+        Digest of its settings; scores of different hashes cannot be compared.
     settings
         Everything that the hash covers.
     """
@@ -73,8 +75,10 @@ class BaselineRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    name, dataset
-        Which one, and of what.
+    name
+        Which one.
+    dataset
+        Of which dataset.
     notes
         What its maker says of it.
     """
@@ -89,8 +93,10 @@ class MetricRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    name, card
-        Its name, and its description.
+    name
+        Its name.
+    card
+        Its description.
     """
 
     name: str
@@ -129,8 +135,10 @@ class Provenance(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    zsgate, python, platform, device
-        Versions and machine.
+    zsgate, python
+        Versions.
+    platform, device
+        Operating system, and processor or GPU.
     packages
         Versions by name of the package.
     command
@@ -141,8 +149,10 @@ class Provenance(Entry, frozen=True, kw_only=True):
         How long the run took.
     git
         Commit of the folder it was started in; null outside a repository.
-    exit_code, exit_reason
-        How it ended, and why.
+    exit_code
+        Of pytest; null while the run goes on.
+    exit_reason
+        Why it ended so.
     """
 
     zsgate: str = ""

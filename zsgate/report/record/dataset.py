@@ -30,11 +30,15 @@ class DatasetRecord(Entry, frozen=True, kw_only=True):
     name
         As in test ids.
     n_cells, n_genes, n_cell_types, n_batches, n_donors
-        Numbers of them; null where they are unknown.
+        How many there are; null where that is unknown.
     scope
         Whom its verdicts speak for: new donors, or (cells) these donors only.
-    source, licence, citation
-        Where it is from, under which terms, and whose work it is.
+    source
+        Where it is from.
+    licence
+        Under which terms.
+    citation
+        Whose work it is.
     notes
         Remarks.
     pretraining
@@ -60,8 +64,10 @@ class CoverageRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    model, dataset
-        Names of the two.
+    model
+        Name of the model.
+    dataset
+        Name of the dataset.
     gene_ids
         What the model was asked by.
     n_genes

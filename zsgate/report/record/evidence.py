@@ -12,8 +12,10 @@ class ScoreRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    dataset, metric
-        What was scored, and by what.
+    dataset
+        Whose cells were scored.
+    metric
+        By what.
     value
         Mean over draws.
     draws
@@ -30,8 +32,10 @@ class ScoreRecord(Entry, frozen=True, kw_only=True):
         Id and hash of the recipe.
     higher_is_better
         Orientation of the metric.
-    unit_halves, cell_halves
-        The value in both halves of random splits of the units, and of the cells.
+    unit_halves
+        The value in both halves of random splits of the units.
+    cell_halves
+        The value in both halves of random splits of the cells.
     balanced
         The value with every unit weighing the same.
     n_effective
@@ -63,8 +67,12 @@ class ControlRecord(Entry, frozen=True, kw_only=True):
         Id of the test.
     control
         Its name.
-    dataset, metric, baseline
-        What it was judged on, by and against; no metric or baseline where none is needed.
+    dataset
+        What it was judged on.
+    metric
+        By what; empty where no metric is needed.
+    baseline
+        Against what; null where no baseline is needed.
     expected
         What it must do.
     got
@@ -102,7 +110,7 @@ class FailureRecord(Entry, frozen=True, kw_only=True):
     what
         Whose fault it is.
     dataset, metric, baseline
-        What was to be compared, as far as the test has them.
+        As in the test's parameters; null where it has none.
     message
         What went wrong.
     """
@@ -126,8 +134,10 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
         How they were embedded again.
     cells
         Number of them.
-    moved, typical
-        The largest and the root mean square distance between a row and the same row before.
+    moved
+        The largest distance between a row and the same row before.
+    typical
+        The root mean square of these distances.
     apart
         Median distance between two cells.
     """
@@ -151,8 +161,10 @@ class NotTestedRecord(Entry, frozen=True, kw_only=True):
         Set where a whole suite makes no sense for the model.
     dataset
         Null: every dataset.
-    metric, baseline
-        What ``what`` names, where it is one of the two.
+    metric
+        The metric, where ``what`` is about one.
+    baseline
+        The baseline, where ``what`` is about one.
     reason
         Why.
     """

@@ -14,8 +14,10 @@ class DensityRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    low, high
-        Ends of both axes.
+    low
+        Lower end of both axes.
+    high
+        Upper end of both axes.
     counts
         Counts, a row for each step of the prediction upwards, shape (n, n).
     """
@@ -72,8 +74,10 @@ class ReconstructionRecord(Entry, frozen=True, kw_only=True):
         What the averages are fitted without.
     in_sample
         As the paper's code: pooled, and fitted on what is scored.
-    n_cells, n_scored
-        Number of cells, and of those with genes that are scored.
+    n_cells
+        Number of cells.
+    n_scored
+        Number of cells with genes that are scored.
     values
         Statistic, then candidate, baseline or identity_copy.
     noise_floor

@@ -83,8 +83,18 @@ class Record(Entry, frozen=True, kw_only=True):
         Tests without a verdict.
     not_tested
         What was not tested, and why.
-    datasets, coverage, baselines, metrics, reconstruction, timings
-        What was judged on, with what and by what, and how long each step took.
+    datasets
+        What was judged on.
+    coverage
+        How much of each dataset the models' vocabularies can read.
+    baselines
+        How each was made.
+    metrics
+        What each measures.
+    reconstruction
+        What became of the genes of each dataset.
+    timings
+        How long each step took.
     caveats
         What a reader should know before believing the rest.
     provenance

@@ -26,8 +26,10 @@ class SeedsRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    ours, theirs
-        Draws of the model and of the baseline; 1 for a side that draws nothing.
+    ours
+        Draws of the model; 1 if it draws nothing.
+    theirs
+        Draws of the baseline; 1 if it draws nothing.
     """
 
     ours: Count = 1
@@ -71,10 +73,18 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
         What its suite claims, one sentence.
     suite
         Name of the suite's module.
-    model, dataset, metric, baseline
-        What is compared, on what, by what and with what.
-    ours, theirs
-        The two scores.
+    model
+        The candidate.
+    dataset
+        Whose cells were scored.
+    metric
+        By what.
+    baseline
+        What the candidate must beat.
+    ours
+        The candidate's score, the mean over its seeds.
+    theirs
+        The baseline's score, the mean over its seeds.
     difference
         Positive favours the model, whatever the metric.
     ci
@@ -91,8 +101,10 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
         The waiver that covers a verdict that did not pass.
     threshold
         What the model's own score had to reach as well.
-    policy, margin
-        What lets the test pass, and the difference that counts as better (``noninferior``: as still good enough).
+    policy
+        What lets the test pass.
+    margin
+        The difference that counts as better; noninferior: how much worse is still good enough.
     unit
         What is left out for the interval; cells: the verdict holds for these donors only.
     n_units
@@ -106,7 +118,7 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
     se
         Standard error of the difference.
     variance
-        Its parts.
+        Parts of the squared standard error.
     p
         One-sided: the model is not better by more than the margin; noninferior: worse by it.
     p_holm

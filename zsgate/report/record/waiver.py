@@ -12,8 +12,10 @@ class WaiverTerms(Entry, frozen=True, kw_only=True):
     ----------
     match
         The tests it is for.
-    reason, owner
-        Why they may fail, and who answers for it.
+    reason
+        Why they may fail.
+    owner
+        Who answers for it.
     expires
         Last day on which it holds, as YYYY-MM-DD.
     max_deficit
