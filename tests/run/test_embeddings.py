@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zsgate.config.config import Config
 from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import asw
 from zsgate.models.adapter import ModelInfo
-from zsgate.run import embeddings as making
-from zsgate.run.run import Trial
+from zsgate.run import embeddings
+from zsgate.run.embeddings import Scoring
+from zsgate.run.ledger import Ledger
 from zsgate.system.store import Store
+from zsgate.verdict.recipe import DEFAULT
+
+SCORING = Scoring(DEFAULT, clusterings=5)
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Sampling:
     seed: int = 0
     reading: str = ""
     stochastic: bool = True
+    lasts: bool = True
 
     @property
     def info(self) -> ModelInfo:
@@ -33,9 +37,9 @@ class Sampling:
         return ModelInfo(name="sampling", stochastic=self.stochastic)
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> str | None:
         """Return what tells the draws apart."""
-        return f"sampling {self.seed}"
+        return f"sampling {self.seed}" if self.lasts else None
 
     def embed(self, dataset: Dataset) -> np.ndarray:
         """Return 20 genes and noise."""
@@ -52,14 +56,14 @@ class Sampling:
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Trial:
-    return Trial(Config(model="sampling"), tmp_path, Store(tmp_path / "store"), Store(tmp_path / "run"))
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(Store(tmp_path / "store"), Store(tmp_path / "run"))
 
 
-def test_a_sampling_model_s_score_is_the_mean_over_its_draws(trial: Trial, few_cells: Dataset) -> None:
+def test_a_sampling_model_s_score_is_the_mean_over_its_draws(ledger: Ledger, few_cells: Dataset) -> None:
     """Each draw is embedded once, the score is their mean, and their spread is known."""
-    trial.__dict__["adapter"] = model = Sampling(draws=3)
-    embedding = making.embedding(trial, "sampling", few_cells)
+    model = Sampling(draws=3)
+    embedding = embeddings.of_model("sampling", model, few_cells, ledger, SCORING)
     assert len(embedding.draws) == 3
     alone = [asw(each.embed(few_cells), few_cells.cell_types).value for each in model.repeats()]
     score = asw(embedding, few_cells)
@@ -68,27 +72,39 @@ def test_a_sampling_model_s_score_is_the_mean_over_its_draws(trial: Trial, few_c
     assert len({*alone}) == 3
 
 
-def test_another_x_is_another_embedding(trial: Trial) -> None:
+def test_another_x_is_another_embedding() -> None:
     """What is kept of a model that reads X of a file is not taken for that of another X."""
     dataset = load("pancreas_hormone2cell").subset(np.arange(30))
-    assert making.beside(Sampling(1), dataset) is None
-    there = making.beside(Sampling(1, reading="X"), dataset)
+    assert dataset.expression is not None
+    assert embeddings.expression_read(Sampling(1), dataset) is None
+    there = embeddings.expression_read(Sampling(1, reading="X"), dataset)
     assert there == dataset.expression.identity
-    assert making.beside(Sampling(1, reading="X"), dataset.subset(np.arange(29))) != there
+    assert embeddings.expression_read(Sampling(1, reading="X"), dataset.subset(np.arange(29))) != there
 
 
 def test_rows_that_were_kept_unchecked_are_not_taken_for_checked_ones(
-    trial: Trial, few_cells: Dataset, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, few_cells: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that no longer calls itself stochastic is checked; so is one when the checks are of other code."""
 
     def cached(stochastic: bool) -> bool:
-        trial.__dict__["adapter"] = Sampling(1, stochastic=stochastic)
-        making.embedding(trial, "sampling", few_cells)
-        return trial.timings[-1]["cached"]
+        embeddings.of_model("sampling", Sampling(1, stochastic=stochastic), few_cells, ledger, SCORING)
+        return ledger.timings[-1].cached
 
     assert [cached(stochastic=True), cached(stochastic=True)] == [False, True]
     with pytest.raises(ValueError, match="embeds the same cell differently in another shard"):
         cached(stochastic=False)
-    monkeypatch.setattr(making, "code_of", lambda *modules: "other code")
+    monkeypatch.setattr(embeddings, "code_of", lambda *modules: "other code")
     assert [cached(stochastic=True), cached(stochastic=True)] == [False, True]
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_only_what_has_a_fingerprint_is_served_to_later_runs(
+    ledger: Ledger, few_cells: Dataset, tmp_path: Path, lasts: bool
+) -> None:
+    """The workers of one run share what has none; the next run makes it anew."""
+    next_run = Ledger(ledger.lasting, Store(tmp_path / "next run"))
+    for each in (ledger, ledger, next_run):
+        embeddings.of_model("sampling", Sampling(1, lasts=lasts), few_cells, each, SCORING)
+    assert [timing.cached for timing in ledger.timings] == [False, True]
+    assert [timing.cached for timing in next_run.timings] == [lasts]

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from zsgate.baselines import BASELINES
 from zsgate.config.config import Config
 from zsgate.errors import UsageProblem
-from zsgate.models.adapter import ModelInfo
-from zsgate.run.run import Trial
-from zsgate.run.validate import _possible, check_patterns
+from zsgate.models.user_model import External
+from zsgate.run.ledger import Ledger
+from zsgate.run.methods import Candidate
+from zsgate.run.run import Run
+from zsgate.run.validate import check_patterns
 from zsgate.system.store import Store
+from zsgate.verdict.threshold import Threshold
+from zsgate.verdict.waiver import Waiver
 
-DATASETS, RIVALS = ("lab", "pancreas", "pancreas_quick", "tabula_sapiens"), ("geneformer_v1_10m",)
+FAR = date(9999, 12, 31)
+
+
+def run_of(config: Config, folder: Path) -> Run:
+    return Run(config, folder, Ledger(Store(folder / "store"), Store(folder / "run")))
+
+
+def run_with(pattern: str, folder: Path, *, what: str = "threshold") -> Run:
+    """Return a run on ``lab`` with a threshold or a waiver of that pattern."""
+    given: dict[str, Any] = {
+        "threshold": (Threshold(match=pattern, margin=0.1),),
+        "waiver": (Waiver(match=pattern, reason="r", owner="o", expires=FAR, max_deficit=0.1),),
+    }
+    return run_of(Config(model="m", datasets=("lab.h5ad", "pancreas"), **{what: given[what]}), folder)
 
 
 @pytest.mark.parametrize(
@@ -25,9 +43,10 @@ DATASETS, RIVALS = ("lab", "pancreas", "pancreas_quick", "tabula_sapiens"), ("ge
         *("lab-pkg.model:Net-asw", "lab-my_model@2026-11-22-asw", "*-mse_gep_m15"),
     ],
 )
-def test_what_some_run_may_have_is_accepted(pattern):
+@pytest.mark.parametrize("what", ["threshold", "waiver"])
+def test_what_some_run_may_have_is_accepted(pattern, what, tmp_path):
     """Tests of known datasets, and of any name that a file may have."""
-    assert _possible(pattern, DATASETS, (*BASELINES, *RIVALS))
+    check_patterns(run_with(pattern, tmp_path, what=what))
 
 
 @pytest.mark.parametrize(
@@ -37,9 +56,12 @@ def test_what_some_run_may_have_is_accepted(pattern):
         *("pancraes-hvg-asw", "pancreass", "Pancreas-hvg", "tabula_sapien-*-asw", "other-hvgs-asw", "other-hvg-aws"),
     ],
 )
-def test_what_no_run_can_have_is_not(pattern):
+@pytest.mark.parametrize("what", ["threshold", "waiver"])
+def test_what_no_run_can_have_is_not(pattern, what, tmp_path):
     """An unknown baseline or metric, a dataset left out, or one nearly called as one that is known."""
-    assert not _possible(pattern, DATASETS, (*BASELINES, *RIVALS))
+    with pytest.raises(UsageProblem) as refused:
+        check_patterns(run_with(pattern, tmp_path, what=what))
+    assert str(refused.value).startswith(f"{what}: {pattern!r} matches no test (dataset-baseline-metric)")
 
 
 TABLES = """
@@ -53,15 +75,14 @@ pretraining = [{names}]
 
 
 @pytest.fixture
-def trial(tmp_path):
-    """Return what makes a trial of a model by what pyproject.toml says of pretraining."""
+def run(tmp_path):
+    """Return what makes a run of a model by what pyproject.toml says of pretraining."""
 
-    def trial(names, model="my.gate:Model", **given):
+    def run(names, model="my.gate:Model", **given):
         (tmp_path / "pyproject.toml").write_text(TABLES.format(model=model, names=names), encoding="utf-8")
-        config = Config.gather({"model": "my.gate:Model", **given}, {}, tmp_path)
-        return Trial(config, tmp_path, Store(tmp_path / "store"), Store(tmp_path / "run"))
+        return run_of(Config.gather({"model": "my.gate:Model", **given}, {}, tmp_path), tmp_path)
 
-    return trial
+    return run
 
 
 @pytest.mark.parametrize(
@@ -73,24 +94,24 @@ def trial(tmp_path):
         ("'a corpus of ours', 'pancreas'", set()),
     ],
 )
-def test_pretraining_names_datasets_as_a_run_does(trial, names, seen):
+def test_pretraining_names_datasets_as_a_run_does(run, names, seen):
     """By name, or by the file of a dataset; other names are of data that are not judged on."""
-    made = trial(names)
+    made = run(names)
     check_patterns(made)
-    made.__dict__["adapter"] = SimpleNamespace(info=ModelInfo(name="m"))
+    made.candidate = Candidate("my.gate:Model", made, model=External("my.gate:Model", subject=len))
     assert {name for name in ("lab", "mine") if made.exposure(name).status == "seen"} == seen
 
 
 @pytest.mark.parametrize("name", ["laab", "Lab", "lab.h5da", "labs.h5ad", "pancraes"])
-def test_a_dataset_misspelt_in_pretraining_is_refused(trial, name):
+def test_a_dataset_misspelt_in_pretraining_is_refused(run, name):
     """It would read as "not seen"."""
     with pytest.raises(UsageProblem, match=rf"pretraining of my\.gate:Model: unknown dataset '.*{name}'; did you mean"):
-        check_patterns(trial(f"'{name}'"))
+        check_patterns(run(f"'{name}'"))
 
 
-def test_a_model_misspelt_in_a_table_is_refused_where_leakage_fails(trial):
+def test_a_model_misspelt_in_a_table_is_refused_where_leakage_fails(run):
     """What is said of it would be said of nobody; where leakage is reported only, the report has "unknown"."""
     with pytest.raises(UsageProblem, match=r"is for 'my\.gate:Modle', none for 'my\.gate:Model'"):
-        check_patterns(trial("'lab'", model="my.gate:Modle", leakage="fail"))
-    check_patterns(trial("'lab'", model="my.gate:Modle"))
-    check_patterns(trial("'lab'", model="their.net:Other", leakage="fail"))
+        check_patterns(run("'lab'", model="my.gate:Modle", leakage="fail"))
+    check_patterns(run("'lab'", model="my.gate:Modle"))
+    check_patterns(run("'lab'", model="their.net:Other", leakage="fail"))

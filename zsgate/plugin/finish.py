@@ -16,6 +16,7 @@ from zsgate.plugin.outcome import Ending, ExitCode, Findings, Outcome, decide
 from zsgate.plugin.record import Start, record
 from zsgate.plugin.results import Results, told
 from zsgate.plugin.selection import is_selection, selection, why_nothing
+from zsgate.report import write
 from zsgate.report.record import GateState, Record
 from zsgate.run.run import Run
 
@@ -79,7 +80,7 @@ class Finish:
             yield
             return
         ending = self._ending(session)
-        for nodeid, words in self.results.settle(list(self.completeness.planned), whole=self._whole(ending)):
+        for nodeid, words in self.results.settle(list(self.completeness.planned), self.completeness.due.keys()):
             told(session, nodeid, words)
         self._conclude(ending)
         try:
@@ -125,10 +126,6 @@ class Finish:
             return Ending.ENOUGH
         return Ending.INTERRUPTED if session.exitstatus == ExitCode.INTERRUPTED else Ending.WHOLE
 
-    def _whole(self, ending: Ending) -> bool:
-        """Return whether every test of the gate had its turn."""
-        return ending is Ending.WHOLE and self.completeness.due.keys() <= self.completeness.planned.keys()
-
     def _findings(self, ending: Ending) -> Findings:
         assert self.session is not None
         results, faults = self.results, list(self.completeness.faults)
@@ -151,15 +148,18 @@ class Finish:
         return replace(found, nothing="; ".join(why_nothing(self.config, planned, self.run.not_tested())))
 
     def _conclude(self, ending: Ending) -> None:
-        """Decide, and write the page."""
+        """Decide, and write the page; one that cannot be made or written is a fault of the gate like any other."""
+        folder = self.start.folder / self.run.config.report
         self.outcome = decide(self._findings(ending))
         try:
             self.record = self._record(self.outcome)
-        except Exception as error:  # what cannot be put together is no reason to leave the page of another run
-            self.completeness.faults.append(f"the record could not be made ({type(error).__name__}: {error})")
+            self.page = write(self.record, folder)
+        except Exception as error:  # whatever it is, the page of the run before must not stay
+            self.completeness.faults.append(f"cannot write the report: {type(error).__name__}: {error}")
             self.outcome = decide(self._findings(ending))
-            self.record = self.start.bare(self.outcome)
-        self._write()
+            self.record, self.page = self.start.bare(self.outcome), None
+            with suppress(OSError):
+                self.page = write(self.record, folder)
         self.insist()
 
     def _record(self, outcome: Outcome) -> Record:
@@ -167,17 +167,6 @@ class Finish:
             return self.start.bare(outcome)
         chosen = selection(self.config, self.completeness.due, self.completeness.planned)
         return record(self.run, self.results, outcome, chosen, self.start)
-
-    def _write(self) -> None:
-        from zsgate.report import write
-
-        assert self.record is not None
-        try:
-            self.page = write(self.record, self.start.folder / self.run.config.report)
-        except OSError as error:
-            reason = f"cannot write the report: {error}"
-            self.outcome = Outcome(GateState.BROKE, ExitCode.BROKE, reason)
-            self.record, self.page = self.start.bare(self.outcome), None
 
     def _show(self) -> None:
         """Write the table, the sentence and where the page is; on a terminal that is gone, nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date
 
 import pytest
@@ -75,15 +75,15 @@ class Results:
         """Count files of others that cannot be collected."""
         self.others_failed += report.failed
 
-    def settle(self, planned: Sequence[str], *, whole: bool) -> list[tuple[str, str]]:
+    def settle(self, planned: Sequence[str], due: Set[str]) -> list[tuple[str, str]]:
         """Decide what takes all results, put them in the order of the plan, and return what fails by it.
 
         Parameters
         ----------
         planned
             Node ids in the order in which they were to run.
-        whole
-            Whether every test of the gate had its turn.
+        due
+            Node ids of all tests that decide the run, selected or not.
 
         Returns
         -------
@@ -93,8 +93,8 @@ class Results:
         fails = self._withdraw()
         self._adjust()
         verdicts = list(self.verdicts.values())
-        today, datasets = date.today(), self.config.usual
-        self.waivers = review(self.config.waiver, verdicts, today, whole=whole, datasets=datasets)
+        whole, datasets = due <= self.verdicts.keys() | self.failures.keys(), self.config.usual
+        self.waivers = review(self.config.waiver, verdicts, date.today(), whole=whole, datasets=datasets)
         for waiver in self.waivers:
             if waiver.state == NEEDLESS:
                 fails.append((f"pyproject.toml::waiver[{waiver.match}]", needless_waiver(waiver)))

@@ -51,7 +51,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
         folder = began.folder / settings.report
         if runs:
             _refuse_unwritable("report", folder)
-            begin(began.bare(RUNNING), folder)
+            _begin(began, folder)
         run = _prepared(config, settings, began.folder)
     except UsageProblem as problem:
         if runs:
@@ -115,6 +115,15 @@ def _stores(settings: Config, run: str) -> tuple[Store, Store]:
 
     root = settings.cache or user_cache_path("zsgate")
     return Store(root), Store(root / "runs" / run)
+
+
+def _begin(began: Start, folder: Path) -> None:
+    """Write that the run was started, in the place of the pages of the one before."""
+    try:
+        begin(began.bare(RUNNING), folder)
+    except OSError as error:
+        msg = f"--report {folder}: cannot write the report there ({error.strerror or error})"
+        raise UsageProblem(msg) from None
 
 
 def _say_unusable(began: Start, why: str, folder: Path) -> None:

@@ -14,6 +14,7 @@ _CLAIMS = {
 }
 _MIXED = ("meets the terms set against", "does not meet the terms set against")
 _NOT_PASSED = ("lost", "inconclusive", "ahead but not passed", "waived")
+NOTHING = 5  # exit code of a run that selected nothing
 _NO_CLAIM = "No test that decides was run, so nothing is claimed about {}."
 
 
@@ -123,7 +124,8 @@ def _running(record: Record, model: str) -> str:
 
 def _unusable(record: Record, model: str) -> str:
     reason = record.provenance.exit_reason or "no reason was given"
-    return f"The run could not start, so nothing is claimed about {model}: {reason.rstrip('.')}."
+    what = "No test of the gate was run" if record.provenance.exit_code == NOTHING else "The run could not start"
+    return f"{what}, so nothing is claimed about {model}: {reason.rstrip('.')}."
 
 
 def _broke(record: Record, model: str) -> str:

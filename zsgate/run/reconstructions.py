@@ -117,8 +117,8 @@ def _record(run: Predictions, dataset: str, masked: float) -> ReconstructionReco
         for statistic, sides in result.columns[way].items()
     }
     fields = {name: value for name, value in asdict(result).items() if name in ReconstructionRecord.__struct_fields__}
-    return ReconstructionRecord(
-        **{
+    return ReconstructionRecord.of(
+        {
             **fields,
             "dataset": dataset,
             "in_sample": way == "paper",
