@@ -98,7 +98,9 @@ def review(
     return tuple(_review(waiver, verdicts, today, absent) for waiver in waivers)
 
 
-def _review(waiver: Waiver, verdicts: Sequence[VerdictRecord], today: date, others: Collection[Test]) -> WaiverRecord:
+def _review(
+    waiver: Waiver, verdicts: Sequence[VerdictRecord], today: date, absent: Collection[str] | None
+) -> WaiverRecord:
     """Return what became of a waiver, and how many tests it excuses."""
     terms = waiver.terms
     named = [
