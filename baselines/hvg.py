@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.data.preprocess import highly_variable, logged, logged_blocks, most_dispersed
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -44,7 +44,7 @@ def embed(dataset: Dataset, on: str = "counts") -> tuple[list[npt.NDArray[np.flo
 
 def _on_counts(dataset: Dataset, said: str = "") -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
     genes = highly_variable(dataset)
-    rows = spill.empty((dataset.n_cells, len(genes)))
+    rows = arrays.empty((dataset.n_cells, len(genes)))
     for part, block in logged_blocks(dataset, genes):
         block.toarray(out=rows[part])
     return [rows], {"genes": len(genes)} | ({"computed on": said} if said else {})
@@ -53,7 +53,7 @@ def _on_counts(dataset: Dataset, said: str = "") -> tuple[list[npt.NDArray[np.fl
 def _on_x(x: Expression, kept: npt.NDArray[np.intp]) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
     n_cells = len(x.rows)
     genes = most_dispersed(logged((at, block[:, kept]) for at, block in x.blocks()), (n_cells, len(kept)))
-    rows = spill.empty((n_cells, len(genes)))
+    rows = arrays.empty((n_cells, len(genes)))
     for part, block in logged(((at, block[:, kept]) for at, block in x.blocks()), genes):
         rows[part] = block.toarray()
     return [rows], {"genes": len(genes), "computed on": f"X of {x.path.name}, as the paper's code does"}

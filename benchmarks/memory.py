@@ -109,8 +109,8 @@ def scvi(dataset, folder, who):
 
     few = {"max_epochs": 1, "limit_train_batches": 20}
     for job in [(scvi.place_of(dataset.counts) or dataset.counts, None, dataset.batches, 0, False)]:
-        scvi._schedule = lambda *_: few
-        scvi._train(job)
+        scvi.schedule = lambda *_: few
+        scvi.train(job)
 
 
 def whole_pass(n_cells):

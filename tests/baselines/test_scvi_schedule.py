@@ -14,8 +14,8 @@ def test_stopping_early_costs_less_than_two_hundredths(pancreas, monkeypatch):
     """AvgBIO of the quick schedule is within 0.02 of 400 epochs on the same genes, both over 3 seeds."""
     short, notes = scvi.embed(pancreas, seeds=3, quick=True)
     assert all(100 <= epochs < 250 for epochs in notes["epochs"])
-    monkeypatch.setattr(scvi, "_schedule", lambda *_: {"max_epochs": 400})
-    long = [scvi._train(scvi_job) for scvi_job in _jobs(pancreas)]
+    monkeypatch.setattr(scvi, "schedule", lambda *_: {"max_epochs": 400})
+    long = [scvi.train(scvi_job) for scvi_job in _jobs(pancreas)]
 
     of_short = np.mean([avg_bio(draw, pancreas).value for draw in short])
     of_long = np.mean([avg_bio(latent, pancreas).value for latent, _ in long])
