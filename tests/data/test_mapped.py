@@ -23,7 +23,7 @@ from zsgate.data.counts import blocks, was_checked
 from zsgate.data.read import Columns, read_h5ad
 from zsgate.errors import UsageProblem
 from zsgate.metrics import METRICS
-from zsgate.metrics.embedding import shared as parts
+from zsgate.metrics.cache import forget
 
 COLUMNS = Columns(label="cell_type", batch="batch", donor="donor", counts="X")
 
@@ -248,7 +248,7 @@ def test_pcr_of_counts_on_disk_is_that_of_counts_in_memory(adata, tmp_path, on_d
     there = read_h5ad(path, "cells", COLUMNS)
     rows = np.random.default_rng(0).normal(size=(here.n_cells, 5)).astype(np.float32)
     whole = METRICS["pcr_comparison"](rows, there)
-    parts._parts.kept.clear()
+    forget()
     monkeypatch.setattr(blocks, "__defaults__", (30_000,))
     monkeypatch.setattr("zsgate.data.preprocess.log_normalised", lambda *_: pytest.fail("all in memory"))
     found = METRICS["pcr_comparison"](rows, here)

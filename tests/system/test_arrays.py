@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from zsgate.baselines import hvg
 from zsgate.errors import UsageProblem
-from zsgate.metrics import METRICS, asw, avg_bio, batch_score
+from zsgate.metrics import METRICS, asw, avg_bio, batch_score, cache
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.embedding import shared as parts
 from zsgate.metrics.embedding.clustering import NeighbourGraph
 from zsgate.models.embedding import Embedding, checked
 from zsgate.run import controls
@@ -104,8 +103,7 @@ def test_scores_of_mapped_rows_have_the_same_bits(few_cells, everything_large, m
     assert not mapped.flags.writeable
 
     def scores(draw):
-        parts._passes.kept.clear()  # or the second time they are remembered, not computed
-        parts._parts.kept.clear()
+        cache.forget()  # or the second time they are remembered, not computed
         embedding = replace(Embedding((draw,)), clusterings=1)
         shuffled = controls.shuffled_twin(embedding, few_cells)
         on_request = [METRICS[name](embedding, few_cells) for name in ("bras", "label_transfer", "graph_connectivity")]

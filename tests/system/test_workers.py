@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zsgate.metrics import avg_bio
-from zsgate.metrics.embedding import shared as parts
+from zsgate.metrics import avg_bio, cache
+from zsgate.metrics.embedding import shared
 from zsgate.models.embedding import Embedding
 from zsgate.system.workers import WORKERS, Workers, share
 
@@ -72,16 +72,16 @@ def test_scores_are_the_same_side_by_side(pancreas, two, monkeypatch):
     """Values, leave-outs and halves of real cells, to the last bit."""
     rows = np.log1p(pancreas.counts[:, :40].toarray())
     alone = avg_bio(Embedding.of(rows), pancreas, seeds=2)
-    parts._parts.kept.clear()
-    monkeypatch.setattr(parts, "WORKERS", two)
+    cache.forget()
+    monkeypatch.setattr(shared, "WORKERS", two)
     assert avg_bio(Embedding.of(rows), pancreas, seeds=2) == alone
     assert two._pool is not None
 
 
 def test_many_cells_are_clustered_one_after_the_other(pancreas, two, monkeypatch):
     """Each process would hold a graph of all of them."""
-    monkeypatch.setattr(parts, "WORKERS", two)
-    monkeypatch.setattr(parts, "SIDE_BY_SIDE", range(10, pancreas.n_cells))
+    monkeypatch.setattr(shared, "WORKERS", two)
+    monkeypatch.setattr(shared, "SIDE_BY_SIDE", range(10, pancreas.n_cells))
     rows = np.log1p(pancreas.counts[:, :20].toarray())
     assert avg_bio(Embedding.of(rows), replace(pancreas, donors=None), seeds=1).value > 0
     assert two._pool is None

@@ -127,9 +127,7 @@ def _checked(adapter: Reconstructs, dataset: Dataset, masked: float) -> Iterator
         raise CandidateFailed(msg)
 
 
-def _refuse_misfits(
-    part: Any, first: Reconstruction, dataset: Dataset, seen: npt.NDArray[np.bool_]
-) -> None:
+def _refuse_misfits(part: Any, first: Reconstruction, dataset: Dataset, seen: npt.NDArray[np.bool_]) -> None:
     """Raise CandidateFailed unless a window fits the dataset and the windows before it."""
     if not isinstance(part, Reconstruction):
         msg = f"reconstruct must yield zsgate.models.reconstruction.Reconstruction, not {type(part).__name__}"
