@@ -14,6 +14,7 @@ from zsgate.data import read as reading
 from zsgate.data.preprocess import highly_variable
 from zsgate.data.read import Columns, read_h5ad
 from zsgate.errors import UsageProblem
+from zsgate.metrics import avg_bio
 
 
 def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
@@ -143,3 +144,24 @@ def test_latents_are_those_of_scvi_tools_alone(few_cells, monkeypatch, quick):
     assert negative_binomial.log_prob is scvi.log_prob
     assert epochs == len(model.history["elbo_train"])
     np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_stopping_early_costs_less_than_two_hundredths(pancreas, monkeypatch):
+    """AvgBIO of the quick schedule is within 0.02 of 400 epochs on the same genes, both over 3 seeds."""
+    short, notes = scvi.embed(pancreas, seeds=3, quick=True)
+    assert all(100 <= epochs < 250 for epochs in notes["epochs"])
+    monkeypatch.setattr(scvi, "schedule", lambda *_: {"max_epochs": 400})
+    long = [scvi.train(scvi_job) for scvi_job in _jobs(pancreas)]
+
+    of_short = np.mean([avg_bio(draw, pancreas).value for draw in short])
+    of_long = np.mean([avg_bio(latent, pancreas).value for latent, _ in long])
+    assert all(epochs == 400 for _, epochs in long)
+    assert abs(of_short - of_long) < 0.02, (of_short, of_long)
+
+
+def _jobs(dataset):
+    from zsgate.data.preprocess import highly_variable
+
+    genes = highly_variable(dataset)
+    return [(dataset.counts, genes, dataset.batches, seed, True) for seed in range(3)]
