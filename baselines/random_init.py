@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.baselines.draws import Draws
 from zsgate.models.embedding import checked
 from zsgate.system import arrays
 
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from zsgate.models.adapter import TwinMaker
 
 
-def embed(
-    dataset: Dataset, *, candidate: TwinMaker, seeds: int
-) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+def embed(dataset: Dataset, *, candidate: TwinMaker, seeds: int) -> Draws:
     """Return (one float32 (n_cells, n_dimensions) a seed, notes).
 
     Parameters

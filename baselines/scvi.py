@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.baselines import lacking
+from zsgate.baselines.draws import Draws, Notes
 from zsgate.data.counts import blocks
 from zsgate.data.mapped import counts_at, place_of
 from zsgate.data.preprocess import highly_variable
@@ -49,7 +50,7 @@ LIKELIHOOD = (
 )
 
 
-def embed(dataset: Dataset, *, seeds: int, quick: bool) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+def embed(dataset: Dataset, *, seeds: int, quick: bool) -> Draws:
     """Return (posterior means, one float32 (n_cells, 30) a seed, notes).
 
     Parameters
@@ -72,7 +73,7 @@ def embed(dataset: Dataset, *, seeds: int, quick: bool) -> tuple[list[npt.NDArra
     counts = place_of(dataset.counts) or dataset.counts  # counts on disk are mapped by every worker
     jobs = [(counts, genes, dataset.batches, seed, quick) for seed in range(seeds)]
     trained = list(_side_by_side(jobs))
-    notes = {
+    notes: Notes = {
         "seeds": list(range(seeds)),
         "genes": dataset.counts.shape[1] if genes is None else len(genes),
         "epochs": [epochs for _, epochs in trained],
