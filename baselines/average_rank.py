@@ -1,4 +1,4 @@
-"""Average rank: a gene is where it is on average, and at a rank stands the gene found there most often.
+"""Average rank: each gene is predicted at its average rank, and each rank to hold the gene found there most often.
 
 For rank correlations the average ranking of Kedzierska et al. 2025: the mean of a gene's rank over the cells where it
 is above 0, on the same union of tokens as the model's. For hidden tokens what the paper has no baseline for: how often
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 FLAT = 1e-12  # variance of an entry below which a ranking counts as constant
-PRIOR = 3_000  # tokens that what stands at any rank counts for beside what was found at this one
+PRIOR = 3_000  # weight, in tokens, of how often a gene stands at any rank, beside how often it stands at this one
 
 
 def guesses(tally: RankTally, weight: Weight, *, in_sample: bool = False) -> dict[str, list[float]]:

@@ -45,8 +45,8 @@ PATIENCE = 10  # epochs without a better validation ELBO, once MIN_EPOCHS are do
 CHECK = 5  # epochs from one look at the validation ELBO to the next
 MAX_EPOCHS = 400
 LIKELIHOOD = (
-    "scvi-tools' negative binomial without the gamma functions of zero counts, which cancel out: the latents are those "
-    "of scvi-tools' own code to the last bit"
+    "scvi-tools' negative binomial without the gamma functions of zero counts, which cancel out; on real cells the "
+    "latents are those of scvi-tools' own code to the last bit"
 )
 
 
