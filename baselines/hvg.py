@@ -36,7 +36,7 @@ def embed(dataset: Dataset, on: str = "counts") -> Draws:
     if on == "X":
         if dataset.expression is None:
             return _on_counts(dataset, "the counts, for no X beside them is at hand")
-        seen, fault = dataset.expression.looked_at()
+        seen, fault = dataset.expression.detection()
         if fault:
             return _on_counts(dataset, f"the counts, for X holds {fault}")
         return _on_x(dataset.expression, np.flatnonzero(seen >= MIN_CELLS))

@@ -32,8 +32,9 @@ from scipy.stats import t as student
 from benchmarks.equal_models import NAMES, SETTINGS, Member, Setting, cells_of, pool
 from zsgate.system.store import Store
 from zsgate.system.workers import WORKERS, share
-from zsgate.verdict.interval import LEVEL, jackknife_variance, split_variance
+from zsgate.verdict.interval import LEVEL, jackknife_variance, seed_variance, split_variance
 from zsgate.verdict.score import Score
+from zsgate.verdict.terms import Terms
 from zsgate.verdict.verdict import judge
 
 RULES = ("zsgate", "conditional jackknife", "cells alone", "margin 0.01")
@@ -62,13 +63,13 @@ def pairs(metric: str, members: list[Member], donors: npt.NDArray[np.str_], sett
         sides = [(tuple(deal[:n_ours]), tuple(deal[n_ours:n_both])) for deal in dealt]
     for first, second in sides:
         ours, theirs = (joined([members[i].scores[metric] for i in side]) for side in (first, second))
-        verdict = judge(ours, theirs, exchangeable=setting.effect == "projection")
+        verdict = judge(ours, theirs, Terms(exchangeable=setting.effect == "projection"))
         if verdict.interval is None:
             continue
         widths = [np.mean([members[i].widths for i in side], axis=0) for side in (first, second)]
         reach = {"zsgate": (verdict.interval[1] - verdict.interval[0]) / 2, "margin 0.01": 0.01}
         quantile = float(student.ppf((1 + LEVEL) / 2, verdict.n_units - 1))
-        seeds = ours.seed_variance + theirs.seed_variance
+        seeds = seed_variance(ours.draws) + seed_variance(theirs.draws)
         if metric == "asw":
             gap = widths[0] - widths[1]
             fixed = _about_mean(np.array([gap[donors != donor].mean() for donor in np.unique(donors)]))

@@ -76,7 +76,7 @@ def filled(names: list[str], size: int) -> list[str]:
 
 
 def _pancreas():  # type: ignore[no-untyped-def]
-    from zsgate.data.catalogue.load_ import load
+    from zsgate.data.catalogue.load import load
 
     return load("pancreas_hormone2cell")
 

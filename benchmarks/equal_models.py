@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.baselines import pca, scvi
-from zsgate.data.catalogue.load_ import load
-from zsgate.data.columns import Columns
+from zsgate.data.annotations import Columns
+from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.data.preprocess import highly_variable
 from zsgate.data.read import read_h5ad

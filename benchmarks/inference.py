@@ -28,7 +28,7 @@ import torch
 
 from benchmarks import upstream
 from benchmarks.checkpoints import make_geneformer, make_scgpt
-from zsgate.data.catalogue.load_ import load
+from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.models import load as load_model
 from zsgate.models.geneformer import adapter as geneformer

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from zsgate.baselines import pca
-from zsgate.data.columns import Columns
+from zsgate.data.annotations import Columns
 from zsgate.data.dataset import Dataset
 from zsgate.data.read import read_h5ad
 from zsgate.metrics import METRICS

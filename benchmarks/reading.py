@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from zsgate.data.columns import Columns
+from zsgate.data.annotations import Columns
 
 COLUMNS = Columns(label="organ_tissue", batch="donor+method", donor="donor", counts="layers/raw_counts")
 CELLS, GENES, DETECTED = 483_152, 58_870, 2_000
@@ -94,13 +94,13 @@ def run(what: str, path: Path) -> None:
     import anndata.io  # noqa: F401
 
     from zsgate.baselines import pca
-    from zsgate.data.check import checkup
+    from zsgate.data.check import check_file
     from zsgate.data.read import read_h5ad
 
     def read():
         return read_h5ad(path, "large", COLUMNS, cache=path.parent / "prepared")
 
-    steps = {"check": lambda: checkup(path, COLUMNS), "prepare": read, "open": read}
+    steps = {"check": lambda: check_file(path, COLUMNS), "prepare": read, "open": read}
     steps["pca"] = lambda: pca.embed(read())
     print(json.dumps({name: round(value, 2) for name, value in measured(steps[what]).items()}))
 

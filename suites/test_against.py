@@ -15,7 +15,7 @@ def test_separates_cell_types(candidate, baseline, dataset, metric, judge):
     theirs = baseline.score(metric, dataset)
     signal = ours, metric(candidate.shuffled(dataset), dataset)
 
-    verdict = judge(ours, theirs, provided=signal)
+    verdict = judge(ours, theirs, signal=signal)
 
     assert verdict
 
@@ -26,7 +26,7 @@ def test_mixes_batches(candidate, baseline, dataset, metric, judge):
     theirs = baseline.score(metric, dataset)
     signal = nmi(candidate.embed(dataset), dataset), nmi(candidate.shuffled(dataset), dataset)
 
-    verdict = judge(ours, theirs, provided=signal)
+    verdict = judge(ours, theirs, signal=signal)
 
     assert verdict
 
@@ -37,6 +37,6 @@ def test_predicts_genes(candidate, baseline, dataset, metric, judge):
     theirs = baseline.score(metric, dataset)
     reasons = candidate.only_copies(dataset, metric), baseline.other_targets(dataset, metric)
 
-    verdict = judge(ours, theirs, unless="; ".join(filter(None, reasons)))
+    verdict = judge(ours, theirs, objection="; ".join(filter(None, reasons)))
 
     assert verdict

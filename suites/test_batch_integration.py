@@ -16,6 +16,6 @@ def test_mixes_batches(candidate, baseline, dataset, metric, judge):
     theirs = metric(baseline.embed(dataset), dataset)
     signal = nmi(candidate.embed(dataset), dataset), nmi(candidate.shuffled(dataset), dataset)
 
-    verdict = judge(ours, theirs, provided=signal)
+    verdict = judge(ours, theirs, signal=signal)
 
     assert verdict

@@ -18,6 +18,6 @@ def test_separates_cell_types(candidate, baseline, dataset, metric, judge):
     theirs = metric(baseline.embed(dataset), dataset)
     signal = ours, metric(candidate.shuffled(dataset), dataset)
 
-    verdict = judge(ours, theirs, provided=signal)
+    verdict = judge(ours, theirs, signal=signal)
 
     assert verdict

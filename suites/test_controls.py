@@ -31,7 +31,7 @@ def test_separating_without_signal_fails(control, baseline, dataset, metric, pro
     theirs = metric(baseline.embed(dataset), dataset)
     signal = ours, metric(control.shuffled(dataset), dataset)
 
-    proof = prove(ours, theirs, provided=signal)
+    proof = prove(ours, theirs, signal=signal)
 
     assert proof
 
@@ -42,7 +42,7 @@ def test_mixing_without_cell_types_fails(control, baseline, dataset, metric, pro
     theirs = metric(baseline.embed(dataset), dataset)
     signal = nmi(control.embed(dataset), dataset), nmi(control.shuffled(dataset), dataset)
 
-    proof = prove(ours, theirs, provided=signal)
+    proof = prove(ours, theirs, signal=signal)
 
     assert proof
 
@@ -52,7 +52,7 @@ def test_a_copy_proves_nothing(control, baseline, dataset, metric, prove):
     ours = metric(control.reconstruct(dataset, metric.masked))
     theirs = metric(baseline.reconstruct(dataset, metric.masked))
 
-    proof = prove(ours, theirs, unless=control.only_copies(dataset, metric))
+    proof = prove(ours, theirs, objection=control.only_copies(dataset, metric))
 
     assert proof
 

@@ -16,7 +16,7 @@ def test_predicts_expression(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.reconstruct(dataset, metric.masked))
     theirs = metric(baseline.reconstruct(dataset, metric.masked))
 
-    verdict = judge(ours, theirs, unless=candidate.only_copies(dataset, metric))
+    verdict = judge(ours, theirs, objection=candidate.only_copies(dataset, metric))
 
     assert verdict
 
@@ -27,6 +27,6 @@ def test_predicts_ranks(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.reconstruct(dataset, metric.masked))
     theirs = metric(baseline.reconstruct(dataset, metric.masked))
 
-    verdict = judge(ours, theirs, unless=candidate.only_copies(dataset, metric))
+    verdict = judge(ours, theirs, objection=candidate.only_copies(dataset, metric))
 
     assert verdict

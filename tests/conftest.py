@@ -27,7 +27,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def pancreas() -> Dataset:
     """Return the quick tier's cells: 1,500 real ones."""
-    from zsgate.data.catalogue.load_ import load
+    from zsgate.data.catalogue.load import load
 
     return load("pancreas_quick")
 

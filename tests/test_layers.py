@@ -14,7 +14,8 @@ BESIDE = ("baselines", "fixtures", "suites")  # parts of the package that lie be
 # a room may import its own modules and those of the floors below, wherever in a file the import stands
 FLOORS = (
     ("errors",),
-    ("report", "system", "verdict"),
+    ("report",),
+    ("system", "verdict"),
     ("data",),
     ("models",),
     ("metrics",),

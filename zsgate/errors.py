@@ -1,6 +1,9 @@
-"""The ways a run can go wrong, told apart because each has its own exit code."""
+"""Whose fault it is when a run goes wrong, each with an exit code of its own; and the sentence for an unknown name."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
 
 
 class UsageProblem(ValueError):
@@ -13,3 +16,27 @@ class CandidateFailed(AssertionError):
 
 class BaselineFailed(RuntimeError):
     """A baseline could not be computed: the gate itself broke, exit 3."""
+
+
+def unknown(what: str, value: str, known: tuple[str, ...]) -> str:
+    """Return the sentence for a name that is not known, with the nearest one that is.
+
+    Parameters
+    ----------
+    what
+        What is named, such as ``"policy"``.
+    value
+        The name given.
+    known
+        All names that could have been given.
+    """
+    near = nearest(value, known)
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"unknown {what} {value!r}{hint} (known: {', '.join(known)})"
+
+
+def nearest(value: str, known: Collection[str], cutoff: float = 0.4) -> str | None:
+    """Return the name among ``known`` that looks most like ``value``, whatever the case of its letters, or None."""
+    lower = {name.lower(): name for name in known}
+    near = get_close_matches(value.lower(), lower, n=1, cutoff=cutoff)
+    return lower[near[0]] if near else None

@@ -40,7 +40,7 @@ TOLERANCE = 1e-5
 @cache
 def some_cells(n_cells: int = 24) -> Dataset:
     """Return real cells of the quick tier; needs the package hormone2cell."""
-    from zsgate.data.catalogue.load_ import load
+    from zsgate.data.catalogue.load import load
 
     whole = load("pancreas_quick")
     return whole.subset(np.linspace(0, whole.n_cells - 1, n_cells).astype(np.intp), name="some_cells")

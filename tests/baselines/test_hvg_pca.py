@@ -139,7 +139,7 @@ def test_labels_are_not_looked_at(few_cells, baseline):
 def test_blocks_change_nothing(pancreas, monkeypatch):
     """Cells taken a few at a time give the genes and, up to rounding, the components of all cells at once."""
     genes, (rows,), (components,) = highly_variable(pancreas), hvg.embed(pancreas)[0], pca.embed(pancreas)[0]
-    monkeypatch.setattr(blocks, "__defaults__", (100_000,))
+    monkeypatch.setattr("zsgate.data.counts.BLOCK", 100_000)
     assert len(list(blocks(pancreas.counts))) > 10
     np.testing.assert_array_equal(highly_variable(pancreas), genes)
     np.testing.assert_array_equal(hvg.embed(pancreas)[0][0], rows)

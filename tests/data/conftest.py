@@ -7,8 +7,9 @@ import warnings
 import pandas as pd
 import pytest
 
+from zsgate.data.annotations import Columns
 from zsgate.data.dataset import Dataset
-from zsgate.data.read import Columns, read_h5ad, without_rare_genes
+from zsgate.data.read import read_h5ad, without_rare_genes
 
 
 @pytest.fixture(scope="session")

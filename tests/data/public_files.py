@@ -101,7 +101,7 @@ def pbmc_12k(home: Path, cells: Dataset) -> None:
 
 def pbmc_95k(home: Path, cells: Dataset) -> None:
     """Ten archives of the same genes, barcodes repeating between them."""
-    from zsgate.data.catalogue.cards import POPULATIONS
+    from zsgate.data.catalogue.paper import POPULATIONS
 
     genes = list(zip(cells.ensembl.tolist(), cells.symbols.tolist(), strict=True))
     for number, name in enumerate(POPULATIONS):
@@ -216,6 +216,6 @@ def old_pickle(barcodes: np.ndarray, clusters: np.ndarray, names: np.ndarray) ->
 
 
 if __name__ == "__main__":
-    from zsgate.data.catalogue.load_ import load
+    from zsgate.data.catalogue.load import load
 
     write_all(Path(sys.argv[1]), load("pancreas_quick"))

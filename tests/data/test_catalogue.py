@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zsgate.data.catalogue.load_ import CATALOGUE, drawn, known, load
+from zsgate.data.catalogue.cards import CARDS, card_of
+from zsgate.data.catalogue.load import load
+from zsgate.data.catalogue.sample import draw_by_donor_and_type
 from zsgate.errors import UsageProblem
 
 DRAWN = "c1d3185f8c6f58e7213813984b44c9c73dabca0843b5e4e07a81fe9e5fa1099a"
@@ -52,12 +54,12 @@ def test_the_draw_is_proportional(pancreas, whole):
 
 def test_the_draw_does_not_depend_on_the_file_s_order(whole):
     """The same cells are drawn from a shuffled file; another number of cells is drawn from the same order."""
-    rows = drawn(whole, 1500)
+    rows = draw_by_donor_and_type(whole, 1500)
     assert (np.diff(rows) > 0).all()
     order = np.random.default_rng(0).permutation(whole.n_cells)
-    again = drawn(whole.subset(order), 1500)
+    again = draw_by_donor_and_type(whole.subset(order), 1500)
     assert set(whole.cell_ids[order][again]) == set(whole.cell_ids[rows])
-    assert [len(drawn(whole, n)) for n in (1, 19, 1000, 3274)] == [1, 19, 1000, 3274]
+    assert [len(draw_by_donor_and_type(whole, n)) for n in (1, 19, 1000, 3274)] == [1, 19, 1000, 3274]
 
 
 def test_the_draw_never_changes(pancreas):
@@ -69,13 +71,13 @@ def test_the_draw_never_changes(pancreas):
 def test_cards_know_their_batches(whole):
     """What collection needs to know without opening a file is what the file holds."""
     for name in ("pancreas_hormone2cell", "pancreas_quick"):
-        assert CATALOGUE[name].n_batches == len(np.unique(whole.batches))
-    assert all(name == card.name for name, card in CATALOGUE.items())
+        assert CARDS[name].n_batches == len(np.unique(whole.batches))
+    assert all(name == card.name for name, card in CARDS.items())
 
 
 def test_an_unknown_name_is_refused():
     """The nearest name is offered, and how files are told from names."""
-    assert known("pancreas_quick") == "pancreas_quick"
+    assert card_of("pancreas_quick") is CARDS["pancreas_quick"]
     with pytest.raises(UsageProblem, match=r"unknown dataset 'pancreas_qick'; did you mean 'pancreas_quick'\?"):
         load("pancreas_qick")
     with pytest.raises(UsageProblem, match=r"unknown dataset 'data/x.zarr'.*; a file's name ends in \.h5ad$"):
@@ -98,6 +100,6 @@ def test_another_file_is_refused(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageProblem, match=r"pancreas_downsample200CT.h5ad is missing; reinstall the package"):
         load("pancreas_quick")
-    Path(package / CATALOGUE["pancreas_quick"].files[0].name).write_bytes(b"something else")
+    Path(package / CARDS["pancreas_quick"].files[0].name).write_bytes(b"something else")
     with pytest.raises(UsageProblem, match=r"altered: .* [0-9a-f]{64}, published is 95ae.*; reinstall hormone2cell"):
         load("pancreas_quick")

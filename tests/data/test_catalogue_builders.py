@@ -15,10 +15,12 @@ import pytest
 from filelock import FileLock
 from public_files import TECHNOLOGIES, tenx_archive, write_all
 
-from zsgate.data.catalogue import builders as recipes
-from zsgate.data.catalogue.cards import CARDS, POPULATIONS
+from zsgate.data.catalogue import builders
+from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.files import Shelf, home_of
-from zsgate.data.catalogue.load_ import load
+from zsgate.data.catalogue.load import load
+from zsgate.data.catalogue.paper import POPULATIONS
+from zsgate.data.catalogue.safe_pickle import read_pbmc_metadata
 from zsgate.errors import UsageProblem
 
 
@@ -120,7 +122,7 @@ def test_cards_state_what_the_paper_states():
         "tabula_sapiens": (483_152, 24, 27),
     }
     assert {name: (CARDS[name].n_cells, CARDS[name].n_labels, CARDS[name].n_batches) for name in table} == table
-    assert all(hasattr(recipes, card.recipe) and home_of(card) in CARDS for card in CARDS.values())
+    assert all(hasattr(builders, card.builder) and home_of(card) in CARDS for card in CARDS.values())
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):
@@ -132,11 +134,11 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
 
     (tmp_path / "x.pickle").write_bytes(pickle.dumps({"barcodes": Evil()}))
     with pytest.raises(UsageProblem, match=r"builtins.exec has no place in a table of labels; nothing was executed"):
-        recipes.read_pbmc_metadata(tmp_path / "x.pickle")
+        read_pbmc_metadata(tmp_path / "x.pickle")
     assert not (tmp_path / "ran").exists()
     (tmp_path / "x.pickle").write_bytes(pickle.dumps([1, 2]))
     with pytest.raises(UsageProblem, match="is not the table of labels"):
-        recipes.read_pbmc_metadata(tmp_path / "x.pickle")
+        read_pbmc_metadata(tmp_path / "x.pickle")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_a_damaged_file_is_one_sentence(name, file, says, tmp_path, mirror):
     broken = tmp_path / file
     broken.write_bytes(files[file].read_bytes()[:5000])
     with pytest.raises(UsageProblem, match=says):
-        getattr(recipes, card.recipe)(card, {**files, file: broken}, tmp_path)
+        getattr(builders, card.builder)(card, {**files, file: broken}, tmp_path)
 
 
 @pytest.fixture
@@ -163,7 +165,7 @@ def archive(mirror, tmp_path):
     card = CARDS["tabula_sapiens"]
     path = tmp_path / card.files[0].name
     shutil.copy(mirror / home_of(card) / path.name, path)
-    return path, lambda: recipes.zipped(card, {path.name: path}, tmp_path / "unpacked" / "here")
+    return path, lambda: builders.zipped(card, {path.name: path}, tmp_path / "unpacked" / "here")
 
 
 @pytest.mark.parametrize("damage", ["content", "encrypted", "method"])
@@ -195,7 +197,7 @@ def test_damage_inside_a_10x_archive_is_one_sentence(few_cells, tmp_path):
             spoilt[place] ^= 255
         path.write_bytes(spoilt)
         with pytest.raises(UsageProblem, match="not a readable 10x archive"):
-            recipes._read_10x(path)
+            builders.read_10x(path)
 
 
 def test_a_full_disk_does_not_condemn_the_archive(archive, monkeypatch):
@@ -222,7 +224,7 @@ def test_who_waits_for_an_archive_finds_it_unpacked(archive, tmp_path):
     with zipfile.ZipFile(archive[0]) as content, ThreadPoolExecutor(1) as pool:
         entry = content.namelist()[0]
         with FileLock(f"{target}.lock"):
-            waiting = pool.submit(recipes._unpacked, content, entry, tmp_path)
+            waiting = pool.submit(builders.unpack, content, entry, tmp_path)
             assert not wait([waiting], timeout=0.2).done
             target.write_bytes(bytes(content.getinfo(entry).file_size))
         assert waiting.result() == target

@@ -8,10 +8,10 @@ import os
 import pytest
 from webserver import CONTENT, DIGEST
 
+from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.card import Card, File
 from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.files import Shelf, copy_to_mirror
-from zsgate.data.read import Columns
 from zsgate.errors import UsageProblem
 
 

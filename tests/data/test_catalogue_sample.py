@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import scanpy
 
+from zsgate.baselines import pca
 from zsgate.config.config import Config
 from zsgate.data.catalogue.sample import scored_rows
-from zsgate.run import run as trial_module
-from zsgate.run.run import Trial
+from zsgate.run.ledger import Ledger
+from zsgate.run.run import Run
 from zsgate.system.store import Store
-from zsgate.verdict.recipe import KEDZIERSKA2023, Recipe
+from zsgate.verdict.recipe import KEDZIERSKA2023, RECIPES, Recipe
 
 
 def test_the_cells_are_those_that_scanpy_takes():
@@ -31,32 +32,26 @@ def test_few_cells_are_all_scored(n_cells, wanted):
     assert scored_rows(n_cells, wanted) is None
 
 
-def test_everybody_is_embedded_and_the_draw_is_scored(few_cells, tmp_path, monkeypatch):
+def test_everybody_is_embedded_and_the_draw_is_scored(some, adata, tmp_path, monkeypatch):
     """Baselines learn from all cells; their rows are those of the cells that are scored."""
     folder = tmp_path / "embeddings"
     folder.mkdir()
-    rows = np.random.default_rng(0).normal(size=(few_cells.n_cells, 3)).astype(np.float32)
-    np.savez(folder / "few_cells.npz", X=rows, ids=few_cells.cell_ids)
+    rows = np.random.default_rng(0).normal(size=(some.n_cells, 3)).astype(np.float32)
+    np.savez(folder / "few_cells.npz", X=rows, ids=some.cell_ids)
     recipe = Recipe("kedzierska2023", cells=100)
-    monkeypatch.setitem(trial_module.RECIPES, "kedzierska2023", recipe)
-    config = Config(model=str(folder), recipe="kedzierska2023")
-    trial = Trial(config, tmp_path, Store(tmp_path / "store"), Store(tmp_path / "run"))
-    trial._datasets["few_cells"] = few_cells
+    monkeypatch.setitem(RECIPES, "kedzierska2023", recipe)
+    adata.write_h5ad(tmp_path / "few_cells.h5ad")
+    file = str(tmp_path / "few_cells.h5ad")
+    config = Config(model=str(folder), recipe="kedzierska2023", datasets=(file,), label="cell_type", donor="donor")
+    run = Run(config, tmp_path, Ledger(Store(tmp_path / "store"), Store(tmp_path / "run")))
 
-    scored = trial.dataset("few_cells")
-    ours, pca = (trial.embedding(who, scored) for who in (str(folder), "pca"))
+    scored = run.dataset("few_cells")
+    ours, components = run.candidate.embed(scored), run.method("pca").embed(scored)
 
     drawn = scored_rows(240, 100)
     assert scored.n_cells == 100
-    assert scored.cell_ids.tolist() == few_cells.cell_ids[drawn].tolist()
-    assert "100 of 240 cells are scored" in scored.card["notes"][-1]
+    assert scored.cell_ids.tolist() == some.cell_ids[drawn].tolist()
+    assert "100 of 240 cells are scored" in scored.notes[-1]
     np.testing.assert_array_equal(ours.draws[0], rows[drawn])
-    whole = resolve_pca(few_cells)
-    np.testing.assert_array_equal(pca.draws[0], whole[drawn])
-    assert pca.recipe is recipe
-
-
-def resolve_pca(dataset):
-    from zsgate.baselines import pca
-
-    return pca.embed(dataset)[0][0]
+    np.testing.assert_array_equal(components.draws[0], pca.embed(some)[0][0][drawn])
+    assert components.recipe is recipe

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from zsgate.cli import main
-from zsgate.data.check import checkup
-from zsgate.data.read import Columns, read_h5ad
-from zsgate.data.rules import no_batch_score, remarks
+from zsgate.data.annotations import Columns
+from zsgate.data.check import check_file, no_batch_score, remarks
+from zsgate.data.read import read_h5ad
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_good_file_is_described(file, capsys):
 
 def test_what_is_typed_reads_the_file(file):
     """The columns of the command are those that the file is read with."""
-    options = dict(part[2:].split("=", 1) for part in shlex.split(checkup(file, Columns()).command)[2:])
+    options = dict(part[2:].split("=", 1) for part in shlex.split(check_file(file, Columns()).command)[2:])
     roles = {role: value for role, value in options.items() if role != "datasets"}
     assert read_h5ad(Path(options["datasets"]), "lab", Columns(**roles)).n_cells == 240
 
@@ -54,11 +54,11 @@ def test_what_is_typed_reads_the_file(file):
 def test_binarised_counts_are_remarked_on(file):
     """Zeros and ones are integers, and yet no counts of molecules; of real counts nothing is said."""
     remark = "  no count is above 1: they look binarised"
-    assert remark not in checkup(file, Columns()).lines
+    assert remark not in check_file(file, Columns()).lines
     adata = anndata.read_h5ad(file)
     adata.layers["counts"] = (adata.layers["counts"] > 0).astype(np.float32)
     adata.write_h5ad(file)
-    assert remark in checkup(file, Columns()).lines
+    assert remark in check_file(file, Columns()).lines
 
 
 def test_problems_are_listed_together(file, capsys):
@@ -81,7 +81,7 @@ def test_without_labels_the_columns_are_listed(file):
     adata = anndata.read_h5ad(file)
     adata.obs = adata.obs.rename(columns={"CellType": "xyz"})
     adata.write_h5ad(file)
-    found = checkup(file, Columns())
+    found = check_file(file, Columns())
     assert not found.usable
     assert "no column of cell types; name it with --label, obs has batch, donor, xyz" in str(found)
 
@@ -90,7 +90,7 @@ def test_without_labels_the_columns_are_listed(file):
 def test_every_real_file_is_usable(shared_data):
     """Labels and counts of all eight are found without being named."""
     for path in sorted((shared_data / "data").glob("*.h5ad")):
-        found = checkup(path, Columns())
+        found = check_file(path, Columns())
         assert found.usable, str(found)
         assert "--label=cell_type" in found.command
 

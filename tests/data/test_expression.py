@@ -13,9 +13,10 @@ import scipy.sparse as sp
 import zarr
 
 from zsgate.baselines import hvg
-from zsgate.data.catalogue.load_ import CATALOGUE, load
-from zsgate.data.columns import Columns
-from zsgate.data.mapped import transposed
+from zsgate.data.annotations import Columns
+from zsgate.data.catalogue.cards import CARDS
+from zsgate.data.catalogue.load import load
+from zsgate.data.matrix import by_rows
 from zsgate.data.read import read_h5ad
 
 COLUMNS = Columns(label="cell_type", batch="batch", counts="layers/counts")
@@ -56,7 +57,7 @@ def made(tmp_path):
 
 def test_hvg_on_x_is_the_papers_on_real_cells():
     """The same 2,000 genes and values within 2e-6 of scanpy's, on a file whose X was log-normalised by its authors."""
-    card = CATALOGUE["pancreas_hormone2cell"]
+    card = CARDS["pancreas_hormone2cell"]
     dataset = load(card.name)
     path = importlib.resources.files("hormone2cell") / card.files[0].name
     adata = anndata.read_h5ad(path)
@@ -86,7 +87,7 @@ def test_every_form_is_read_alike(made, tmp_path, form):
         for at, block in expression.blocks():
             found[at] = block.toarray()
         np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(dataset.expression.looked_at()[0], (x.toarray() > 0).sum(axis=0))
+    np.testing.assert_array_equal(dataset.expression.detection()[0], (x.toarray() > 0).sum(axis=0))
 
 
 def test_x_by_columns_is_copied_once(made, tmp_path, monkeypatch):
@@ -94,7 +95,7 @@ def test_x_by_columns_is_copied_once(made, tmp_path, monkeypatch):
     _, x, counts = made
     dataset = written(tmp_path / "columns.h5ad", sp.csc_matrix(x), counts)
     copies = []
-    monkeypatch.setattr("zsgate.data.expression.transposed", lambda *given: copies.append(given) or transposed(*given))
+    monkeypatch.setattr("zsgate.data.expression.by_rows", lambda *given: copies.append(given) or by_rows(*given))
     for start in range(0, 80, 10):
         found = dataset.expression.values(slice(start, start + 10))
         np.testing.assert_array_equal(found.toarray(), x[start : start + 10].toarray())

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from zsgate.cli import main
 from zsgate.data import read as reading
+from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.card import Card, File
 from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.files import Shelf
-from zsgate.data.columns import Columns
-from zsgate.data.leakage.corpus import filter_of
-from zsgate.data.leakage.fingerprints import Bloom, Evidence, asked_of, fingerprints, hashed, load, save
+from zsgate.data.leakage.corpus import build_filter
+from zsgate.data.leakage.fingerprints import Bloom, Evidence, find_cells, fingerprints, hashed, load, save
 from zsgate.errors import UsageProblem
 
 
@@ -56,23 +56,23 @@ def test_the_stated_rate_is_the_rate(rate):
 
 def test_copies_are_found_and_others_are_not(corpus, pancreas):
     """Half of the cells are in the corpus: all of those are found, although the genes are in another order."""
-    bloom, n_cells = filter_of([corpus], None, 1e-3)
+    bloom, n_cells = build_filter([corpus], None, 1e-3)
     assert n_cells == 750
     there, other = (pancreas.subset(np.arange(start, 1500, 2)) for start in (0, 1))
-    found = asked_of(bloom, there)
+    found = find_cells(bloom, there)
     assert found.found == found.asked > 700
     assert found.seen
-    assert asked_of(bloom, other).found == 0
-    assert not asked_of(bloom, other).seen
+    assert find_cells(bloom, other).found == 0
+    assert not find_cells(bloom, other).seen
     assert found.rate < 1e-5
 
 
 def test_copies_survive_the_filter_of_genes(pancreas):
     """The quick tier in the file it is drawn from: 1,500 of 3,274 cells, of whose genes half were filtered out."""
     (path,) = Shelf.usual().files(CARDS["pancreas_quick"]).values()
-    bloom, n_cells = filter_of([path], "raw", 1e-3)
+    bloom, n_cells = build_filter([path], "raw", 1e-3)
     assert n_cells == 3274
-    found = asked_of(bloom, pancreas)
+    found = find_cells(bloom, pancreas)
     assert found.asked > 1400
     assert found.found > 0.9 * found.asked
 

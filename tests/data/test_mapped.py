@@ -16,11 +16,13 @@ import pytest
 import scipy.sparse as sp
 import zarr
 
-from zsgate.data import file as opened
-from zsgate.data import mapped as prepared
-from zsgate.data import read as reading
-from zsgate.data.counts import blocks, was_checked
-from zsgate.data.read import Columns, read_h5ad
+from zsgate.data import counts as counts_module
+from zsgate.data import mapped, matrix, read
+from zsgate.data.annotations import Columns
+from zsgate.data.counts import blocks, matrix_digest, was_checked
+from zsgate.data.file import open_file
+from zsgate.data.matrix import Matrix
+from zsgate.data.read import read_h5ad
 from zsgate.errors import UsageProblem
 from zsgate.metrics import METRICS
 from zsgate.metrics.cache import forget
@@ -31,9 +33,8 @@ COLUMNS = Columns(label="cell_type", batch="batch", donor="donor", counts="X")
 @pytest.fixture
 def on_disk(monkeypatch):
     """Make everything too large for memory, and blocks small enough that there are many."""
-    monkeypatch.setattr(reading, "IN_MEMORY", 1000)
-    monkeypatch.setattr(opened.Matrix.blocks, "__defaults__", (20_000,))
-    monkeypatch.setattr(prepared.transposed, "__defaults__", (None, 30_000))
+    monkeypatch.setattr(read, "IN_MEMORY", 1000)
+    monkeypatch.setattr(matrix, "BLOCK", 20_000)
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_disk_and_memory_give_the_same_dataset(adata, tmp_path, on_disk, monkeyp
     assert was_checked(here.counts)
     assert lies_on_disk(here.counts.data)
     assert lies_on_disk(here.counts.indices)
-    monkeypatch.setattr(reading, "IN_MEMORY", 1 << 26)
+    monkeypatch.setattr(read, "IN_MEMORY", 1 << 26)
     there = read_h5ad(path, "cells", COLUMNS)
     assert not was_checked(there.counts)
     assert here.digest == there.digest
@@ -101,7 +102,7 @@ def test_a_copy_is_found_again(adata, tmp_path, on_disk, monkeypatch):
     path = written(adata, tmp_path / "cells.h5ad")
     first = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
     with monkeypatch.context() as patch:
-        patch.setattr(opened.Matrix, "rows", lambda *_: pytest.fail("read again"))
+        patch.setattr(Matrix, "rows", lambda *_: pytest.fail("read again"))
         assert read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache").digest == first.digest
     adata.X = adata.X * 2
     path = written(adata, tmp_path / "cells.h5ad")
@@ -161,7 +162,8 @@ import resource, sys
 from pathlib import Path
 from zsgate.data import read
 from zsgate.system import arrays
-from zsgate.data.read import Columns, read_h5ad
+from zsgate.data.annotations import Columns
+from zsgate.data.read import read_h5ad
 read.IN_MEMORY = arrays.IN_MEMORY = 1000
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 path = Path(sys.argv[1])
@@ -180,7 +182,7 @@ def test_rounding_happens_on_disk_as_in_memory(adata, tmp_path, on_disk, monkeyp
     adata.X = x
     path = written(adata, tmp_path / "cells.h5ad")
     here = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache", rounding=True)
-    monkeypatch.setattr(reading, "IN_MEMORY", 1 << 26)
+    monkeypatch.setattr(read, "IN_MEMORY", 1 << 26)
     assert read_h5ad(path, "cells", COLUMNS, rounding=True).digest == here.digest
 
 
@@ -188,10 +190,10 @@ def test_every_block_is_read_once(adata, tmp_path, on_disk):
     """Blocks follow each other without gap or overlap, whatever their size, also past empty rows."""
     x = sp.vstack([sp.csr_matrix((3, adata.n_vars)), adata.X, sp.csr_matrix((2, adata.n_vars))], format="csr")
     path = written(anndata.AnnData(x.astype(np.float32)), tmp_path / "x.h5ad")
-    with opened.opened(path) as file:
-        matrix = file.matrix("X")
+    with open_file(path) as file:
+        stored = file.matrix("X")
         for size in (1, 1000, 20_000, 10**9):
-            blocks = list(matrix.blocks(size))
+            blocks = list(stored.blocks(size))
             assert [first for first, _ in blocks] == np.cumsum([0, *(b.shape[0] for _, b in blocks)])[:-1].tolist()
             assert (sp.vstack([block for _, block in blocks], format="csr") != x).nnz == 0
 
@@ -208,7 +210,7 @@ def test_an_anndata_of_counts_on_disk_is_private(adata, tmp_path, on_disk):
     given.X.indices[:] = 0
     again = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
     assert (again.counts != here.counts).nnz == 0
-    assert prepared.matrix_digest(sp.csr_matrix(again.counts, copy=True)) == again.counts.checked_digest
+    assert matrix_digest(sp.csr_matrix(again.counts, copy=True)) == again.counts.checked_digest
     assert again.digest == digest
 
 
@@ -216,9 +218,9 @@ def test_columns_are_written_in_the_type_that_they_are_mapped_in(adata, tmp_path
     """Where int32 cannot count the numbers, SciPy wants int64: then the copy holds it, and is the same dataset."""
     path = written(adata, tmp_path / "cells.h5ad")
     narrow = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "narrow")
-    assert prepared._index_type(2**31 - 1) is np.int32
-    assert prepared._index_type(2**31) is np.int64
-    monkeypatch.setattr(prepared, "_index_type", lambda n_stored: np.int64)
+    assert mapped.index_type(2**31 - 1) is np.int32
+    assert mapped.index_type(2**31) is np.int64
+    monkeypatch.setattr(mapped, "MOST_OF_INT32", 1000)
     wide = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "wide")
     assert narrow.digest == wide.digest
     sizes = [next((tmp_path / name).rglob("indices")).stat().st_size for name in ("narrow", "wide")]
@@ -232,8 +234,7 @@ def test_blocks_of_a_matrix_in_memory_leave_it_alone(adata):
     x.has_sorted_indices = False
     before = x.copy()
     assert (x.data == 0).any()
-    matrix = opened.Matrix(opened._InMemory.of(x), x.shape, "csr")
-    found = [block for _, block in matrix.blocks(20_000)]
+    found = [block for _, block in Matrix(x, x.shape, "csr").blocks(20_000)]
     assert (sp.vstack(found, format="csr") != before).nnz == 0
     for part in ("data", "indices", "indptr"):
         np.testing.assert_array_equal(getattr(x, part), getattr(before, part))
@@ -244,12 +245,12 @@ def test_pcr_of_counts_on_disk_is_that_of_counts_in_memory(adata, tmp_path, on_d
     adata.obs["donor"] = np.where(np.arange(adata.n_obs) % 3, "one", "other")
     path = written(adata[:, :3000], tmp_path / "cells.h5ad")
     here = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
-    monkeypatch.setattr(reading, "IN_MEMORY", 1 << 26)
+    monkeypatch.setattr(read, "IN_MEMORY", 1 << 26)
     there = read_h5ad(path, "cells", COLUMNS)
     rows = np.random.default_rng(0).normal(size=(here.n_cells, 5)).astype(np.float32)
     whole = METRICS["pcr_comparison"](rows, there)
     forget()
-    monkeypatch.setattr(blocks, "__defaults__", (30_000,))
+    monkeypatch.setattr(counts_module, "BLOCK", 30_000)
     monkeypatch.setattr("zsgate.data.preprocess.log_normalised", lambda *_: pytest.fail("all in memory"))
     found = METRICS["pcr_comparison"](rows, here)
     assert len(list(blocks(here.counts))) > 2

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from zsgate.data.annotations import strings
-from zsgate.data.read import Columns, read_h5ad
+from zsgate.data.annotations import Columns, strings
+from zsgate.data.read import read_h5ad
 
 
 def test_a_plain_file_is_read_as_it_is(adata, some, reread):

@@ -12,7 +12,8 @@ import pytest
 import scipy.sparse as sp
 from anndata.io import write_elem
 
-from zsgate.data.read import Columns, read_h5ad
+from zsgate.data.annotations import Columns
+from zsgate.data.read import read_h5ad
 from zsgate.errors import UsageProblem
 
 

@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from zsgate.data.read import Columns, read_h5ad
+from zsgate.data.annotations import Columns
+from zsgate.data.read import read_h5ad
 from zsgate.errors import UsageProblem
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from drawn import drawn_state
 
-from zsgate.data.catalogue.load_ import load
+from zsgate.data.catalogue.load import load
 from zsgate.models.scgpt.network import ScGPTShape
 
 HERE = Path(__file__).parent

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zsgate.data.catalogue.load_ import CATALOGUE, load
-from zsgate.data.columns import Columns
+from zsgate.data.annotations import Columns
+from zsgate.data.catalogue.cards import CARDS
+from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.data.read import read_h5ad
 from zsgate.models.adapter import Adapter
@@ -22,7 +23,7 @@ from zsgate.models.pretrained.paper_input import PaperInput, said
 from zsgate.models.scgpt.presets import paper_genes
 
 Make = Callable[..., Adapter]
-CARD = CATALOGUE["pancreas_hormone2cell"]
+CARD = CARDS["pancreas_hormone2cell"]
 
 
 @pytest.fixture(scope="module")

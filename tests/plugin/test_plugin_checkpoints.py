@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.checkpoints import MAKERS, make_scgpt
-from zsgate.data.catalogue.load_ import drawn, load
+from zsgate.data.catalogue.load import load
+from zsgate.data.catalogue.sample import draw_by_donor_and_type
 from zsgate.data.preprocess import highly_variable
 
 ISLETS = ("--datasets=islets.h5ad", "--label=cell_type", "--batch=study", "--donor=donor", "--seeds=2")
@@ -19,7 +20,7 @@ ISLETS = ("--datasets=islets.h5ad", "--label=cell_type", "--batch=study", "--don
 def written(path, genes_of):
     """Write 150 real cells of 19 donors as a user's file, with the genes that ``genes_of(all cells)`` chooses."""
     whole = load("pancreas_hormone2cell")
-    cells, genes = whole.subset(drawn(whole, 150)), genes_of(whole)
+    cells, genes = whole.subset(draw_by_donor_and_type(whole, 150)), genes_of(whole)
     obs = pd.DataFrame(
         {"cell_type": cells.cell_types, "study": cells.batches, "donor": cells.donors},
         index=cells.cell_ids.astype(object),

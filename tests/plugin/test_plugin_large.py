@@ -9,7 +9,7 @@ from zsgate.data import counts, matrix, read
 from zsgate.system import arrays
 
 arrays.IN_MEMORY, arrays.STRETCH, read.IN_MEMORY = 2000, 20_000, 1000
-matrix.Matrix.blocks.__defaults__ = counts.blocks.__defaults__ = (100_000,)
+matrix.BLOCK = counts.BLOCK = 100_000
 """
 SELECT = ("-k", "hvg and (asw or nmi or batch_score or bras)", "--metrics=bras")
 

@@ -10,15 +10,15 @@ from webserver import CONTENT
 from zsgate.config.config import Config
 from zsgate.data.catalogue.cards import CARDS
 from zsgate.errors import UsageProblem
-from zsgate.run import datasets as selection
-from zsgate.run.datasets import chosen, gather, names_of, shelf_of
+from zsgate.run import datasets
+from zsgate.run.datasets import chosen, fetch_files, names_of, shelf_of
 
 
 def test_offline_names_all_that_is_missing_and_the_command(tmp_path):
     """One sentence for all five, with the command that fetches them, and the tier that needs no network."""
     config = Config(model="m", offline=True, cache=tmp_path)
     with pytest.raises(UsageProblem) as refused:
-        gather(chosen(config), shelf_of(config))
+        fetch_files(chosen(config), shelf_of(config))
     for said in ("zsgate data fetch pancreas pbmc_12k pbmc_95k immune tabula_sapiens", "--mirror", "--tier=quick"):
         assert said in str(refused.value)
 
@@ -35,9 +35,9 @@ def test_much_to_download_is_announced(tmp_path, place, monkeypatch, capsys):
     file, other = (replace(CARDS["immune"].files[0], name=name, url=place.url) for name in ("a.h5ad", "b.h5ad"))
     known = replace(file, n_bytes=len(CONTENT))
     monkeypatch.setitem(CARDS, "immune", replace(CARDS["immune"], files=(known, replace(other, n_bytes=None))))
-    monkeypatch.setattr(selection, "LARGE", 1_000_000)
+    monkeypatch.setattr(datasets, "LARGE", 1_000_000)
     config = Config(model="m", datasets=("immune",), cache=tmp_path)
-    gather(chosen(config), shelf_of(config))
+    fetch_files(chosen(config), shelf_of(config))
     said = "zsgate: 0.0 GB of data to download (0.0 hours at 10 MB/s), and b.h5ad of unpublished size"
     assert said in capsys.readouterr().err
     assert (tmp_path / "datasets" / "immune" / "b.h5ad").read_bytes() == CONTENT

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zsgate.config.config import Config
-from zsgate.data.catalogue.load_ import load
+from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import asw
 from zsgate.models.adapter import ModelInfo

@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 
 from zsgate.baselines import hvg
 from zsgate.errors import UsageProblem
-from zsgate.metrics import METRICS, asw, avg_bio, batch_score, cache
+from zsgate.metrics import METRICS, asw, avg_bio, batch_score
+from zsgate.metrics.cache import forget
 from zsgate.metrics.cells import Cells
 from zsgate.metrics.embedding.clustering import NeighbourGraph
 from zsgate.models.embedding import Embedding, checked
-from zsgate.run import controls
-from zsgate.run import stability as checks
-from zsgate.system import arrays as spill
+from zsgate.run import controls, stability
+from zsgate.system import arrays
 from zsgate.system.store import Store
 
 
 @pytest.fixture
 def everything_large(monkeypatch):
     """Send every array of more than 2 kB to a file, and handle few rows at a time."""
-    monkeypatch.setattr(spill, "IN_MEMORY", 2048)
-    monkeypatch.setattr(spill, "STRETCH", 4096)
+    monkeypatch.setattr(arrays, "IN_MEMORY", 2048)
+    monkeypatch.setattr(arrays, "STRETCH", 4096)
 
 
 def lies_in_a_file(array):
@@ -44,11 +44,11 @@ def test_rows_are_taken_as_numpy_takes_them(n_rows, width, stretch, seed):
     rows = generator.normal(size=(n_rows, width)).astype(np.float32)
     positions = generator.integers(0, n_rows, 25 if n_rows else 0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spill, "IN_MEMORY", 64)
-        patch.setattr(spill, "STRETCH", stretch)
-        np.testing.assert_array_equal(spill.take(rows, positions), rows[positions])
-        np.testing.assert_array_equal(spill.moved(rows.T, np.float64), rows.T)
-        covered = [row for part in spill.stretches(rows) for row in range(n_rows)[part]]
+        patch.setattr(arrays, "IN_MEMORY", 64)
+        patch.setattr(arrays, "STRETCH", stretch)
+        np.testing.assert_array_equal(arrays.take(rows, positions), rows[positions])
+        np.testing.assert_array_equal(arrays.moved(rows.T, np.float64), rows.T)
+        covered = [row for part in arrays.stretches(rows) for row in range(n_rows)[part]]
     assert covered == list(range(n_rows))
 
 
@@ -56,7 +56,7 @@ def test_small_arrays_stay_in_memory_and_large_ones_leave_no_file(everything_lar
     """The file has no name, so nothing is left behind, whatever ends the process."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    small, large = spill.empty((16, 32)), spill.empty((16, 33))
+    small, large = arrays.empty((16, 32)), arrays.empty((16, 33))
     large[:] = 1
     assert (lies_in_a_file(small), lies_in_a_file(large)) == (False, True)
     assert large.sum() == 16 * 33
@@ -67,7 +67,7 @@ def test_small_arrays_stay_in_memory_and_large_ones_leave_no_file(everything_lar
 def test_a_full_disk_is_an_error_at_once(monkeypatch):
     """More than any disk has is refused when it is asked for, not when a page is written."""
     with pytest.raises(UsageProblem, match=r"no room for 4,503,599.6 GB in /.* \((No space|File too large|Cannot)"):
-        spill.empty((1 << 40, 1 << 10))
+        arrays.empty((1 << 40, 1 << 10))
 
 
 def test_hvg_in_a_file_has_the_same_bits(few_cells, everything_large, monkeypatch):
@@ -103,7 +103,7 @@ def test_scores_of_mapped_rows_have_the_same_bits(few_cells, everything_large, m
     assert not mapped.flags.writeable
 
     def scores(draw):
-        cache.forget()  # or the second time they are remembered, not computed
+        forget()  # or the second time they are remembered, not computed
         embedding = replace(Embedding((draw,)), clusterings=1)
         shuffled = controls.shuffled_twin(embedding, few_cells)
         on_request = [METRICS[name](embedding, few_cells) for name in ("bras", "label_transfer", "graph_connectivity")]
@@ -117,7 +117,7 @@ def test_scores_of_mapped_rows_have_the_same_bits(few_cells, everything_large, m
 def test_what_moved_is_shaken_alike(few_cells, everything_large, monkeypatch):
     """Noise drawn a stretch at a time is the noise drawn at once."""
     rows = np.random.default_rng(0).normal(size=(few_cells.n_cells, 9)).astype(np.float32)
-    shaken = checks._shaken(rows, 0.1, np.random.default_rng(1))
+    shaken = stability._shaken(rows, 0.1, np.random.default_rng(1))
     noise = np.random.default_rng(1).standard_normal(rows.shape) * 0.1 / 3
     np.testing.assert_array_equal(shaken, (rows + noise).astype(np.float32))
 

@@ -13,8 +13,9 @@ from filelock import FileLock
 
 from zsgate.cli import main
 from zsgate.data import read as reading
-from zsgate.data.read import Columns, read_h5ad
-from zsgate.system import arrays as spill
+from zsgate.data.annotations import Columns
+from zsgate.data.read import read_h5ad
+from zsgate.system import arrays
 from zsgate.system.cache import DAY, contents, remove
 from zsgate.system.store import Store
 
@@ -37,7 +38,7 @@ def root(tmp_path, monkeypatch, large):
     large()
     store = Store(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(spill, "IN_MEMORY", 64)
+        patch.setattr(arrays, "IN_MEMORY", 64)
         store.arrays("embedding", {"who": "hvg"}, lambda: ([np.ones(100)], {}))
     store.json("score", {"who": "hvg"}, lambda: 1)
     store.json("reconstruction", {"who": "hvg"}, lambda: 1)

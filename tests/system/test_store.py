@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 from zsgate.system.store import Store
 
 KEY = {"who": "hvg", "dataset": "abc", "settings": {"seeds": 3, "quick": True}}
@@ -193,7 +193,7 @@ def test_a_flipped_bit_is_noticed(store):
 @pytest.fixture
 def small_is_large(monkeypatch):
     """Keep every array of more than 64 bytes in a file of its own."""
-    monkeypatch.setattr(spill, "IN_MEMORY", 64)
+    monkeypatch.setattr(arrays, "IN_MEMORY", 64)
 
 
 LARGE = ([np.arange(3), np.arange(60, dtype=np.float32).reshape(20, 3), np.array(["β" * 40, "a"])], {"epochs": [1]})

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zsgate.metrics import avg_bio, cache
+from zsgate.metrics import avg_bio
+from zsgate.metrics.cache import forget
 from zsgate.metrics.embedding import shared
 from zsgate.models.embedding import Embedding
 from zsgate.system.workers import WORKERS, Workers, share
@@ -72,10 +73,10 @@ def test_scores_are_the_same_side_by_side(pancreas, two, monkeypatch):
     """Values, leave-outs and halves of real cells, to the last bit."""
     rows = np.log1p(pancreas.counts[:, :40].toarray())
     alone = avg_bio(Embedding.of(rows), pancreas, seeds=2)
-    cache.forget()
+    forget()
     monkeypatch.setattr(shared, "WORKERS", two)
     assert avg_bio(Embedding.of(rows), pancreas, seeds=2) == alone
-    assert two._pool is not None
+    assert two.started
 
 
 def test_many_cells_are_clustered_one_after_the_other(pancreas, two, monkeypatch):
@@ -84,4 +85,4 @@ def test_many_cells_are_clustered_one_after_the_other(pancreas, two, monkeypatch
     monkeypatch.setattr(shared, "SIDE_BY_SIDE", range(10, pancreas.n_cells))
     rows = np.log1p(pancreas.counts[:, :20].toarray())
     assert avg_bio(Embedding.of(rows), replace(pancreas, donors=None), seeds=1).value > 0
-    assert two._pool is None
+    assert not two.started

@@ -1,4 +1,4 @@
-"""Waivers: what they cover, what became of them, and what is refused."""
+"""Waivers: what they cover, and what became of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from datetime import date
 
 import pytest
 
-from zsgate.config.config import Config
-from zsgate.errors import UsageProblem
 from zsgate.verdict.waiver import Waiver, reviewed
 
 DAY = date(2027, 1, 31)
 WAIVER = Waiver(match="lab-scvi", reason="retraining", owner="Ada", expires=DAY, max_deficit=0.05)
-TABLE = "match = 'lab-scvi'\nreason = 'r'\nowner = 'Ada'\nexpires = 2027-01-31\nmax_deficit = 0.05\n"
 
 
 def verdict(passed, *, waived=False, baseline="scvi", advisory=False, difference=-0.06, reason=""):
@@ -81,43 +78,3 @@ def test_only_a_run_on_all_that_a_waiver_is_for_can_do_without_it(match, dataset
     """A job on a part of the project's datasets does not know of the others."""
     (found,) = reviewed([replace(WAIVER, match=match)], [verdict(True)], DAY, whole=True, datasets=datasets)
     assert found["state"] == state
-
-
-def test_a_waiver_may_be_one_model_s(tmp_path):
-    """In a run of another it is not there."""
-    text = "[[tool.zsgate.waiver]]\n" + TABLE + "model = 'my.gate:A'\n"
-    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
-    assert [len(Config.gather({"model": f"my.gate:{name}"}, {}, tmp_path).waiver) for name in "AB"] == [1, 0]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("owner = 'Ada'\n", "", "owner missing in the one that matches 'lab-scvi'"),
-        ("reason = 'r'", "reason = ''", "reason missing"),
-        ("expires = 2027-01-31", "expires = '31.1.2027'", "must be a day such as 2027-01-31"),
-        ("expires = 2027-01-31", "expires = 2027-01-31T10:00:00", "must be a day"),
-        ("expires", "expiry", "unknown key 'expiry'; did you mean 'expires'?"),
-        ("max_deficit = 0.05", "max_deficit = -1", "from 0 to"),
-        (TABLE, "match = 'a'", "reason, owner, expires, max_deficit missing"),
-    ],
-)
-def test_what_cannot_be_read_is_refused(tmp_path, old, new, words):
-    """Missing fields, bad days and unknown keys are said."""
-    assert old in TABLE
-    text = "[[tool.zsgate.waiver]]\n" + TABLE.replace(old, new)
-    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(UsageProblem, match=r"\[tool.zsgate\] waiver: ") as refused:
-        Config.gather({"model": "m"}, {}, tmp_path)
-    assert words in str(refused.value)
-
-
-def test_a_day_may_be_a_toml_date_or_text(tmp_path):
-    """Both spellings of a day are one; an array of other things than tables is refused."""
-    for day in ("2027-01-31", "'2027-01-31'"):
-        text = "[[tool.zsgate.waiver]]\n" + TABLE.replace("expires = 2027-01-31", f"expires = {day}")
-        (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
-        assert Config.gather({"model": "m"}, {}, tmp_path).waiver[0].expires == DAY
-    (tmp_path / "pyproject.toml").write_text("[tool.zsgate]\nwaiver = ['lab-scvi']\n", encoding="utf-8")
-    with pytest.raises(UsageProblem, match="must be tables"):
-        Config.gather({"model": "m"}, {}, tmp_path)

@@ -11,7 +11,7 @@ from zsgate.cli.options import settings_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zsgate.system.cache import Kept
+    from zsgate.system.cache import CacheEntry
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -35,16 +35,16 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
 
 
 def show_list(given: argparse.Namespace) -> int:
-    """Print one line a kind: how many things, their size, when they were last used, what they are."""
+    """Print one line a kind: how many entries, their size, when they were last used, what they are."""
     from zsgate.system.cache import ABOUT, contents
 
     root = _root(given)
     found = contents(root)
     print(root)
     for kind, about in ABOUT.items():
-        things = [thing for thing in found if thing.kind == kind]
-        if things:
-            print(f"{kind:15}  {len(things):7,}  {_size(things):>9}  used {_ages(things):20}  {about}")
+        entries = [entry for entry in found if entry.kind == kind]
+        if entries:
+            print(f"{kind:15}  {len(entries):7,}  {_size(entries):>9}  used {_ages(entries):20}  {about}")
     print(f"{'together':15}  {len(found):7,}  {_size(found):>9}")
     return 0
 
@@ -57,20 +57,19 @@ def clean(given: argparse.Namespace) -> int:
     UsageProblem
         If there is no kind of a name.
     """
-    from zsgate.errors import UsageProblem
-    from zsgate.names import unknown
+    from zsgate.errors import UsageProblem, unknown
     from zsgate.system.cache import FOLDERS, MADE, contents, remove
 
     kinds = given.kind or MADE
     for kind in kinds:
         if kind not in FOLDERS:
             raise UsageProblem(unknown("kind", kind, tuple(FOLDERS)))
-    idle = [thing for thing in contents(_root(given)) if thing.kind in kinds and thing.idle(given.older_than)]
+    idle = [entry for entry in contents(_root(given)) if entry.kind in kinds and entry.idle(given.older_than)]
     chosen = remove(idle) if given.yes else idle
     for kind in kinds:
-        things = [thing for thing in chosen if thing.kind == kind]
-        if things:
-            print(f"{kind:15}  {len(things):7,}  {_size(things):>9}  used {_ages(things)}")
+        entries = [entry for entry in chosen if entry.kind == kind]
+        if entries:
+            print(f"{kind:15}  {len(entries):7,}  {_size(entries):>9}  used {_ages(entries)}")
     said = "freed" if given.yes else "would be freed; --yes frees it"
     held = f"; {len(idle) - len(chosen)} are in use and stay" if len(chosen) < len(idle) else ""
     print(f"{_size(chosen)} {said}{held}" if idle else f"nothing has been idle for {given.older_than:g} days")
@@ -91,15 +90,15 @@ def _root(given: argparse.Namespace) -> Path:
     return settings_of(given).cache or user_cache_path("zsgate")
 
 
-def _size(things: Sequence[Kept]) -> str:
-    n_bytes = sum(thing.n_bytes for thing in things)
+def _size(entries: Sequence[CacheEntry]) -> str:
+    n_bytes = sum(entry.n_bytes for entry in entries)
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def _ages(things: Sequence[Kept]) -> str:
+def _ages(entries: Sequence[CacheEntry]) -> str:
     import time
 
-    first, last = (int((time.time() - end(thing.used for thing in things)) // 86_400) for end in (max, min))
+    first, last = (int((time.time() - end(entry.used for entry in entries)) // 86_400) for end in (max, min))
     if first == last:
         return "today" if not first else f"{first} days ago"
     return f"{first} to {last} days ago"

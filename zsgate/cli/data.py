@@ -51,28 +51,33 @@ def show_list(given: argparse.Namespace) -> int:
 
 def show_check(given: argparse.Namespace) -> int:
     """Print what the file holds and what is wrong; 1 if it cannot be judged on as it is."""
-    from zsgate.data.check import checkup
-    from zsgate.data.columns import Columns
+    from zsgate.data.annotations import Columns
+    from zsgate.data.check import check_file
 
-    found = checkup(given.file, Columns(label=given.label, batch=given.batch, donor=given.donor, counts=given.counts))
+    columns = Columns(label=given.label, batch=given.batch, donor=given.donor, counts=given.counts)
+    found = check_file(given.file, columns)
     print(found)
     return 0 if found.usable else 1
 
 
 def fetch(given: argparse.Namespace) -> int:
     """Download what is missing and print where it is."""
+    from zsgate.data.catalogue.cards import card_of
+
     shelf = shelf_of(given)
     for name in _names(given.names):
-        for path in shelf.files(_card(name)).values():
+        for path in shelf.files(card_of(name)).values():
             print(path)
     return 0
 
 
 def show_path(given: argparse.Namespace) -> int:
     """Print where the files are; 1 if one is not here."""
+    from zsgate.data.catalogue.cards import card_of
+
     shelf, missing = shelf_of(given), 0
     for name in _names(given.names):
-        card = _card(name)
+        card = card_of(name)
         for file in card.files:
             place = shelf.find(card, file)
             missing += place is None
@@ -82,10 +87,11 @@ def show_path(given: argparse.Namespace) -> int:
 
 def mirror(given: argparse.Namespace) -> int:
     """Copy the files of the datasets, all that are not packaged if none is named, and print where they are."""
+    from zsgate.data.catalogue.cards import card_of
     from zsgate.data.catalogue.files import copy_to_mirror
 
     for name in _names(given.names or ["full"]):
-        card = _card(name)
+        card = card_of(name)
         if any(file.package for file in card.files):
             print(f"{name} comes with the package {card.files[0].package}: it needs no mirror")
             continue
@@ -96,15 +102,9 @@ def mirror(given: argparse.Namespace) -> int:
 
 def _names(given: list[str]) -> list[str]:
     """Return names with tiers spelled out, each once."""
-    from zsgate.config.config import TIERS
+    from zsgate.data.catalogue.tiers import TIERS
 
     return list(dict.fromkeys(name for one in given for name in TIERS.get(one, (one,))))
-
-
-def _card(name: str):  # type: ignore[no-untyped-def]
-    from zsgate.data.catalogue.load_ import CATALOGUE, known
-
-    return CATALOGUE[known(name)]
 
 
 def _shown(number: int | None) -> str:

@@ -31,14 +31,14 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
 
 def build(given: argparse.Namespace) -> int:
     """Write the filter and say how large it is and how often it errs."""
-    from zsgate.data.leakage.corpus import filter_of
+    from zsgate.data.leakage.corpus import build_filter
     from zsgate.data.leakage.fingerprints import save
     from zsgate.errors import UsageProblem
 
     if not 0 < given.rate < 1:
         msg = f"--rate must lie between 0 and 1, not {given.rate:g}"
         raise UsageProblem(msg)
-    bloom, n_cells = filter_of(given.corpus, given.counts, given.rate)
+    bloom, n_cells = build_filter(given.corpus, given.counts, given.rate)
     save(bloom, given.output)
     size = given.output.stat().st_size / 1e6
     print(f"{given.output}: {n_cells:,} cells, {size:.1f} MB, a fingerprint is found by chance at {bloom.rate:.1g}")
@@ -47,24 +47,24 @@ def build(given: argparse.Namespace) -> int:
 
 def check(given: argparse.Namespace) -> int:
     """Print how many cells are in the corpus; 1 if the dataset was seen."""
-    from zsgate.data.catalogue import load_ as catalogue
-    from zsgate.data.check import checkup
-    from zsgate.data.columns import Columns
-    from zsgate.data.leakage.fingerprints import asked_of, load
+    from zsgate.data.annotations import Columns
+    from zsgate.data.catalogue.load import load as load_dataset
+    from zsgate.data.check import check_file
+    from zsgate.data.file import is_file
+    from zsgate.data.leakage.fingerprints import find_cells, load
     from zsgate.data.read import read_h5ad
     from zsgate.errors import UsageProblem
-    from zsgate.names import is_file
 
     bloom, shelf = load(given.filter), shelf_of(given)
     if is_file(given.dataset):
-        found = checkup(Path(given.dataset), Columns(label=given.label, counts=given.counts))
+        found = check_file(Path(given.dataset), Columns(label=given.label, counts=given.counts))
         if found.columns.label is None:
             msg = f"{given.dataset}: name the column of cell types with --label"
             raise UsageProblem(msg)
         only = Columns(label=found.columns.label, counts=given.counts)
         dataset = read_h5ad(Path(given.dataset), Path(given.dataset).stem, only, cache=shelf.cache / "prepared")
     else:
-        dataset = catalogue.load(given.dataset, shelf)
-    evidence = asked_of(bloom, dataset)
+        dataset = load_dataset(given.dataset, shelf)
+    evidence = find_cells(bloom, dataset)
     print(f"{dataset.name}: {'seen' if evidence.seen else 'not seen'}: {evidence}")
     return 1 if evidence.seen else 0

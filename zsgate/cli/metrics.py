@@ -36,9 +36,8 @@ def show_card(given: argparse.Namespace) -> int:
     """
     import textwrap
 
-    from zsgate.errors import UsageProblem
+    from zsgate.errors import UsageProblem, unknown
     from zsgate.metrics import EVERY
-    from zsgate.names import unknown
 
     if given.name not in EVERY:
         raise UsageProblem(unknown("metric", given.name, tuple(EVERY)))

@@ -1,4 +1,4 @@
-"""Where a command finds what is kept and the files of datasets: where a run of the gate would, here."""
+"""Options that several commands share: the cache folder and the mirror, found as a run of the gate finds them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ def settings_of(given: argparse.Namespace) -> Config:
         If one of them cannot be read.
     """
     from zsgate.config.config import Config
+    from zsgate.models import MODELS
 
     shared = {name: getattr(given, name, None) for name in ("cache", "mirror", "offline")}
-    return Config.gather({"model": "none", **shared}, os.environ, Path.cwd())
+    return Config.gather({"model": "none", **shared}, os.environ, Path.cwd(), models=MODELS)
 
 
 def shelf_of(given: argparse.Namespace) -> Shelf:
-    """Return where the files are; a verb without ``--offline`` fetches, so that runs can be offline."""
-    from zsgate.run import datasets as selection
+    """Return where the files of datasets are; a verb that has no ``--offline`` may download, so that runs need not."""
+    from zsgate.run import datasets
 
     settings = settings_of(given)
-    return replace(selection.shelf_of(settings), offline="offline" in given and settings.offline)
+    return replace(datasets.shelf_of(settings), offline="offline" in given and settings.offline)

@@ -1,22 +1,26 @@
-"""Checkup: what a file of cells holds, what is wrong with it, and what to type to judge on it."""
+"""Check: what a file of cells holds and what is wrong with it; what a dataset cannot show."""
 
 from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
-from zsgate.data.annotations import gene_names
-from zsgate.data.columns import Columns, column_of
-from zsgate.data.dataset import Dataset, Strings
-from zsgate.data.file import Opened, opened
+from zsgate.data.annotations import Columns, Strings, column_of, gene_names
+from zsgate.data.dataset import Dataset
+from zsgate.data.file import AnnDataFile, open_file
 from zsgate.data.read import IN_MEMORY, fault_at, find_counts, read_h5ad
-from zsgate.data.rules import remarks
 from zsgate.errors import UsageProblem
+from zsgate.verdict.interval import MIN_DONORS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW_CELLS = 10  # a label with fewer is judged on, as in the paper, but weighs little and is named
 # names that labs give these columns, likely ones first
 USUAL = {
     "label": ("cell_type", "celltype", "cell_ontology_class", "label", "labels", "annotation", "cluster", "louvain"),
@@ -27,7 +31,7 @@ USUAL = {
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """What was found.
+    """What a file holds and whether a model can be judged on it.
 
     Attributes
     ----------
@@ -36,9 +40,9 @@ class Checkup:
     problems
         What keeps it from being judged on; empty where nothing does.
     command
-        What to type, or None.
+        What to type to judge on it, or None.
     columns
-        What was named or guessed.
+        The columns that were named or guessed.
     """
 
     lines: tuple[str, ...]
@@ -57,7 +61,7 @@ class Checkup:
         return "\n".join([*self.lines, *faults, *([f"type: {self.command}"] if self.command else [])])
 
 
-def checkup(path: Path, columns: Columns) -> Checkup:
+def check_file(path: Path, columns: Columns) -> Checkup:
     """Return what a file holds; columns that are not named are guessed from their names, and said to be guesses.
 
     A file whose counts fit into memory is read whole; of a larger one the tables and a sample are read.
@@ -67,7 +71,7 @@ def checkup(path: Path, columns: Columns) -> Checkup:
     UsageProblem
         If the file cannot be opened at all.
     """
-    with opened(path) as file:
+    with open_file(path) as file:
         lines = [f"{path.name}: {len(file.obs):,} cells"]
         lines += [f"  {place}: {_matrix_line(file, place)}" for place in file.places]
         problems: list[str] = []
@@ -90,11 +94,11 @@ def checkup(path: Path, columns: Columns) -> Checkup:
             problems.append(str(problem))
         else:
             lines.append(f"judged on: {dataset.n_cells:,} cells x {dataset.counts.shape[1]:,} genes")
-            lines += [f"  {note}" for note in [*dataset.card["notes"], *_binary(dataset), *remarks(dataset)]]
+            lines += [f"  {note}" for note in [*dataset.notes, *_binary(dataset), *remarks(dataset)]]
     return Checkup(tuple(lines), tuple(problems), None if problems else _command(path, found), found)
 
 
-def _matrix_line(file: Opened, place: str) -> str:
+def _matrix_line(file: AnnDataFile, place: str) -> str:
     try:
         matrix = file.matrix(place)
         fault = fault_at(file, place)
@@ -128,7 +132,7 @@ def _spread(values: Strings) -> str:
     return f"{len(names)} values ({shown}{', ...' if len(names) > 4 else ''}){missing}"
 
 
-def _counts_place(file: Opened, place: str | None, where: str, problems: list[str]) -> str | None:
+def _counts_place(file: AnnDataFile, place: str | None, where: str, problems: list[str]) -> str | None:
     try:
         found, _ = find_counts(file, place, where)
         fault = fault_at(file, found) if place is not None else ""
@@ -152,3 +156,57 @@ def _ids(ensembl: Strings | None) -> str:
 def _command(path: Path, columns: Columns) -> str:
     options = [f"--{role}={value}" for role in (*USUAL, "counts") if (value := getattr(columns, role)) is not None]
     return shlex.join(["pytest", "--model=NAME", f"--datasets={path}", *options])
+
+
+def _label_table(dataset: Dataset) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+    """Return (labels, number of cells (n_labels, n_batches)); one column where no batches are known."""
+    labels, label = np.unique(dataset.cell_types, return_inverse=True)
+    if dataset.batches is None:
+        return labels, np.bincount(label, minlength=len(labels))[:, None]
+    batches, batch = np.unique(dataset.batches, return_inverse=True)
+    flat = np.bincount(label * len(batches) + batch, minlength=len(labels) * len(batches))
+    return labels, flat.reshape(len(labels), len(batches))
+
+
+def no_batch_score(dataset: Dataset) -> str:
+    """Return why batches cannot be scored, or an empty string.
+
+    The batch score compares batches within a label, so some label needs cells of two batches.
+    """
+    if dataset.batches is None:
+        return "no column of batches is named"
+    _, table = _label_table(dataset)
+    if table.shape[1] < 2:
+        return "the dataset has one batch, so there is nothing to mix"
+    if ((table > 0).sum(axis=1) < 2).all():
+        return "every cell type lies in one batch only, so batches cannot be told from cell types"
+    return ""
+
+
+def remarks(dataset: Dataset) -> list[str]:
+    """Return what a reader must know of labels, batches and donors before trusting a score, a sentence each."""
+    labels, table = _label_table(dataset)
+    said = []
+    few = labels[table.sum(axis=1) < FEW_CELLS]
+    if len(few):
+        said.append(
+            f"{_labels(few)} fewer than {FEW_CELLS} cells; every cell weighs the same, so they count for little"
+        )
+    alone = labels[(table > 0).sum(axis=1) < 2]
+    if reason := no_batch_score(dataset):
+        said.append(f"no batch score: {reason}")
+    elif len(alone):
+        said.append(f"{_labels(alone)} cells of one batch only: not part of the batch score")
+    n_donors = 0 if dataset.donors is None else len(set(dataset.donors.tolist()))
+    if dataset.scope == "donors" and n_donors < MIN_DONORS:
+        known = "no column of donors is named" if dataset.donors is None else f"{n_donors} donors are known"
+        said.append(
+            f"{known}, {MIN_DONORS} are needed to speak for new donors: verdicts are inconclusive; scope = "
+            '"cells" (--scope=cells) speaks for these donors only'
+        )
+    return said
+
+
+def _labels(names: npt.NDArray[np.str_]) -> str:
+    shown = ", ".join(names[:5].tolist()) + (", ..." if len(names) > 5 else "")
+    return f"{len(names)} cell type{'s' if len(names) > 1 else ''} ({shown}) {'have' if len(names) > 1 else 'has'}"

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from zsgate.errors import UsageProblem
 
 STRETCH = 1 << 22  # numbers that are hashed at a time
+BLOCK = 1 << 23  # numbers that are worked on at a time: 64 MB as values and columns
 
 
 def as_counts(matrix: Any) -> sp.csr_matrix:
@@ -26,7 +27,7 @@ def as_counts(matrix: Any) -> sp.csr_matrix:
 
 
 def canonical(counts: sp.csr_matrix) -> sp.csr_matrix:
-    """Return CSR of float32 in the form of :func:`as_counts`, brought into it in place; raises as that does."""
+    """Bring CSR of float32 into the form of :func:`as_counts`, in place, and return it; raises as that does."""
     counts.check_format(full_check=True)
     counts.sum_duplicates()
     counts.eliminate_zeros()
@@ -34,7 +35,7 @@ def canonical(counts: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def matrix_digest(counts: sp.csr_matrix) -> str:
-    """Return the SHA-256 of the values, columns and row ends, whatever integers the file held them in."""
+    """Return the SHA-256 of the values, columns and row ends, whatever integer types they are stored in."""
     if (known := getattr(counts, "checked_digest", None)) is not None:
         return str(known)
     parts = [hashlib.sha256() for _ in range(3)]
@@ -46,9 +47,12 @@ def matrix_digest(counts: sp.csr_matrix) -> str:
     return hashlib.sha256("".join(part.hexdigest() for part in parts).encode()).hexdigest()
 
 
-def blocks(counts: sp.csr_matrix, size: int = 1 << 23) -> Iterator[tuple[slice, sp.csr_matrix]]:
-    """Yield (rows, counts of these rows in memory), as many rows at a time as hold ``size`` numbers, in order."""
-    indptr = counts.indptr
+def blocks(counts: sp.csr_matrix, size: int | None = None) -> Iterator[tuple[slice, sp.csr_matrix]]:
+    """Yield (rows, counts of these rows in memory) in order, as many rows at a time as hold ``size`` numbers.
+
+    Without ``size``, :data:`BLOCK` numbers.
+    """
+    indptr, size = counts.indptr, size or BLOCK
     starts = np.unique(np.searchsorted(indptr, np.arange(0, max(1, int(indptr[-1])), size), side="left"))
     starts = np.union1d(starts[starts < counts.shape[0]], [0])
     for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), counts.shape[0]], strict=True):
@@ -56,7 +60,7 @@ def blocks(counts: sp.csr_matrix, size: int = 1 << 23) -> Iterator[tuple[slice, 
 
 
 def was_checked(counts: Any) -> bool:
-    """Return whether ``counts`` were checked and brought into their form when they were written to disk."""
+    """Return whether ``counts`` were checked and made canonical when they were written to disk."""
     return hasattr(counts, "checked_digest")
 
 
@@ -69,8 +73,15 @@ def is_canonical(counts: Any) -> bool:
     return bool(counts.has_canonical_format and counts.data.all())
 
 
+def round_counts(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Return the counts rounded to the nearest integer, in place; what becomes zero is no longer stored."""
+    counts.data = np.rint(counts.data)
+    counts.eliminate_zeros()
+    return counts
+
+
 def check_counts(where: str, counts: sp.csr_matrix) -> None:
-    """Raise UsageProblem unless ``counts`` holds finite, non-negative integers."""
+    """Raise UsageProblem, which names ``where``, unless ``counts`` holds finite, non-negative integers."""
     if fault := fault_of(counts):
         msg = f"{where}: the counts hold {fault}; raw counts are needed: name them by --counts layers/NAME, raw or X"
         raise UsageProblem(msg)

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate.data.annotations import Strings, refuse_duplicates
 from zsgate.data.counts import as_counts, check_counts, is_canonical, matrix_digest, was_checked
 from zsgate.errors import UsageProblem
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from zsgate.data.expression import Expression
 
-Strings = npt.NDArray[np.str_]
-MIN_DONORS = 6  # fewer cannot speak for new donors
 MAX_UNITS = 50  # more donors than this are left out in groups
 CELL_GROUPS = 20  # units of scope "cells"
 SCOPES = ("donors", "cells")
@@ -42,24 +41,24 @@ class Dataset:
     cell_ids
         Unique names of the cells, shape (n_cells,).
     cell_types
-        Label of each cell, shape (n_cells,).
+        Cell type of each cell, the label, shape (n_cells,).
     symbols
-        Gene symbol of each column, shape (n_genes,); symbols may repeat only where ``ensembl`` tells them apart.
+        Gene symbol of each column, shape (n_genes,); symbols may repeat only if there are Ensembl ids, which may not.
     ensembl
         Ensembl gene id of each column without version, unique; a gene without one has its symbol here. None
         where the file has none.
     batches
-        Technical batch of each cell, or None.
+        Technical batch of each cell, shape (n_cells,), or None.
     donors
-        Donor of each cell, or None.
+        Donor of each cell, shape (n_cells,), or None.
     scope
         ``"donors"``: verdicts speak for new donors. ``"cells"``: for these donors only.
     card
-        Where it comes from: source, licence, citation, notes; builtins, shown in the report.
+        Where it comes from, for the report: ``source``, ``licence``, ``citation``, and ``notes``, a list of sentences.
     drawn_from
         Names of all cells of the dataset that these were drawn from, or None where nothing was drawn.
     expression
-        What the file has in X beside the counts, still unread, or None where there is nothing.
+        What the file has in X beside the counts, not yet read, or None where there is nothing.
     """
 
     name: str
@@ -71,7 +70,7 @@ class Dataset:
     batches: Strings | None = None
     donors: Strings | None = None
     scope: str = "donors"
-    card: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, object] = field(default_factory=dict)
     drawn_from: Strings | None = None
     expression: Expression | None = None
 
@@ -90,6 +89,11 @@ class Dataset:
         """Number of cells."""
         return int(self.counts.shape[0])
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences of the card on what was done to the cells and what is peculiar about them."""
+        return tuple(cast("Sequence[str]", self.card.get("notes", ())))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything a model or baseline can see: counts, ids, genes, batches, labels, donors."""
@@ -106,8 +110,8 @@ class Dataset:
     def units(self) -> tuple[Strings | None, str]:
         """What a verdict leaves out: (unit of each cell or None, kind ``"donor"`` or ``"cells"``).
 
-        Donors, in at most 50 groups; with ``scope="cells"`` 20 groups of cells, dealt by a hash of the cell's
-        name so that the order of the cells does not matter.
+        Donors, in at most 50 groups; with ``scope="cells"`` 20 groups of cells, formed by a hash of the cells' names
+        so that their order does not matter.
         """
         if self.scope == "cells":
             return _deal(self.cell_ids, CELL_GROUPS), "cells"
@@ -143,6 +147,10 @@ class Dataset:
             ensembl=None if self.ensembl is None else self.ensembl[columns],
         )
 
+    def with_notes(self, *notes: str) -> Dataset:
+        """Return the dataset with more notes behind those of its card."""
+        return replace(self, card=add_notes(self.card, notes))
+
     def to_anndata(self) -> anndata.AnnData:
         """Return a fresh AnnData: counts in X, ``obs`` cell_type, batch, donor, ``var`` symbol, ensembl_id.
 
@@ -152,7 +160,7 @@ class Dataset:
         import anndata
         import pandas as pd
 
-        from zsgate.data.mapped import copied
+        from zsgate.data.mapped import private_copy
 
         obs = pd.DataFrame(index=pd.Index(self.cell_ids.astype(object)))
         for column, values in (("batch", self.batches), ("donor", self.donors)):
@@ -162,17 +170,22 @@ class Dataset:
         var = pd.DataFrame({"symbol": self.symbols.astype(object)}, index=pd.Index(index.astype(object)))
         if self.ensembl is not None:
             var["ensembl_id"] = self.ensembl.astype(object)
-        return anndata.AnnData(X=copied(self.counts), obs=obs, var=var)
+        return anndata.AnnData(X=private_copy(self.counts), obs=obs, var=var)
+
+
+def add_notes(card: Mapping[str, object], notes: Sequence[str]) -> Mapping[str, object]:
+    """Return the card of a dataset with more notes behind its own."""
+    return {**card, "notes": [*cast("Sequence[str]", card.get("notes", ())), *notes]}
 
 
 def effective_number(units: npt.NDArray[Any]) -> float:
-    """Return the number of equally large units that would know as much as these, 1 / sum(share of the cells ** 2)."""
+    """Return how many units of equal size tell as much as these of unequal size: 1 / sum(share of the cells ** 2)."""
     sizes = np.unique(units, return_counts=True)[1]
     return float(1 / np.sum((sizes / sizes.sum()) ** 2))
 
 
 def _digest_of(*columns: npt.NDArray[Any] | None) -> str:
-    """Return the SHA-256 of columns of names or numbers, told apart from each other and from missing ones."""
+    """Return the SHA-256 of columns of names or numbers; which column is missing or holds what makes a difference."""
     sha = hashlib.sha256()
     for column in columns:
         if column is None:
@@ -222,15 +235,3 @@ def _check(dataset: Dataset) -> None:
     refuse_duplicates(where, "gene", dataset.symbols if dataset.ensembl is None else dataset.ensembl)
     if not was_checked(dataset.counts):
         check_counts(where, dataset.counts)
-
-
-def refuse_duplicates(where: str, what: str, names: Strings) -> None:
-    """Raise UsageProblem naming up to ten duplicates among ``names``."""
-    if len(set(names.tolist())) == len(names):  # far faster than sorting half a million names
-        return
-    distinct, times = np.unique(names, return_counts=True)
-    repeated: Sequence[str] = distinct[times > 1].tolist()
-    if repeated:
-        shown = ", ".join(repeated[:10]) + (", ..." if len(repeated) > 10 else "")
-        msg = f"{where}: {len(repeated)} duplicate {what} names ({shown}); make them unique"
-        raise UsageProblem(msg)

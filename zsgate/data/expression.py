@@ -1,4 +1,4 @@
-"""Expression: what lies in X of a file beside its counts; it stays there until somebody asks for it."""
+"""Expression: what a file has in X beside its counts; it is not read until somebody asks for it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from zsgate.data.annotations import gene_names
-from zsgate.data.file import identity_of, opened
-from zsgate.data.mapped import transposed
-from zsgate.data.matrix import Matrix
+from zsgate.data.file import identity_of, open_file
+from zsgate.data.matrix import Matrix, by_rows
 
 Codes = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """Values of cells by genes that are no counts, by the authors of a file; the genes need not be the dataset's.
+    """Values of cells by genes as the authors of a file normalised them; the genes need not be the dataset's.
 
     Attributes
     ----------
@@ -43,18 +41,18 @@ class Expression:
         return replace(self, rows=self.rows[cells])
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """What tells these values from others without reading them."""
         return {**identity_of(self.path), "rows": hashlib.sha256(self.rows.astype(np.int64).tobytes()).hexdigest()}
 
     @cached_property
     def fault(self) -> str:
         """What forbids a logarithm of the values, or an empty string."""
-        return self.looked_at()[1]
+        return self.detection()[1]
 
     def gene_names(self) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.str_] | None]:
         """Return (symbols, Ensembl ids or None) of its genes, as a dataset of the file has them."""
-        with opened(self.path) as file:
+        with open_file(self.path) as file:
             symbols, ensembl, _ = gene_names(file.var("X"))
         return symbols, ensembl
 
@@ -87,15 +85,15 @@ class Expression:
         if self._copy:
             yield self._copy[0]
             return
-        with opened(self.path) as file:
+        with open_file(self.path) as file:
             matrix = file.matrix("X")
             if matrix.form == "csc":
-                matrix = transposed(matrix)
+                matrix = by_rows(matrix)
                 self._copy.append(matrix)
             yield matrix
 
-    def looked_at(self) -> tuple[npt.NDArray[np.int64], str]:
-        """Return in how many of the cells each gene is above 0, shape (n_genes,), and what forbids a logarithm.
+    def detection(self) -> tuple[npt.NDArray[np.int64], str]:
+        """Return (in how many of the cells each gene is above 0, shape (n_genes,); what forbids a logarithm).
 
         The second is empty where all values are finite and none is negative.
         """

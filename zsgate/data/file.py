@@ -1,4 +1,4 @@
-"""Opened: an .h5ad file or .zarr store of cells whose tables are read and whose matrices stay on disk."""
+"""A file of cells, .h5ad or .zarr, opened: its tables are read, its matrices stay on disk."""
 
 from __future__ import annotations
 
@@ -11,17 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import scipy.sparse as sp
 
-from zsgate.data.annotations import named_by
+from zsgate.data.annotations import add_gene_columns
 from zsgate.data.matrix import Matrix, boundary
 from zsgate.errors import UsageProblem
-from zsgate.names import FILES
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FILES = (".h5ad", ".zarr")
 
-def identity_of(path: Path) -> dict[str, Any]:
-    """Return what tells a file or store from others, and from itself before a change, without reading it."""
+
+def is_file(entry: str) -> bool:
+    """Return whether a dataset is given by the path of its file, and not by its name."""
+    return entry.endswith(FILES)
+
+
+def identity_of(path: Path) -> dict[str, object]:
+    """Return what tells a file or store from others, and from itself before a change, without reading it.
+
+    Path, size, and time of change; of a store, the times of all of its files.
+    """
     status = path.stat()
     changed: int | str = status.st_mtime_ns
     if path.is_dir():  # its own time does not move when a chunk in it is written anew
@@ -31,15 +40,20 @@ def identity_of(path: Path) -> dict[str, Any]:
     return {"path": str(path.resolve()), "bytes": status.st_size, "changed": changed}
 
 
-class Opened:
+class AnnDataFile:
     """A file of cells, open for reading.
+
+    Parameters
+    ----------
+    root
+        The group at the top: of h5py, of zarr, or a dictionary of what one would hold.
+    name
+        Names the file in messages.
 
     Attributes
     ----------
     obs
         Table of the cells.
-    n_stored
-        Numbers stored in each matrix, by place.
     """
 
     def __init__(self, root: Any, name: str) -> None:
@@ -68,7 +82,7 @@ class Opened:
         if where not in self._tables:
             with boundary(f"{self._name}: {where} is no table of genes"):
                 table = _element(self._root, where)
-                self._tables[where] = named_by(table, self.var("X")) if place == "raw" else table
+                self._tables[where] = add_gene_columns(table, self.var("X")) if place == "raw" else table
         return self._tables[where]
 
     def matrix(self, place: str) -> Matrix:
@@ -109,8 +123,8 @@ def _shape_and_form(stored: Any) -> tuple[tuple[int, int], str]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
-    """Open a file for the time of a with statement.
+def open_file(path: Path) -> Iterator[AnnDataFile]:
+    """Open a file while a with statement runs.
 
     Raises
     ------
@@ -128,7 +142,7 @@ def opened(path: Path) -> Iterator[Opened]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of names that repeat and old formats; what matters is refused later
             root = _root(path)
-            file = Opened(root, path.name)
+            file = AnnDataFile(root, path.name)
     except Exception as error:  # the boundary to h5py, zarr and anndata: a damaged or newer file fails in any way
         if hasattr(root, "close"):
             root.close()
@@ -157,20 +171,20 @@ def _root(path: Path) -> Any:
     return _as_tree(anndata.read_h5ad(path))  # before anndata 0.7; it reads them, whole
 
 
-def _as_tree(adata: Any) -> dict[str, Any]:
+def _as_tree(adata: Any) -> dict[str, object]:
     """Return an AnnData in memory by the paths that its file would have."""
-    tree = {"obs": adata.obs, "var": adata.var, "X": _InMemory.of(adata.X), "layers": {}}
-    for name, matrix in adata.layers.items():
-        tree["layers"][name] = tree[f"layers/{name}"] = _InMemory.of(matrix)
+    layers = {name: _InMemory.of(matrix) for name, matrix in adata.layers.items()}
+    tree: dict[str, object] = {"obs": adata.obs, "var": adata.var, "X": _InMemory.of(adata.X), "layers": layers}
+    tree |= {f"layers/{name}": matrix for name, matrix in layers.items()}
     if adata.raw is not None:
         tree |= {"raw": {"X": None}, "raw/var": adata.raw.var, "raw/X": _InMemory.of(adata.raw.X)}
     return {name: part for name, part in tree.items() if part is not None}
 
 
-class _InMemory(dict[str, Any]):
+class _InMemory(dict[str, object]):
     """A sparse matrix in memory, as a group of a file is."""
 
-    attrs: dict[str, Any]
+    attrs: dict[str, object]
 
     @classmethod
     def of(cls, matrix: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The recipe the linear baselines share: library size to 10,000, log1p, highly variable genes."""
+"""Preprocessing that HVG and PCA share: every cell scaled to 10,000 counts, log1p, highly variable genes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ Blocks = Iterator[tuple[Rows, sp.csr_matrix]]
 
 
 def log_normalised(dataset: Dataset, genes: npt.NDArray[np.intp] | None = None) -> sp.csr_matrix:
-    """Return log(1 + counts scaled to 10,000 per cell), CSR float32, as ``normalize_total`` and ``log1p``.
+    """Return log(1 + counts scaled to 10,000 per cell), CSR float32 (n_cells, n_genes).
 
-    An empty cell stays zero. With ``genes`` (columns), of those only; the scale is that of all genes.
+    As ``normalize_total`` and ``log1p`` of scanpy do. An empty cell stays zero. With ``genes`` (positions), only those
+    columns are returned; cells are scaled by the counts of all genes.
     """
     return sp.vstack([block for _, block in logged_blocks(dataset, genes)], format="csr")
 
 
 def logged_blocks(dataset: Dataset, genes: npt.NDArray[np.intp] | None = None) -> Iterator[tuple[slice, sp.csr_matrix]]:
-    """Yield (rows, their log-normalised expression), so that no copy of all counts is ever in memory."""
+    """Yield (rows, their log-normalised expression) block by block, so that all counts are never copied at once."""
     return logged(blocks(dataset.counts), genes)
 
 
 def logged(values: Iterable[tuple[Rows, sp.csr_matrix]], genes: npt.NDArray[np.intp] | None = None) -> Blocks[Rows]:
-    """Yield (rows, log(1 + values scaled to 10,000 per cell)) of blocks of values, which are overwritten."""
+    """Yield (rows, log(1 + values scaled to 10,000 per cell)) of each block of values, which is overwritten."""
     for rows, counts in values:
         totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
         counts.data = np.log1p(counts.data * (1e4 / np.repeat(totals, np.diff(counts.indptr)))).astype(np.float32)
@@ -41,12 +42,12 @@ def logged(values: Iterable[tuple[Rows, sp.csr_matrix]], genes: npt.NDArray[np.i
 
 
 def highly_variable(dataset: Dataset, n_top: int = N_TOP_GENES) -> npt.NDArray[np.intp]:
-    """Return the columns of the ``n_top`` most dispersed genes; see :func:`most_dispersed`."""
+    """Return the positions of the ``n_top`` most dispersed genes; see :func:`most_dispersed`."""
     return most_dispersed(logged_blocks(dataset), dataset.counts.shape, n_top)
 
 
 def most_dispersed(logs: Blocks[Any], shape: tuple[int, int], n_top: int = N_TOP_GENES) -> npt.NDArray[np.intp]:
-    """Return the columns of the ``n_top`` most dispersed genes, in matrix order.
+    """Return the positions of the ``n_top`` most dispersed genes, ascending.
 
     The ``seurat`` flavour (Satija et al. 2015) as scanpy implements it: dispersions of the expm1 values, z-scored
     within 20 bins of mean expression; genes that no cell expresses are never chosen.

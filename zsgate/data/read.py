@@ -3,27 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse as sp
 from platformdirs import user_cache_path
 
-from zsgate.data.annotations import gene_names
-from zsgate.data.columns import Columns, column_of, labelled, listed, told_apart
-from zsgate.data.counts import as_counts, check_counts, fault_of
-from zsgate.data.dataset import Dataset, Strings
+from zsgate.data.annotations import Annotations, Columns, Strings, check_labels, column_of, gene_names, list_columns
+from zsgate.data.counts import as_counts, check_counts, fault_of, round_counts
+from zsgate.data.dataset import Dataset, add_notes
 from zsgate.data.expression import Expression
-from zsgate.data.file import Opened, identity_of, opened
-from zsgate.data.mapped import prepared, rounded
-from zsgate.data.matrix import Matrix
+from zsgate.data.file import AnnDataFile, identity_of, open_file
+from zsgate.data.mapped import Filter, map_counts
 from zsgate.errors import UsageProblem
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MIN_GENES = 10  # of the paper: cells with fewer detected genes are dropped
-IN_MEMORY = 1 << 26  # stored numbers, 0.5 GB as values and columns; more stay on disk
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
+IN_MEMORY = 1 << 26  # stored numbers, 0.5 GB as values and columns; more stay on disk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the cells of a dataset come from, and what is known of them before they are read.
+
+    Attributes
+    ----------
+    name
+        Name of the dataset.
+    path
+        The ``.h5ad`` file or ``.zarr`` store; None where the cells are put together from several files.
+    columns
+        Where the file keeps label, batch, donor and counts.
+    scope
+        ``"donors"`` or ``"cells"``, as of :class:`zsgate.data.dataset.Dataset`.
+    card
+        Facts for the report.
+    rounding
+        Round fractional counts to the nearest integer instead of refusing them.
+    """
+
+    name: str
+    path: Path | None = None
+    columns: Columns = field(default_factory=Columns)
+    scope: str = "donors"
+    card: Mapping[str, object] = field(default_factory=dict)
+    rounding: bool = False
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return f"dataset {self.name!r}" if self.path is None else self.path.name
+
+    @property
+    def where_labels(self) -> str:
+        """What messages call its labels."""
+        return f"{self.where}: " + (f"column {self.columns.label!r} for --label" if self.columns.label else "labels")
 
 
 def read_h5ad(
@@ -32,7 +70,7 @@ def read_h5ad(
     columns: Columns,
     *,
     scope: str = "donors",
-    card: Mapping[str, Any] | None = None,
+    card: Mapping[str, object] | None = None,
     rounding: bool = False,
     cache: Path | None = None,
 ) -> Dataset:
@@ -40,18 +78,8 @@ def read_h5ad(
 
     Parameters
     ----------
-    path
-        The file.
-    name
-        Name of the dataset.
-    columns
-        Where label, batch, donor and counts are.
-    scope
-        ``"donors"`` or ``"cells"``.
-    card
-        Facts for the report.
-    rounding
-        Round fractional counts to the nearest integer instead of refusing them.
+    path, name, columns, scope, card, rounding
+        As of :class:`Source`.
     cache
         Folder for the copies of counts that do not fit into memory; None takes the platform's.
 
@@ -60,97 +88,68 @@ def read_h5ad(
     UsageProblem
         If the file cannot be read, a column is missing, the counts are not counts or names repeat.
     """
-    where = path.name
-    with opened(path) as file:
-        if columns.label is None:
-            msg = f"{where}: which column holds the cell types? Say --label NAME; obs has {listed(file.obs.columns)}"
-            raise UsageProblem(msg)
-        obs = {
-            role: column_of(file.obs, column, where, role)
-            for role, column in (("label", columns.label), ("batch", columns.batch), ("donor", columns.donor))
-            if column is not None
-        }
-        place, notes = find_counts(file, columns.counts, where, rounding)
+    source = Source(name=name, path=path, columns=columns, scope=scope, card=card or {}, rounding=rounding)
+    return read_file(source, cache)
+
+
+def read_file(source: Source, cache: Path | None = None) -> Dataset:
+    """Return the cells of the file that ``source`` names; see :func:`read_h5ad`."""
+    path, rounding = source.path, source.rounding
+    assert path is not None
+    with open_file(path) as file:
+        cells = _cell_columns(file.obs, source)
+        place, notes = find_counts(file, source.columns.counts, path.name, rounding)
         symbols, ensembl, remarks = gene_names(file.var(place))
-        facts: dict[str, Any] = {
-            "cell_ids": file.obs.index.to_numpy(dtype=str),
-            "cell_types": obs["label"],
-            "symbols": symbols,
-            "ensembl": ensembl,
-            "batches": obs.get("batch"),
-            "donors": obs.get("donor"),
-            "scope": scope,
-            "expression": None,
-            "card": {**(card or {}), "notes": [*(card or {}).get("notes", ()), *notes, *remarks]},
-            "where": f"{where}: column {columns.label!r} for --label",
-        }
-        if place != "X" and "X" in file.places:
-            facts["expression"] = Expression(path, np.arange(len(file.obs)))
+        annotations = Annotations(**cells, symbols=symbols, ensembl=ensembl)
+        source = replace(source, card=add_notes(source.card, [*notes, *remarks]))
+        beside = place != "X" and "X" in file.places
+        expression = Expression(path, np.arange(len(file.obs))) if beside else None
         matrix = file.matrix(place)
         if matrix.n_stored <= IN_MEMORY:
-            return assembled(name, counts=read_whole(matrix, place, where, rounding), **facts)
-        cache = cache or user_cache_path("zsgate") / "prepared"
-        return _from_disk(name, matrix, path, place, cache, rounding, facts)
+            counts = matrix.whole()
+            counts = round_counts(counts) if rounding else counts
+            check_counts(f"{path.name} ({place})", counts)
+            return assemble(source, counts, annotations, expression)
+        complete, notes = annotations.complete_cells()
+        mapped = map_counts(
+            matrix,
+            complete,
+            Filter(MIN_GENES, MIN_CELLS, rounding),
+            where=f"{path.name} ({place})",
+            key={**identity_of(path), "place": place},
+            cache=cache or user_cache_path("zsgate") / "prepared",
+        )
+    annotations = annotations.of(mapped.rows, mapped.genes)
+    expression = expression and expression.subset(mapped.rows)
+    return _dataset(source, mapped.counts, annotations, expression, notes + _poor_cells(mapped.n_poor))
 
 
-def _from_disk(
-    name: str, matrix: Matrix, path: Path, place: str, cache: Path, rounding: bool, facts: dict[str, Any]
-) -> Dataset:
-    """Return what :func:`assembled` would, with the counts on disk."""
-    notes: list[str] = []
-    columns = {"label": facts["cell_types"], "batch": facts["batches"], "donor": facts["donors"]}
-    known = labelled({role: values for role, values in columns.items() if values is not None}, notes)
-    made = prepared(
-        matrix,
-        known,
-        where=f"{path.name} ({place})",
-        key={**identity_of(path), "place": place},
-        cache=cache,
-        limits=(MIN_GENES, MIN_CELLS),
-        rounding=rounding,
-    )
-    if made.n_poor:
-        notes.append(f"{made.n_poor} cells with fewer than {MIN_GENES} detected genes are left out")
-    where, card = facts.pop("where"), facts.pop("card")
-
-    def at(role: str, places: npt.NDArray[np.intp]) -> Any:
-        return None if facts[role] is None else facts[role][places]
-
-    return Dataset(
-        name=name,
-        counts=made.counts,
-        cell_ids=at("cell_ids", made.rows),
-        cell_types=told_apart(at("cell_types", made.rows), where),
-        symbols=at("symbols", made.genes),
-        ensembl=at("ensembl", made.genes),
-        batches=at("batches", made.rows),
-        donors=at("donors", made.rows),
-        scope=facts["scope"],
-        expression=None if facts["expression"] is None else facts["expression"].subset(made.rows),
-        card={**card, "notes": [*card["notes"], *notes]},
-    )
+def _cell_columns(obs: pd.DataFrame, source: Source) -> dict[str, Strings]:
+    """Return what :class:`Annotations` holds of cells, by attribute; batches and donors only where they are named."""
+    columns = source.columns
+    if columns.label is None:
+        msg = f"{source.where}: which column holds the cell types? Say --label NAME; obs has {list_columns(obs)}"
+        raise UsageProblem(msg)
+    found = {"cell_ids": obs.index.to_numpy(dtype=str)}
+    for attribute, role in (("cell_types", "label"), ("batches", "batch"), ("donors", "donor")):
+        if (column := getattr(columns, role)) is not None:
+            found[attribute] = column_of(obs, column, source.where, role)
+    return found
 
 
-def assembled(
-    name: str,
-    *,
-    counts: Any,
-    cell_types: Strings,
-    card: Mapping[str, Any],
-    batches: Strings | None = None,
-    donors: Strings | None = None,
-    expression: Expression | None = None,
-    where: str = "",
-    **rest: Any,
-) -> Dataset:
+def assemble(source: Source, counts: Any, annotations: Annotations, expression: Expression | None = None) -> Dataset:
     """Return a Dataset of the cells that have a label, filtered as the paper filters.
 
     Parameters
     ----------
-    name, counts, cell_types, card, batches, donors, expression, rest
-        As of :class:`zsgate.data.dataset.Dataset`; a label, batch or donor that is empty is not known.
-    where
-        Where the labels come from, for the message.
+    source
+        Name, scope and card of the dataset.
+    counts
+        Any matrix of counts (n_cells, n_genes).
+    annotations
+        Of its cells and genes.
+    expression
+        What the file has beside the counts.
 
     Raises
     ------
@@ -158,25 +157,39 @@ def assembled(
         If no cell or gene is left, or the labels cannot be cell types.
     """
     counts = as_counts(counts)
-    notes: list[str] = []
-    columns = {"label": cell_types, "batch": batches, "donor": donors}
-    known = labelled({role: values for role, values in columns.items() if values is not None}, notes)
-    rows = np.flatnonzero(known & _rich_enough(counts, notes))
-    where = where or f"dataset {name!r}: labels"
+    complete, notes = annotations.complete_cells()
+    rich = np.diff(counts.indptr) >= MIN_GENES
+    rows = np.flatnonzero(complete & rich)
     if not len(rows):
-        msg = f"{where.partition(':')[0]}: no cell has both a label and {MIN_GENES} detected genes"
+        msg = f"{source.where}: no cell has both a label and {MIN_GENES} detected genes"
         raise UsageProblem(msg)
-    dataset = Dataset(
-        name=name,
-        counts=counts[rows],
-        cell_types=told_apart(cell_types[rows], where),
-        batches=None if batches is None else batches[rows],
-        donors=None if donors is None else donors[rows],
-        expression=None if expression is None else expression.subset(rows),
-        card={**card, "notes": [*card.get("notes", ()), *notes]},
-        **{**rest, "cell_ids": rest["cell_ids"][rows]},
+    expression = expression and expression.subset(rows)
+    notes += _poor_cells(int((~rich).sum()))
+    return without_rare_genes(_dataset(source, counts[rows], annotations.of(rows), expression, notes))
+
+
+def _dataset(
+    source: Source, counts: Any, annotations: Annotations, expression: Expression | None, notes: list[str]
+) -> Dataset:
+    check_labels(annotations.cell_types, source.where_labels)
+    return Dataset(
+        name=source.name,
+        counts=counts,
+        cell_ids=annotations.cell_ids,
+        cell_types=annotations.cell_types,
+        symbols=annotations.symbols,
+        ensembl=annotations.ensembl,
+        batches=annotations.batches,
+        donors=annotations.donors,
+        scope=source.scope,
+        card=add_notes(source.card, notes),
+        expression=expression,
     )
-    return without_rare_genes(dataset)
+
+
+def _poor_cells(n_poor: int) -> list[str]:
+    """Return the remark on cells that are left out, if any are."""
+    return [f"{n_poor} cells with fewer than {MIN_GENES} detected genes are left out"] if n_poor else []
 
 
 def without_rare_genes(dataset: Dataset, min_cells: int = MIN_CELLS) -> Dataset:
@@ -195,10 +208,15 @@ def without_rare_genes(dataset: Dataset, min_cells: int = MIN_CELLS) -> Dataset:
     return dataset.with_genes(genes)
 
 
-def find_counts(file: Opened, place: str | None, where: str, rounding: bool = False) -> tuple[str, list[str]]:
+def find_counts(file: AnnDataFile, place: str | None, where: str, rounding: bool = False) -> tuple[str, list[str]]:
     """Return (place, remarks): where the user says the counts are, or the first place that seems to hold counts.
 
     A small matrix is looked at whole, a large one in samples.
+
+    Raises
+    ------
+    UsageProblem
+        If there is no matrix at ``place``, or, where it is None, no matrix that seems to hold counts.
     """
     places = file.places
     listed = ", ".join(places) or "no matrix"
@@ -219,24 +237,9 @@ def find_counts(file: Opened, place: str | None, where: str, rounding: bool = Fa
     raise UsageProblem(msg)
 
 
-def fault_at(file: Opened, place: str) -> str:
-    """Return what a matrix holds that no count is, or an empty string."""
+def fault_at(file: AnnDataFile, place: str) -> str:
+    """Return what a matrix holds that no count is, or an empty string; of a large matrix, samples are looked at."""
     matrix = file.matrix(place)
     if matrix.n_stored <= IN_MEMORY:
         return fault_of(matrix.whole())
     return next(filter(None, map(fault_of, matrix.sample())), "")
-
-
-def read_whole(matrix: Matrix, place: str, where: str, rounding: bool) -> sp.csr_matrix:
-    """Return the counts of a matrix that fits into memory."""
-    counts = matrix.whole()
-    counts = rounded(counts) if rounding else counts
-    check_counts(f"{where} ({place})", counts)
-    return counts
-
-
-def _rich_enough(counts: sp.csr_matrix, notes: list[str]) -> np.ndarray:
-    rich = np.diff(counts.indptr) >= MIN_GENES
-    if not rich.all():
-        notes.append(f"{(~rich).sum()} cells with fewer than {MIN_GENES} detected genes are left out")
-    return np.asarray(rich)

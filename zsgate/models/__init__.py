@@ -7,9 +7,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, unknown
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
-from zsgate.names import unknown
 
 if TYPE_CHECKING:
     from zsgate.models.adapter import Adapter

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
+    from zsgate.models.reconstruction import Reconstruction, Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,29 @@ class TwinMaker(Adapter, Protocol):
     def random_init(self, seed: int) -> Self:
         """Return the same architecture with the same tokens, untrained."""
         ...
+
+
+class GenePredictor(Adapter, Protocol):
+    """An adapter that also predicts genes."""
+
+    @property
+    def scale(self) -> Scale:
+        """What its predictions are: bins, counts, log-normalised values or ranks."""
+        ...
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Heads of values: ``gep``, at each gene's place, and ``gepc``, from the cell's embedding; none of ranks."""
+        ...
+
+    def reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
+        """Yield predictions of all cells, a window at a time, with a share of each cell's genes hidden."""
+        ...
+
+
+def predicts_genes(model: Adapter) -> TypeGuard[GenePredictor]:
+    """Return whether a model predicts genes."""
+    return hasattr(model, "reconstruct")
 
 
 def as_builtins(info: ModelInfo) -> dict[str, Any]:

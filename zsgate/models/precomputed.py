@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from zsgate.data.dataset import Strings, refuse_duplicates
+from zsgate.data.annotations import Strings, refuse_duplicates
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
 from zsgate.system import arrays as spill

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import CandidateFailed
+from zsgate.system.hashing import INCREMENT, mix
 
 Scale = Literal["bin", "rank", "counts", "lognorm"]
 SCALES: tuple[Scale, ...] = ("bin", "rank", "counts", "lognorm")
@@ -104,18 +105,10 @@ def hidden(
     """
     lengths = np.diff(offsets)
     cell = np.repeat(np.arange(len(lengths)), lengths)
-    words = _mixed(genes.astype(np.uint64) + np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64))
+    words = mix(genes.astype(np.uint64) + np.uint64(seed * INCREMENT % 2**64))
     of_cell = np.zeros(len(lengths), np.uint64)
     np.add.at(of_cell, cell, words)  # modulo 2**64, so in any order
     place = np.empty(len(words), np.int64)
-    place[np.lexsort((_mixed(words ^ _mixed(of_cell)[cell]), cell))] = np.arange(len(words))
+    place[np.lexsort((mix(words ^ mix(of_cell)[cell]), cell))] = np.arange(len(words))
     wanted = np.where(share > 0, np.maximum(1, np.rint(share * lengths)), 0)
     return place - np.repeat(offsets[:-1], lengths) < wanted[cell]
-
-
-def _mixed(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return the SplitMix64 finaliser of ``bits`` (Steele, Lea & Flood 2014)."""
-    bits = bits + np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))

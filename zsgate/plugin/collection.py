@@ -1,8 +1,8 @@
-"""Suite: how the packaged suites are collected, whatever else a repository collects."""
+"""Collection: how the packaged suites are collected, whatever else a repository collects."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,21 +11,25 @@ from typing import Any
 import pytest
 
 from zsgate import suites
-from zsgate.fixtures import judging as cast
-from zsgate.run.run import Trial
+from zsgate.baselines import BASELINES, lacking
+from zsgate.fixtures import judging, methods
+from zsgate.plugin.xdist import parameters
+from zsgate.run.run import Run
 
 FOLDER = Path(suites.__file__).parent
 SUITES = sorted(FOLDER.glob("test_*.py"))
+NAMES = frozenset(path.name for path in SUITES)
 CONTROLS, AGAINST = FOLDER / "test_controls.py", FOLDER / "test_against.py"
+DUE = pytest.StashKey[dict[str, None]]()  # node ids of all tests that decide this run, selected or not
 
 
 class Suite(pytest.Module):
     """A packaged suite, imported as ``zsgate.suites.*`` whether it lies in a wheel or in a checkout."""
 
     def _getobj(self) -> ModuleType:
-        """Return the module with the cast in it: a module's own fixtures come before those of any conftest."""
+        """Return the module with our fixtures in it: a module's own come before those of any conftest."""
         module = import_module(f"{suites.__name__}.{self.path.stem}")
-        vars(module).update({name: getattr(cast, name) for name in cast.FIXTURES})
+        vars(module).update(methods.FIXTURES | judging.FIXTURES)
         return module
 
     def funcnamefilter(self, name: str) -> bool:
@@ -38,12 +42,14 @@ class Suite(pytest.Module):
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         """Yield the tests that make sense for this candidate and these datasets."""
-        trial = self.config.stash[cast.TRIAL]
-        if self.path == AGAINST and trial.rival is None:
+        run = self.config.stash[methods.RUN]
+        if self.path == AGAINST and run.reference is None:
             return
         for item in super().collect():
-            if not trial.objection(**asked(item)) and _is_due(item, trial):
+            if not run.objection(**asked(item)) and _is_due(item, run):
                 item.extra_keyword_matches.add(asked(item)["dataset"])  # for -k: the id has it in ASCII
+                if self.path != CONTROLS and asked(item).get("metric") in run.deciding:
+                    self.config.stash.setdefault(DUE, {})[item.nodeid] = None
                 yield item
 
 
@@ -51,6 +57,11 @@ def suite(parent: pytest.Collector | None, path: Path) -> Suite:
     """Return the collector of a suite; its node id is its file name, so that what pytest prints can be pasted."""
     collector: Suite = Suite.from_parent(parent, path=path, nodeid=path.name)
     return collector
+
+
+def is_of_gate(nodeid: str) -> bool:
+    """Return whether a test is one of a packaged suite."""
+    return nodeid.partition("::")[0] in NAMES
 
 
 def asked(item: pytest.Item | pytest.Collector) -> dict[str, str]:
@@ -61,13 +72,13 @@ def asked(item: pytest.Item | pytest.Collector) -> dict[str, str]:
     }
 
 
-def _is_due(item: pytest.Item | pytest.Collector, trial: Trial) -> bool:
+def _is_due(item: pytest.Item | pytest.Collector, run: Run) -> bool:
     """Return whether a test is no check of published numbers, or one that ``-m weights`` asks for in such a run."""
     mark = item.get_closest_marker("weights")
     if mark is None:
         return True
-    run = {"model": trial.config.model, "dataset": asked(item)["dataset"], "recipe": trial.recipe.id}
-    return "weights" in item.config.option.markexpr and mark.kwargs == run
+    wanted = {"model": run.config.model, "dataset": asked(item)["dataset"], "recipe": run.recipe.id}
+    return "weights" in item.config.option.markexpr and mark.kwargs == wanted
 
 
 def _concerns(control: Mapping[str, str], tests: Sequence[Mapping[str, str]]) -> bool:
@@ -84,20 +95,74 @@ def _concerns(control: Mapping[str, str], tests: Sequence[Mapping[str, str]]) ->
 
 
 class Controls:
-    """Brings back the controls of what is selected."""
+    """Knows all tests of the gate, and brings back the controls of those that are selected.
+
+    Registered after everybody who selects tests, so that nobody leaves the controls out again.
+    """
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None]:
         """Put back the controls of what is selected, whatever ``-k``, a node id or ``--lf`` left out."""
-        first = next((item for item in items if item.getparent(Suite)), None)
         yield
-        chosen = [item for item in items if item.getparent(Suite)]
-        if first is None or not chosen:
+        tests = [asked(item) for item in items if item.getparent(Suite) and item.path != CONTROLS]
+        if not tests and not any(item.getparent(Suite) for item in items):
             return
-        collector = first.getparent(Suite)
-        assert collector is not None
-        tests = [asked(item) for item in chosen if item.path != CONTROLS]
-        there = {item.name for item in chosen}
-        for item in suite(collector.parent, CONTROLS).collect():
-            if isinstance(item, pytest.Item) and item.name not in there and _concerns(asked(item), tests):
+        collected = {nodeid.partition("::")[0] for nodeid in config.stash.get(DUE, {})}
+        for path in SUITES:  # the tests of a suite that nobody asked for are due all the same
+            if path != CONTROLS and path.name not in collected:
+                _ = list(suite(session, path).collect())
+        there = {item.nodeid for item in items}
+        for item in suite(session, CONTROLS).collect():
+            if isinstance(item, pytest.Item) and item.nodeid not in there and _concerns(asked(item), tests):
                 items.append(item)
+
+
+class Claims:
+    """The hooks that turn suites into tests, on the controller and on every worker.
+
+    Parameters
+    ----------
+    run
+        The run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.datasets = tuple(run.sources)
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Register the controls after everybody who selects tests, so that nobody leaves them out again."""
+        session.config.pluginmanager.register(Controls())
+
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Suite | None:
+        """Collect packaged suites under one module name."""
+        return suite(parent, module_path) if module_path in SUITES else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Ask every suite's claim of every dataset."""
+        collector = metafunc.definition.getparent(Suite)
+        if collector is not None and "dataset" in metafunc.fixturenames:
+            metafunc.parametrize("dataset", self.datasets, indirect=True, scope="session")
+            if collector.path == AGAINST and self.run.reference:
+                metafunc.parametrize("baseline", [self.run.reference.name], indirect=True)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Refuse a run that lacks what a selected baseline needs."""
+        if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+            self._refuse_lacking(item.nodeid for item in session.items if item.getparent(Suite))
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_node_collection_finished(self, ids: Iterable[str]) -> None:
+        """Refuse it on the controller, before any worker starts a test."""
+        self._refuse_lacking(ids)
+
+    def _refuse_lacking(self, ids: Iterable[str]) -> None:
+        ours = [nodeid for nodeid in ids if not nodeid.startswith(AGAINST.name)]  # a reference may be called anything
+        named = {part for nodeid in ours for part in parameters(nodeid, self.datasets)[1].split("-")}
+        for problem in filter(None, map(lacking, sorted(named & BASELINES.keys()))):
+            msg = f"zsgate: {problem}"
+            raise pytest.UsageError(msg)

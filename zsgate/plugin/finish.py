@@ -1,108 +1,108 @@
-"""Clerk: decides the exit code of what the run found and hands the record to the report."""
+"""The end of a run: its outcome is decided, written down, and insisted on."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
-import time
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from zsgate.data.leakage.exposure import sentences
-from zsgate.fixtures import judging as cast
-from zsgate.plugin import record as provenance
-from zsgate.plugin.completeness import Guard
-from zsgate.plugin.results import Docket
-from zsgate.plugin.selection import holds_suites, is_selection, why_nothing
-from zsgate.run import embeddings as making
-from zsgate.run.run import Trial
-
-BROKE = 3
-QUICK_CAVEAT = (
-    "The quick tier trains scVI on 2,000 genes over 3 seeds until its validation ELBO levels off (100 epochs or more), "
-    "and its own dataset has 1,500 cells. It shows that a gate works; it does not clear a release."
-)
+from zsgate.plugin.completeness import Completeness
+from zsgate.plugin.outcome import Ending, ExitCode, Findings, Outcome, decide
+from zsgate.plugin.record import Start, record
+from zsgate.plugin.results import Results, told
+from zsgate.plugin.selection import is_selection, selection, why_nothing
+from zsgate.report.record import GateState, Record
+from zsgate.run.run import Run
 
 
-class Clerk:
-    """The hooks of the controller that write down what was found.
+class Finish:
+    """The hooks of the controller that decide what a run comes to and write it down.
 
     Parameters
     ----------
-    trial
-        What is on trial.
-    guard
-        Knows what is missing.
-    docket
+    run
+        The run.
+    completeness
+        Knows what was planned.
+    results
         Holds what was found.
+    start
+        When and how the run was started.
     config
         pytest's configuration.
     """
 
-    def __init__(self, trial: Trial, guard: Guard, docket: Docket, config: pytest.Config) -> None:
-        self.trial = trial
-        self.guard = guard
-        self.docket = docket
+    def __init__(
+        self, run: Run, completeness: Completeness, results: Results, start: Start, config: pytest.Config
+    ) -> None:
+        self.run = run
+        self.completeness = completeness
+        self.results = results
+        self.start = start
         self.config = config
-        self.started = time.time()
-        self.record: dict[str, Any] | None = None
+        self.session: pytest.Session | None = None
+        self.outcome: Outcome | None = None
+        self.record: Record | None = None
         self.page: Path | None = None
-        self.remarks: list[str] = []  # why there is no record
-        self.annotations = io.StringIO()  # kept until pytest no longer captures the standard output
+        self.refused = ""  # why pytest gave up before any test
 
     def pytest_report_header(self) -> list[str]:
         """Say what else runs, and where the candidate's vocabulary lacks much of a dataset."""
         also = ["zsgate: the controls of the selected tests run as well"] if is_selection(self.config) else []
         if self.config.option.collectonly:
             return also
-        return also + [f"zsgate: {found.remark}" for found in self.trial.coverage if found.remark]
+        return also + [f"zsgate: {found.remark}" for found in self.run.coverage if found.remark]
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Decide the exit code and write the page."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Remember the session, whose exit status is ours to set."""
+        self.session = session
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Remember why a run is refused once its tests are known."""
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            self.refused = str(error).removeprefix("zsgate: ")
+            raise
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        """Decide before the others report, again if one of them fails, and publish when nothing can change any more."""
         if session.config.option.collectonly:
+            yield
             return
-        if session.exitstatus == pytest.ExitCode.INTERRUPTED and self.guard.has_enough(session):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED  # as without xdist, which ends by an interrupt here
-        reasons = self._why_broke(session) if self.guard.planned else []
-        interrupted = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR)
-        if reasons and not interrupted:
-            session.exitstatus = BROKE
-        elif not self._has_judged(session):  # the user's own tests are no verdict
-            if session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-            if session.exitstatus != pytest.ExitCode.USAGE_ERROR:
-                self.remarks = list(why_nothing(self.trial, self.guard.planned, self.config))
-            return
-        self.record = self._record(int(session.exitstatus), reasons)
-        self.page = self._write(session)
-        self.trial.scratch.clear()
+        ending = self._ending(session)
+        for nodeid, words in self.results.settle(list(self.completeness.planned), whole=self._whole(ending)):
+            told(session, nodeid, words)
+        self._conclude(ending)
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._conclude(Ending.INTERRUPTED)
+        except BaseException as error:  # the boundary to hooks that are not ours: a run ends with its outcome
+            place = f"{type(error).__name__}: {error}"
+            self.completeness.faults.append(f"a hook of a conftest or plugin failed at the end of the run ({place})")
+            self._conclude(ending)
+            self._show()
+        self._publish()
+        self.run.ledger.scratch.clear()
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self) -> None:
         """Show the verdicts and where the page is."""
-        if self.record is None:
-            for line in self.remarks:
-                terminalreporter.write_line(f"zsgate: {line}")
-            return
-        from zsgate.report.terminal import table
+        self._show()
 
-        writer = terminalreporter
-        writer.section("zsgate")
-        writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
-        writer.write_line(f"exit {self.record['provenance']['exit_code']}: {self.record['provenance']['exit_reason']}")
-        if self.page is not None:
-            writer.write_line(f"page: {self.page}")
-        writer.write(self.annotations.getvalue())
-
-    def _has_judged(self, session: pytest.Session) -> bool:
-        """Return whether a suite was to run, and, if all went well, had something to say of the candidate."""
-        published = any(each["control"] == "published" for each in self.docket.controls)
-        if self.docket.verdicts or self.docket.failures or published:
-            return True
-        return session.exitstatus != pytest.ExitCode.OK and holds_suites(self.guard.planned)
+    def insist(self) -> None:
+        """Set the exit status to what was decided, whatever others have made of it since."""
+        if self.session is not None and self.outcome is not None:
+            self.session.exitstatus = self.outcome.exit_code
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -114,111 +114,95 @@ class Clerk:
         """Add the verdict's sentence to pytest-html's row."""
         from html import escape
 
-        said = [json.loads(str(v))["sentence"] for n, v in report.user_properties if n in (cast.VERDICT, cast.CONTROL)]
-        cells.insert(2, f"<td>{escape(said[0]) if said else ''}</td>")
+        from zsgate.report.wire import from_properties
 
-    def _why_broke(self, session: pytest.Session) -> list[str]:
-        broken = [
-            f"control {each['control']} failed on {each['dataset']}: {each['sentence']}"
-            for each in self.docket.controls
-            if not each["passed"]
-        ]
-        broken += [f"{each['message']}" for each in self.docket.failures if each["what"] != "candidate"]
-        broken += self.guard.complaints(session)
-        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR and not broken:
-            broken.append("internal error")
-        return list(dict.fromkeys(broken))
+        cells.insert(2, f"<td>{escape(from_properties(report.user_properties).sentence)}</td>")
 
-    def _record(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
-        from zsgate.metrics import EVERY
-        from zsgate.models.adapter import as_builtins
-        from zsgate.run import reconstructions
+    def _ending(self, session: pytest.Session) -> Ending:
+        """Return how the tests ended; -x ends those on workers by an interrupt, too."""
+        limit = self.config.getoption("maxfail")
+        if limit and session.testsfailed >= limit:
+            return Ending.ENOUGH
+        return Ending.INTERRUPTED if session.exitstatus == ExitCode.INTERRUPTED else Ending.WHOLE
 
-        trial, verdicts = self.trial, list(self.docket.verdicts.values())
-        recipe = trial.recipe
-        made = {(each["who"], each["dataset"]): each["notes"] for each in self.docket.timings if each.get("who")}
-        return {
-            "schema": "zsgate.verdict/1",
-            "gate": self._gate(exit_code, bool(reasons)),
-            "model": trial.config.model,
-            "model_card": as_builtins(trial.adapter.info),
-            "recipe": {"id": recipe.id, "hash": recipe.hash, "settings": recipe.as_dict()},
-            "tier": trial.config.tier,
-            "policy": trial.config.policy,
-            "verdicts": verdicts,
-            "scores": list(self.docket.scores.values()),
-            "checks": [
-                {"dataset": dataset, **each}
-                for (who, dataset), notes in made.items()
-                if who == trial.config.model
-                for each in notes.get("checks", ())
-            ],
-            "waivers": self.docket.waivers,
-            "controls": self.docket.controls,
-            "failures": self.docket.failures,
-            "not_tested": trial.not_tested(),
-            "datasets": [trial.facts(name) for name in trial.cards],
-            "coverage": [found.as_dict() for found in trial.coverage],
-            "baselines": [
-                {"name": who, "dataset": dataset, "notes": notes}
-                for (who, dataset), notes in made.items()
-                if who != trial.config.model
-            ],
-            "metrics": [{"name": m, "card": EVERY[m].card} for m in dict.fromkeys(v["metric"] for v in verdicts)],
-            "reconstruction": reconstructions.for_report(trial, verdicts),
-            "timings": self.docket.timings,
-            "caveats": self._caveats(made),
-            "provenance": self._provenance(exit_code, reasons),
-        }
+    def _whole(self, ending: Ending) -> bool:
+        """Return whether every test of the gate had its turn."""
+        return ending is Ending.WHOLE and self.completeness.due.keys() <= self.completeness.planned.keys()
 
-    def _gate(self, exit_code: int, broke: bool) -> str:
-        """Return the state of the gate; nothing calls an inconclusive verdict lost."""
-        if broke or exit_code == BROKE:
-            return "broke"
-        if exit_code == pytest.ExitCode.INTERRUPTED:
-            return "interrupted"
-        from zsgate.report.record import missed
+    def _findings(self, ending: Ending) -> Findings:
+        assert self.session is not None
+        results, faults = self.results, list(self.completeness.faults)
+        if self.session.exitstatus == pytest.ExitCode.INTERNAL_ERROR and not faults and self.outcome is None:
+            faults.append("internal error")
+        planned = tuple(self.completeness.planned)
+        found = Findings(
+            planned=planned,
+            verdicts=tuple(results.verdicts.values()),
+            controls=tuple(results.controls.values()),
+            failures=tuple(results.failures.values()),
+            waivers=results.waivers,
+            faults=tuple(faults),
+            refused=self.refused,
+            others_failed=results.others_failed,
+            ending=ending,
+        )
+        if found.says_something or found.refused:
+            return found
+        return replace(found, nothing="; ".join(why_nothing(self.config, planned, self.run.not_tested())))
 
-        docket = self.docket
-        failed = missed(list(docket.verdicts.values()))
-        if any(verdict["outcome"] != "inconclusive" for verdict in failed) or docket.failures or docket.needless:
-            return "lost"
-        return "inconclusive" if failed else "passed"
+    def _conclude(self, ending: Ending) -> None:
+        """Decide, and write the page."""
+        self.outcome = decide(self._findings(ending))
+        try:
+            self.record = self._record(self.outcome)
+        except Exception as error:  # what cannot be put together is no reason to leave the page of another run
+            self.completeness.faults.append(f"the record could not be made ({type(error).__name__}: {error})")
+            self.outcome = decide(self._findings(ending))
+            self.record = self.start.bare(self.outcome)
+        self._write()
+        self.insist()
 
-    def _caveats(self, made: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
-        exposures = {name: self.trial.exposure(name) for name in self.trial.cards}
-        said = sentences(exposures, self.trial.config.model)
-        rival = self.trial.rival
-        weaker = [rival.weaker(self.trial.dataset(name)) for name in self.trial.cards] if rival else []
-        said += list(filter(None, [rival.remark if rival else "", *weaker]))
-        on = ((who, dataset, notes["computed on"]) for (who, dataset), notes in made.items() if "computed on" in notes)
-        said += [f"{who} on {dataset} is computed on {what}." for who, dataset, what in on]
-        who = self.trial.config.model
-        read = {name: making.reads(self.trial.adapter, self.trial.whole(name)) for name in self.trial.cards}
-        said += [f"{who} on {dataset} is shown {what}." for dataset, what in read.items() if what]
-        return [QUICK_CAVEAT] * (self.trial.config.tier == "quick") + said
+    def _record(self, outcome: Outcome) -> Record:
+        if outcome.state is GateState.UNUSABLE:
+            return self.start.bare(outcome)
+        chosen = selection(self.config, self.completeness.due, self.completeness.planned)
+        return record(self.run, self.results, outcome, chosen, self.start)
 
-    def _provenance(self, exit_code: int, reasons: list[str]) -> dict[str, Any]:
-        words = {
-            0: "every verdict that decides passed or is waived",
-            1: self.docket.why_lost(),
-            2: "interrupted; what was computed is kept",
-            BROKE: "; ".join(reasons[:3]),
-        }
-        done = words.get(exit_code, pytest.ExitCode(exit_code).name.lower().replace("_", " "))
-        here = provenance.of(self.config, self.trial, self.started)
-        return {**here, "exit_code": exit_code, "exit_reason": done}
-
-    def _write(self, session: pytest.Session) -> Path | None:
-        from zsgate.report import github, write
+    def _write(self) -> None:
+        from zsgate.report import write
 
         assert self.record is not None
-        folder = self.config.invocation_params.dir / self.trial.config.report
         try:
-            page = write(self.record, folder)
-            github.publish(self.record, os.environ, self.annotations)
+            self.page = write(self.record, self.start.folder / self.run.config.report)
         except OSError as error:
-            session.exitstatus = BROKE
-            self.record["provenance"] |= {"exit_code": BROKE, "exit_reason": f"cannot write the report: {error}"}
-            return None
-        return page
+            reason = f"cannot write the report: {error}"
+            self.outcome = Outcome(GateState.BROKE, ExitCode.BROKE, reason)
+            self.record, self.page = self.start.bare(self.outcome), None
+
+    def _show(self) -> None:
+        """Write the table, the sentence and where the page is; on a terminal that is gone, nothing."""
+        from zsgate.report.terminal import table
+
+        writer = self.config.pluginmanager.get_plugin("terminalreporter")
+        if writer is None or self.record is None or self.outcome is None:
+            return
+        writer.section("zsgate")
+        writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
+        writer.write_line(f"exit {self.outcome.exit_code:d}: {self.outcome.reason}")
+        if self.page is not None:
+            writer.write_line(f"page: {self.page}")
+
+    def _publish(self) -> None:
+        """Append GitHub's step summary and annotate, now that nothing can change any more."""
+        from zsgate.report import github
+
+        assert self.record is not None
+        lines = io.StringIO()
+        try:
+            github.publish(self.record, os.environ, lines)
+        except OSError as error:
+            lines.write(f"zsgate: the step summary could not be written ({error})\n")
+        writer = self.config.pluginmanager.get_plugin("terminalreporter")
+        if writer is not None:
+            with suppress(OSError):
+                writer.write(lines.getvalue())

@@ -1,133 +1,141 @@
-"""Docket: what the reports of tests carry, and what only all of them together can tell."""
+"""Results: what the reports of tests carry, and what only all of them together can tell."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from zsgate.fixtures import judging as cast
-from zsgate.plugin.completeness import Guard
-from zsgate.plugin.selection import is_selection
-from zsgate.report.record import missed
-from zsgate.report.words import counted
-from zsgate.run.run import Trial
-from zsgate.verdict.uninformative import marked, spot_of, spots, uncounted
-from zsgate.verdict.waiver import NEEDLESS, reviewed
+from zsgate.config.config import Config
+from zsgate.plugin.agreement import agree
+from zsgate.plugin.collection import is_of_gate
+from zsgate.plugin.outcome import needless_waiver
+from zsgate.report.record import (
+    ControlRecord,
+    FailureRecord,
+    ScoreRecord,
+    TimingRecord,
+    VerdictRecord,
+    WaiverRecord,
+)
+from zsgate.verdict import holm, uninformative
+from zsgate.verdict.waiver import NEEDLESS, review
 
 
-class Docket:
+class Results:
     """The hooks of the controller that gather results.
 
     Parameters
     ----------
-    trial
-        What is on trial.
-    guard
-        Knows what was planned.
+    config
+        What the user asked for.
+    repeat
+        The command that runs the gate as this run does, to which a node id is added.
 
     Attributes
     ----------
-    verdicts, controls, failures
-        What tests found, in the order of the plan when the run is over.
-    scores
-        The candidate's scores, by dataset and metric.
+    verdicts, controls, failures, scores
+        What tests found; by node id, scores by dataset and metric.
     timings
         What took time, in the order of completion.
     waivers
         Those of pyproject.toml with what became of them.
-    blind
-        Why verdicts that passed do not count, one for each.
+    others_failed
+        Number of failed tests that are not the gate's.
     """
 
-    def __init__(self, trial: Trial, guard: Guard) -> None:
-        self.trial = trial
-        self.guard = guard
-        self.verdicts: dict[str, dict[str, Any]] = {}
-        self.scores: dict[tuple[str, str], dict[str, Any]] = {}
-        self.controls: list[dict[str, Any]] = []
-        self.failures: list[dict[str, Any]] = []
-        self.timings: list[dict[str, Any]] = []
-        self.waivers: list[dict[str, Any]] = []
-        self.blind: list[str] = []
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note what a test's report carries."""
-        for name, value in report.user_properties:
-            if name == cast.VERDICT and report.when == "call":
-                verdict = json.loads(str(value))
-                score = {"dataset": verdict["dataset"], **verdict.pop("score")}
-                self.scores[score["dataset"], score["metric"]] = score
-                self.verdicts[report.nodeid] = {"nodeid": report.nodeid, **verdict}
-            elif name == cast.CONTROL and report.when == "call":
-                self.controls.append({"nodeid": report.nodeid, **json.loads(str(value))})
-            elif name == cast.FAILURE:
-                self.failures.append({"nodeid": report.nodeid, **json.loads(str(value))})
-            elif name == cast.TIMINGS:
-                self.timings += json.loads(str(value))
+    def __init__(self, config: Config, repeat: str) -> None:
+        self.config = config
+        self.repeat = repeat
+        self.verdicts: dict[str, VerdictRecord] = {}
+        self.controls: dict[str, ControlRecord] = {}
+        self.failures: dict[str, FailureRecord] = {}
+        self.scores: dict[tuple[str, str], ScoreRecord] = {}
+        self.timings: list[TimingRecord] = []
+        self.waivers: tuple[WaiverRecord, ...] = ()
+        self.others_failed = 0
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Settle what takes the whole run, and report what fails by it while JUnit and others still listen."""
-        if session.config.option.collectonly:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what a test's report carries, and let everybody after us see a report that says the same."""
+        if not is_of_gate(report.nodeid):
+            self.others_failed += report.failed
             return
-        stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldfail or session.shouldstop
-        whole = not stopped and not is_selection(session.config)
-        self._sort()
-        known = spots(self.controls)
-        self.controls = [marked(control, known) for control in self.controls]
+        found = agree(report, f"{self.repeat} {report.nodeid!r}")
+        self.timings += found.timings
+        self.failures.update({each.nodeid: each for each in found.failures})
+        if report.when == "call":
+            self.verdicts.update({each.nodeid: each for each in found.verdicts})
+            self.controls.update({each.nodeid: each for each in found.controls})
+            self.scores.update({(each.dataset, each.metric): each for each in found.scores})
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Count files of others that cannot be collected."""
+        self.others_failed += report.failed
+
+    def settle(self, planned: Sequence[str], *, whole: bool) -> list[tuple[str, str]]:
+        """Decide what takes all results, put them in the order of the plan, and return what fails by it.
+
+        Parameters
+        ----------
+        planned
+            Node ids in the order in which they were to run.
+        whole
+            Whether every test of the gate had its turn.
+
+        Returns
+        -------
+        (node id, sentence) of what no test itself could know to have failed.
+        """
+        self._sort(planned)
+        fails = self._withdraw()
+        self._adjust()
+        verdicts = list(self.verdicts.values())
+        today, datasets = date.today(), self.config.usual
+        self.waivers = review(self.config.waiver, verdicts, today, whole=whole, datasets=datasets)
+        for waiver in self.waivers:
+            if waiver.state == NEEDLESS:
+                fails.append((f"pyproject.toml::waiver[{waiver.match}]", needless_waiver(waiver)))
+        return fails
+
+    def _withdraw(self) -> list[tuple[str, str]]:
+        """Withdraw verdicts where noise cannot be told from the baseline; return what fails by that."""
+        known = uninformative.find(self.controls.values())
+        fails = []
+        for nodeid, control in self.controls.items():
+            self.controls[nodeid] = uninformative.annotate(control, known)
+            if uninformative.is_unsure(control) and not self.controls[nodeid].passed:
+                fails.append((nodeid, control.sentence))
         for nodeid, verdict in self.verdicts.items():
-            self.verdicts[nodeid] = uncounted(verdict, known)
-            if verdict["passed"] and not self.verdicts[nodeid]["passed"] and not verdict["advisory"]:
-                self.blind.append(known[spot_of(verdict)])
-                _report(session, nodeid, self.verdicts[nodeid]["sentence"])
-        asked, verdicts = self.trial.config, list(self.verdicts.values())
-        self.waivers = reviewed(asked.waiver, verdicts, date.today(), whole=whole, datasets=asked.usual)
-        for each in self.waivers:
-            if each["state"] == NEEDLESS:
-                _report(session, f"pyproject.toml::waiver[{each['match']}]", _needless(each))
-        if (self.needless or self.blind) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self.verdicts[nodeid] = changed = uninformative.withdraw(verdict, known)
+            if changed.withdrawn and changed.is_missed:
+                fails.append((nodeid, changed.sentence))
+        return fails
 
-    @property
-    def needless(self) -> list[str]:
-        """Waivers that nothing needs any more, in words."""
-        return [_needless(each) for each in self.waivers if each["state"] == NEEDLESS]
+    def _adjust(self) -> None:
+        """Add p-values that are adjusted over the tests against each baseline."""
+        verdicts = list(self.verdicts.values())
+        adjusted = holm.adjusted([verdict.p for verdict in verdicts], [verdict.baseline for verdict in verdicts])
+        for nodeid, verdict, p in zip(list(self.verdicts), verdicts, adjusted, strict=True):
+            self.verdicts[nodeid] = replace(verdict, p_holm=p)
 
-    def why_lost(self) -> str:
-        """Return in words why the run does not pass."""
-        overruled = [*self.needless, *dict.fromkeys(self.blind)]
-        rest = len(missed(list(self.verdicts.values()))) - len(self.blind)
-        rest += len({failure["nodeid"] for failure in self.failures})
-        if not overruled:
-            return "at least one verdict or test did not pass"
-        return "; ".join(overruled) + (f"; and {counted(rest, 'other test')} did not pass" if rest else "")
-
-    def _sort(self) -> None:
+    def _sort(self, planned: Sequence[str]) -> None:
         """Put everything in the order of the plan, whichever worker was faster."""
-        place = {nodeid: position for position, nodeid in enumerate(self.guard.planned)}
-
-        def where(entry: dict[str, Any]) -> int:
-            return place.get(entry["nodeid"], len(place))
-
-        self.controls.sort(key=where)
-        self.failures.sort(key=where)
-        self.verdicts = {each["nodeid"]: each for each in sorted(self.verdicts.values(), key=where)}
-        keys = dict.fromkeys((each["dataset"], each["metric"]) for each in self.verdicts.values())
-        self.scores = {key: self.scores[key] for key in keys}
+        place = {nodeid: position for position, nodeid in enumerate(planned)}
+        for found in (self.verdicts, self.controls, self.failures):
+            ordered = sorted(found.items(), key=lambda item: place.get(item[0], len(place)))
+            found.clear()
+            found.update(ordered)  # type: ignore[arg-type]
+        keys = dict.fromkeys((each.dataset, each.metric) for each in self.verdicts.values())
+        self.scores = {key: self.scores[key] for key in keys if key in self.scores}
 
 
-def _needless(waiver: dict[str, Any]) -> str:
-    """Return in words that nothing needs a waiver any more."""
-    return f"waiver {waiver['match']!r} is no longer needed"
-
-
-def _report(session: pytest.Session, nodeid: str, words: str) -> None:
+def told(session: pytest.Session, nodeid: str, words: str) -> None:
     """Let everybody who listens know of a failure, as if a test had failed."""
     location = (nodeid.partition("::")[0], None, nodeid.rpartition("::")[2])
-    for when, outcome in (("call", "failed"), ("teardown", "passed")):
-        longrepr = words if outcome == "failed" else None
-        report = pytest.TestReport(nodeid, location, {}, outcome, longrepr, when)  # type: ignore[arg-type]
+    failed = pytest.TestReport(nodeid, location, {}, "failed", words, "call")
+    ended = pytest.TestReport(nodeid, location, {}, "passed", None, "teardown")
+    for report in (failed, ended):
         session.config.hook.pytest_runtest_logreport(report=report)

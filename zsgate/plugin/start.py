@@ -1,28 +1,38 @@
-"""The gate: what pytest does differently in a run that names a model."""
+"""The start of a run that names a model: what was asked is checked, and the gate's hooks are registered."""
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import uuid
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
 
-from zsgate.baselines import BASELINES, lacking
 from zsgate.config.config import Config
-from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
-from zsgate.fixtures import judging as cast
-from zsgate.plugin.collection import AGAINST, FOLDER, SUITES, Controls, Suite, asked, suite
-from zsgate.plugin.completeness import Guard
-from zsgate.plugin.xdist import Scheduling, parameters
-from zsgate.run.run import Trial
-from zsgate.run.validate import check_patterns
+from zsgate.errors import UsageProblem
+from zsgate.fixtures import methods
+from zsgate.models import MODELS
+from zsgate.plugin.agreement import Agreement
+from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
+from zsgate.plugin.completeness import Completeness
+from zsgate.plugin.outcome import ExitCode, Outcome
+from zsgate.plugin.record import Start
+from zsgate.plugin.xdist import Scheduling
+from zsgate.report import begin, write
+from zsgate.report.record import GateState
+from zsgate.run.ledger import Ledger
+from zsgate.run.run import Run
+from zsgate.run.validate import check_patterns, preflight
 from zsgate.system.store import Store
 from zsgate.system.workers import WORKERS, share
+
+RUNNING = Outcome(GateState.RUNNING, ExitCode.INTERRUPTED, "started, not finished: nothing is known of this run")
+IDENTITY = pytest.StashKey[str]()
+REPORT = "zsgate-report"  # where the page of a run goes whose settings cannot be read
 
 
 def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
@@ -33,38 +43,70 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     pytest.UsageError
         If the arguments or the data cannot be used; pytest exits with 4.
     """
-    is_worker, given = hasattr(config, "workerinput"), getattr(config, "workerinput", {})
-    folder = config.invocation_params.dir
+    began = Start.of(config, options["model"])
+    runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
+    folder = began.folder / (options.get("report") or REPORT)
     try:
-        settings = Config.gather(options, os.environ, folder)
-        run = given.get("zsgate_run") or uuid.uuid4().hex
-        trial = Trial(settings, folder, *_stores(settings, run))
-        names, _ = trial.cards, trial.deciding
-        check_patterns(trial)
-        if not is_worker:
-            _preflight(trial, config)
+        settings = Config.gather(options, os.environ, began.folder, models=tuple(MODELS))
+        folder = began.folder / settings.report
+        if runs:
+            _refuse_unwritable("report", folder)
+            begin(began.bare(RUNNING), folder)
+        run = _prepared(config, settings, began.folder)
     except UsageProblem as problem:
+        if runs:
+            _say_unusable(began, str(problem), folder)
         msg = f"zsgate: {problem}"
         raise pytest.UsageError(msg) from None
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
-    config.stash[cast.TRIAL] = trial
+    config.stash[methods.RUN] = run
     config.args[:] = _collected(config)
-    WORKERS.number = share(given.get("workercount", 1))
+    WORKERS.number = share(getattr(config, "workerinput", {}).get("workercount", 1))
     config.add_cleanup(WORKERS.close)
-    config.pluginmanager.register(Gate(trial, tuple(names)), "zsgate-gate")
-    guard = Guard(config, run)
-    config.pluginmanager.register(guard, "zsgate-guard")
-    if not is_worker:
-        from zsgate.plugin.finish import Clerk
-        from zsgate.plugin.results import Docket
+    _register(config, run, began)
 
-        docket = Docket(trial, guard)
-        config.pluginmanager.register(docket, "zsgate-docket")
-        config.pluginmanager.register(Clerk(trial, guard, docket, config), "zsgate-clerk")
+
+def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
+    """Return the run, once everything that it needs is known to be usable."""
+    ledger = Ledger(*_stores(settings, _identity(config)))
+    run = Run(settings, folder, ledger)
+    _ = run.sources, run.deciding
+    check_patterns(run)
+    if hasattr(config, "workerinput"):
+        return run
+    if config.option.collectonly:
+        _ = list(run.not_tested())  # as far as that needs the model and the user's files
+    else:
+        _refuse_unwritable("cache", ledger.lasting.folder)
+        preflight(run)
+    return run
+
+
+def _identity(config: pytest.Config) -> str:
+    """Return what tells this run from others: a worker's is its controller's."""
+    given = getattr(config, "workerinput", {}).get("zsgate_run")
+    return given or config.stash.setdefault(IDENTITY, uuid.uuid4().hex)
+
+
+def _register(config: pytest.Config, run: Run, began: Start) -> None:
+    """Register the gate's hooks, under no name that ``-p no:NAME`` could block."""
+    register = config.pluginmanager.register
+    completeness = Completeness(config, _identity(config))
+    for hooks in (Claims(run), Agreement(run.ledger), completeness):
+        register(hooks)
+    if not hasattr(config, "workerinput"):
+        from zsgate.plugin.finish import Finish
+        from zsgate.plugin.results import Results
+
+        results = Results(run.config, _repeat(config))
+        finish = Finish(run, completeness, results, began, config)
+        register(results)
+        register(finish)
+        config.add_cleanup(finish.insist)
     if config.pluginmanager.hasplugin("xdist"):
         if config.option.maxworkerrestart is None:
             config.option.maxworkerrestart = "1"  # a model that ends one process ends the next, and loading it is dear
-        config.pluginmanager.register(Scheduling(tuple(names)), "zsgate-scheduling")
+        register(Scheduling(tuple(run.sources)))
 
 
 def _stores(settings: Config, run: str) -> tuple[Store, Store]:
@@ -75,21 +117,16 @@ def _stores(settings: Config, run: str) -> tuple[Store, Store]:
     return Store(root), Store(root / "runs" / run)
 
 
-def _preflight(trial: Trial, config: pytest.Config) -> None:
-    """Refuse what cannot be used; where tests are only listed, as far as that needs the model and the user's files."""
-    if config.getoption("runxfail", default=False):
-        msg = "--runxfail would fail the run for advisory and waived tests, which are expected failures; leave it out"
-        raise UsageProblem(msg)
-    if config.option.collectonly:
-        trial.not_tested()
+def _say_unusable(began: Start, why: str, folder: Path) -> None:
+    """Write the page of a run that cannot start, in the place of the one before."""
+    try:
+        write(began.bare(Outcome(GateState.UNUSABLE, ExitCode.UNUSABLE, why)), folder)
+    except OSError:  # the sentence on the terminal is all that can be had
         return
-    _refuse_unwritable("report", trial.folder / trial.config.report)
-    _refuse_unwritable("cache", trial.store.folder)
-    trial.preflight()
 
 
 def _refuse_unwritable(option: str, folder: Path) -> None:
-    """Refuse a folder that cannot be written to; it is not made yet, so that a run refused later leaves nothing."""
+    """Refuse a folder that cannot be written to."""
     try:
         there = next(place for place in (folder, *folder.parents) if place.exists())
         TemporaryFile(dir=there).close()
@@ -110,72 +147,17 @@ def _exists(folder: Path, arg: str) -> bool:
     return (folder / arg.partition("::")[0]).exists()
 
 
-class Gate:
-    """The hooks of a run that names a model, on the controller and on every worker.
+def _repeat(config: pytest.Config) -> str:
+    """Return the command of this run without what selects its tests."""
+    given = [arg for arg in config.invocation_params.args if not is_of_gate(str(arg))]
+    return shlex.join(["pytest", *_without_selection(list(map(str, given)))])
 
-    Parameters
-    ----------
-    trial
-        What is on trial.
-    datasets
-        Names of the datasets to judge on.
-    """
 
-    def __init__(self, trial: Trial, datasets: tuple[str, ...]) -> None:
-        self.trial = trial
-        self.datasets = datasets
-
-    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Suite | None:
-        """Collect packaged suites under one module name."""
-        return suite(parent, module_path) if module_path in SUITES else None
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Ask every suite's claim of every dataset."""
-        collector = metafunc.definition.getparent(Suite)
-        if collector is not None and "dataset" in metafunc.fixturenames:
-            metafunc.parametrize("dataset", self.datasets, indirect=True, scope="session")
-            if collector.path == AGAINST and self.trial.rival:
-                metafunc.parametrize("baseline", [self.trial.rival.name], indirect=True)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Refuse a run that lacks what a selected baseline needs."""
-        if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
-            self._refuse_lacking(item.nodeid for item in session.items if item.getparent(Suite))
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_xdist_node_collection_finished(self, ids: Iterable[str]) -> None:
-        """Refuse it on the controller, before any worker starts a test."""
-        self._refuse_lacking(ids)
-
-    def _refuse_lacking(self, ids: Iterable[str]) -> None:
-        ours = [nodeid for nodeid in ids if not nodeid.startswith(AGAINST.name)]  # a rival may be called anything
-        named = {part for nodeid in ours for part in parameters(nodeid, self.datasets)[1].split("-")}
-        for problem in filter(None, map(lacking, sorted(named & BASELINES.keys()))):
-            msg = f"zsgate: {problem}"
-            raise pytest.UsageError(msg)
-
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Register the controls after everybody who selects tests, so that nobody leaves them out again."""
-        session.config.pluginmanager.register(Controls(), "zsgate-controls")
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Leave on the report whose fault a failure is, and what took time."""
-        report = yield
-        if item.getparent(Suite) is None:
-            return report
-        if self.trial.timings:
-            report.user_properties.append((cast.TIMINGS, json.dumps(self.trial.timings)))
-            self.trial.timings.clear()
-        names = [name for name, _ in item.user_properties]
-        judged = cast.VERDICT in names or cast.CONTROL in names
-        if call.excinfo is not None and not (judged and call.excinfo.errisinstance(AssertionError)):
-            kinds = {CandidateFailed: "candidate", BaselineFailed: "baseline"}
-            whose = next((whose for kind, whose in kinds.items() if call.excinfo.errisinstance(kind)), "gate")
-            failure = {"what": whose, "message": str(call.excinfo.value), **asked(item)}
-            report.user_properties.append((cast.FAILURE, json.dumps(failure)))
-        return report
+def _without_selection(args: list[str]) -> list[str]:
+    kept, skip = [], False
+    for arg in args:
+        takes_next = arg in ("-k", "-m", "--deselect")
+        if not skip and not takes_next and not arg.startswith(("-k", "-m=", "--deselect=", "--lf", "--ff")):
+            kept.append(arg)
+        skip = takes_next
+    return kept

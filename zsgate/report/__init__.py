@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from zsgate.report.record import complete
+if TYPE_CHECKING:
+    from zsgate.report.record.run import Record
 
-__all__ = ["write"]
+__all__ = ["begin", "write"]
+PAGES = ("index.html", "verdict.json")
+BEFORE = "previous"  # folder of the pages of the run before
 
 
-def write(record: Mapping[str, Any], folder: Path) -> Path:
+def write(record: Record, folder: Path) -> Path:
     """Write ``index.html`` and ``verdict.json`` into ``folder``, each whole or not at all.
 
     Parameters
     ----------
     record
-        What a run found; see ``verdict.schema.json``.
+        What a run found.
     folder
         Where to; created if missing.
 
@@ -29,21 +30,49 @@ def write(record: Mapping[str, Any], folder: Path) -> Path:
 
     Raises
     ------
-    TypeError
-        If the record holds anything but builtins.
+    OSError
+        If the folder cannot be written to.
     """
     from zsgate.report.page.html import render
-    from zsgate.verdict import holm
 
-    whole = holm.with_adjusted(complete(record))
-    pages = {
-        "verdict.json": json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        "index.html": render(whole),
-    }
+    pages = {"verdict.json": record.to_json(), "index.html": render(record)}
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():
         _replace(folder / name, text)
     return folder / "index.html"
+
+
+def begin(record: Record, folder: Path) -> None:
+    """Write the pages of a run that was only started, and keep those of the run before in ``previous/``.
+
+    Whatever becomes of this run, no page of another one stands in its place.
+
+    Parameters
+    ----------
+    record
+        Of the run that starts.
+    folder
+        Where to; created if missing.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    there = [folder / name for name in PAGES if (folder / name).is_file()]
+    if there and not _is_running(folder):
+        (folder / BEFORE).mkdir(exist_ok=True)
+        for path in there:
+            path.replace(folder / BEFORE / path.name)
+    write(record, folder)
+
+
+def _is_running(folder: Path) -> bool:
+    """Return whether a folder has the pages of a run that never finished, which nobody needs any more."""
+    try:
+        return b'"gate": "running"' in (folder / "verdict.json").read_bytes()[:200]
+    except OSError:
+        return False
 
 
 def _replace(path: Path, text: str) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zsgate.report.matrix import Cell, Matrix, matrices
-from zsgate.report.record import complete
+from zsgate.report.grid import GridCell, VerdictGrid, grids
+from zsgate.report.record.run import Record
 from zsgate.report.sentence import headline, waived
 from zsgate.report.words import one_line, signed
 
@@ -26,7 +24,7 @@ _COLUMN = len("inconclusive") + 1
 _WIDEST_NAME = 16
 
 
-def table(record: Mapping[str, Any], *, width: int = 80, colour: bool = False) -> str:
+def table(record: Record, *, width: int = 80, colour: bool = False) -> str:
     """Return the verdicts of ``record`` as lines of at most ``width`` columns, and the sentence why.
 
     Parameters
@@ -38,45 +36,44 @@ def table(record: Mapping[str, Any], *, width: int = 80, colour: bool = False) -
     colour
         Whether to colour by escape sequences; a terminal that is none gets plain text.
     """
-    whole = complete(record)
-    found = matrices(whole)
+    found = grids(record)
     width = max(width, 40)
     out = io.StringIO()
     console = Console(
         file=out, width=width, color_system="standard" if colour else None, force_terminal=colour,
         legacy_windows=False, highlight=False, markup=False, emoji=False, no_color=not colour, _environ={},
     )  # fmt: skip
-    for matrix in found:
-        for start in range(0, len(matrix.metrics), _columns(matrix, width)):
-            console.print(_grid(matrix, slice(start, start + _columns(matrix, width))))
+    for grid in found:
+        for start in range(0, len(grid.metrics), _columns(grid, width)):
+            console.print(_table(grid, slice(start, start + _columns(grid, width))))
             console.print()
-    if any(cell.hollow for matrix in found for _, cells in matrix.rows for cell in cells):
+    if any(cell.these_donors_only for grid in found for _, cells in grid.rows for cell in cells):
         console.print("* for these donors only: the units are groups of cells", style="dim")
-    for waiver in whole["waivers"]:
+    for waiver in record.waivers:
         console.print(Text(one_line(waived(waiver)), style="yellow"))
-    console.print(Text(f"{whole['gate'].upper()}: {headline(whole)}", style="bold"))
+    console.print(Text(f"{record.gate.upper()}: {headline(record)}", style="bold"))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _columns(matrix: Matrix, width: int) -> int:
+def _columns(grid: VerdictGrid, width: int) -> int:
     """Return how many metrics fit beside each other."""
-    name = max([len(matrix.dataset), *(len(baseline) for baseline, _ in matrix.rows)])
+    name = max([len(grid.dataset), *(len(baseline) for baseline, _ in grid.rows)])
     return max(1, (width - min(name, _WIDEST_NAME) - 1) // _COLUMN)
 
 
-def _grid(matrix: Matrix, columns: slice) -> Table:
-    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column(Text(one_line(matrix.dataset)), max_width=_WIDEST_NAME, overflow="fold")
-    for metric in matrix.metrics[columns]:
-        grid.add_column(Text(one_line(metric)), max_width=_COLUMN - 1, overflow="fold")
-    for baseline, cells in matrix.rows:
-        grid.add_row(Text(one_line(baseline)), *(_cell(cell) for cell in cells[columns]))
-    return grid
+def _table(grid: VerdictGrid, columns: slice) -> Table:
+    drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    drawn.add_column(Text(one_line(grid.dataset)), max_width=_WIDEST_NAME, overflow="fold")
+    for metric in grid.metrics[columns]:
+        drawn.add_column(Text(one_line(metric)), max_width=_COLUMN - 1, overflow="fold")
+    for baseline, cells in grid.rows:
+        drawn.add_row(Text(one_line(baseline)), *(_cell(cell) for cell in cells[columns]))
+    return drawn
 
 
-def _cell(cell: Cell) -> Text:
-    text = Text(cell.state + ("*" if cell.hollow else ""), style=_STYLES[cell.state])
-    for line in (cell.aside, "" if cell.verdict is None else signed(cell.verdict["difference"])):
+def _cell(cell: GridCell) -> Text:
+    text = Text(cell.state + ("*" if cell.these_donors_only else ""), style=_STYLES[cell.state])
+    for line in (cell.qualifier, "" if cell.verdict is None else signed(cell.verdict.difference)):
         if line:
             text.append(f"\n{line}".replace("−", "-"))
     return text

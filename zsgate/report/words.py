@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+
+from zsgate.report.record.run import GateState
+from zsgate.report.record.verdict import VerdictRecord
 
 STATES = ("beats", "loses", "inconclusive", "error", "not tested")
 MARKS = {"beats": "▲", "loses": "▼", "inconclusive": "◆", "error": "✕", "not tested": "–"}
-GATE_STATES = {
-    "passed": "beats",
-    "lost": "loses",
-    "inconclusive": "inconclusive",
-    "interrupted": "inconclusive",
-    "broke": "error",
+LIKE = {  # the state whose mark and colour a gate has
+    GateState.PASSED: "beats",
+    GateState.WAIVED: "inconclusive",
+    GateState.LOST: "loses",
+    GateState.INCONCLUSIVE: "inconclusive",
+    GateState.INTERRUPTED: "inconclusive",
+    GateState.RUNNING: "not tested",
+    GateState.BROKE: "error",
+    GateState.UNUSABLE: "error",
 }
 NOTHING = "–"
 
@@ -31,17 +36,9 @@ def signed(value: float | None) -> str:
     return number(value) if value is None or value < 0 else f"+{number(value)}"
 
 
-def interval(ends: Sequence[float | None] | None) -> str:
+def interval(ends: tuple[float, float] | None) -> str:
     """Return ``[low, high]`` with signs, or a dash where there is no interval."""
-    if not has_ends(ends):
-        return NOTHING
-    assert ends is not None
-    return f"[{signed(ends[0])}, {signed(ends[1])}]"
-
-
-def has_ends(ends: Sequence[float | None] | None) -> bool:
-    """Tell whether an interval has two finite ends."""
-    return ends is not None and len(ends) == 2 and None not in ends
+    return NOTHING if ends is None else f"[{signed(ends[0])}, {signed(ends[1])}]"
 
 
 def chance(p: float | None) -> str:
@@ -54,6 +51,11 @@ def chance(p: float | None) -> str:
 def joined(names: Sequence[str]) -> str:
     """Return ``a, b and c``."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def distinct(names: Iterable[str | None]) -> list[str]:
+    """Return names in order of first appearance, without None and empty ones."""
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:
@@ -81,11 +83,11 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def units(verdict: Mapping[str, Any]) -> str:
+def units(verdict: VerdictRecord) -> str:
     """Return what a verdict left out, in words: ``20 donors`` or ``20 groups of cells``."""
-    if verdict["unit"] == "cells":
-        return counted(verdict["n_units"], "group of cells", "groups of cells")
-    return counted(verdict["n_units"], verdict["unit"])
+    if verdict.these_donors_only:
+        return counted(verdict.n_units, "group of cells", "groups of cells")
+    return counted(verdict.n_units, "donor")
 
 
 def seconds(value: float | None) -> str:

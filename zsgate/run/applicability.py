@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, unknown
 from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
-from zsgate.names import unknown
-from zsgate.run.datasets import Source, without_batches
+from zsgate.models.adapter import Adapter, predicts_genes
+from zsgate.report.record import NotTestedRecord
+from zsgate.run.datasets import CardOrFile, without_batches
 from zsgate.system.sources import versions
 from zsgate.verdict.recipe import Recipe
 
@@ -38,7 +38,7 @@ def deciding(config: Config, recipe: Recipe) -> frozenset[str]:
     return frozenset([*by_nature, *recipe.gates, *config.require])
 
 
-def objection(config: Config, name: str | None, source: Source | None, read: Callable[[], Dataset]) -> str:
+def objection(config: Config, name: str | None, source: CardOrFile | None, read: Callable[[], Dataset]) -> str:
     """Return why a metric is not computed in a run or on a dataset, or an empty string.
 
     Parameters
@@ -66,7 +66,7 @@ def objection(config: Config, name: str | None, source: Source | None, read: Cal
     return ""
 
 
-def objection_to_predictions(model: Any, name: str | None, who: str = "the candidate") -> str:
+def objection_to_predictions(model: Adapter, name: str | None, who: str = "the candidate") -> str:
     """Return why a metric of reconstruction makes no sense for a model, or an empty string.
 
     Parameters
@@ -81,7 +81,7 @@ def objection_to_predictions(model: Any, name: str | None, who: str = "the candi
     metric = RECONSTRUCTION.get(name or "")
     if metric is None:
         return ""
-    if not hasattr(model, "reconstruct"):
+    if not predicts_genes(model):
         return NO_HEAD.replace("the candidate", who)
     if model.scale not in metric.scales:
         return f"{who} predicts on scale {model.scale!r}, and {metric.name} is of {', '.join(metric.scales)}"
@@ -90,8 +90,8 @@ def objection_to_predictions(model: Any, name: str | None, who: str = "the candi
     return ""
 
 
-def without_predictions(model: Any) -> list[dict[str, Any]]:
-    """Return, as verdict.json lists what was not tested, that the candidate predicts no genes, where it does not."""
-    if hasattr(model, "reconstruct"):
+def without_predictions(model: Adapter) -> list[NotTestedRecord]:
+    """Return that the candidate predicts no genes, where it does not."""
+    if predicts_genes(model):
         return []
-    return [{"what": "reconstruction", "suite": "test_reconstruction", "dataset": None, "reason": NO_HEAD}]
+    return [NotTestedRecord(what="reconstruction", suite="test_reconstruction", reason=NO_HEAD)]

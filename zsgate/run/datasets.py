@@ -1,42 +1,36 @@
-"""Selection: the datasets of one run, by name, and what is said of each."""
+"""Datasets: those that a run judges on, by name, and what is said of each."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from zsgate.config.config import Config
-from zsgate.data.catalogue import load_ as catalogue
+from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.card import Card
+from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.files import Shelf
-from zsgate.data.columns import Columns
+from zsgate.data.catalogue.load import load
+from zsgate.data.check import no_batch_score, remarks
 from zsgate.data.dataset import Dataset
-from zsgate.data.read import read_h5ad
-from zsgate.data.rules import no_batch_score, remarks
-from zsgate.errors import UsageProblem
-from zsgate.names import is_file, unknown
+from zsgate.data.file import is_file
+from zsgate.data.leakage import exposure as leakage
+from zsgate.data.leakage.exposure import Exposure
+from zsgate.data.leakage.fingerprints import find_cells
+from zsgate.data.leakage.fingerprints import load as load_filter
+from zsgate.data.read import Source, read_file
+from zsgate.errors import UsageProblem, unknown
+from zsgate.report.record import DatasetRecord, PretrainingRecord
 from zsgate.system.download import LARGE, SPEED
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
-    """A dataset of the user's: a file, what its columns are called, what it can speak for."""
-
-    name: str
-    path: Path
-    columns: Columns
-    scope: str
+CardOrFile = Card | Source  # a dataset of the catalogue, or a file of the user's own
 
 
-Source = Card | Own
-
-
-def chosen(config: Config) -> dict[str, Source]:
+def chosen(config: Config) -> dict[str, CardOrFile]:
     """Return what to judge on, by the names that test ids carry.
 
     A name is looked up in the user's own tables first, then in the catalogue; anything that ends like a file is one.
@@ -46,7 +40,7 @@ def chosen(config: Config) -> dict[str, Source]:
     UsageProblem
         If a name is unknown, two datasets have the same, or what is typed of columns is of none of them.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, CardOrFile] = {}
     for entry in config.dataset_names:
         source = _source(entry, config)
         if source.name in found:
@@ -54,24 +48,24 @@ def chosen(config: Config) -> dict[str, Source]:
             raise UsageProblem(msg)
         found[source.name] = source
     idle = sorted(config.typed & {"label", "batch", "donor", "counts", "scope"})
-    if idle and not any(isinstance(source, Own) for source in found.values()):
+    if idle and not any(isinstance(source, Source) for source in found.values()):
         msg = f"--{idle[0]} is for files of your own; this run judges on the catalogue's alone: {', '.join(found)}"
         raise UsageProblem(msg)
     return found
 
 
-def _source(entry: str, config: Config) -> Source:
-    spoken = {"label": config.label, "batch": config.batch, "donor": config.donor, "counts": config.counts}
+def _source(entry: str, config: Config) -> CardOrFile:
+    typed = {"label": config.label, "batch": config.batch, "donor": config.donor, "counts": config.counts}
     if is_file(entry):
-        return Own(name=Path(entry).stem, path=Path(entry), columns=Columns(**spoken), scope=config.scope)
+        return Source(name=Path(entry).stem, path=Path(entry), columns=Columns(**typed), scope=config.scope)
     if entry in config.own:
         table = config.own[entry]
-        columns = Columns(**{role: table.get(role, column) for role, column in spoken.items()})
-        return Own(name=entry, path=table["path"], columns=columns, scope=table.get("scope", config.scope))
-    if entry not in catalogue.CATALOGUE:
-        names = (*config.own, *catalogue.CATALOGUE)
+        columns = Columns(**{role: table.get(role, column) for role, column in typed.items()})
+        return Source(name=entry, path=table["path"], columns=columns, scope=table.get("scope", config.scope))
+    if entry not in CARDS:
+        names = (*config.own, *CARDS)
         raise UsageProblem(unknown("dataset", entry, names) + "; a file's name ends in .h5ad or .zarr")
-    return catalogue.CATALOGUE[entry]
+    return CARDS[entry]
 
 
 def names_of(entry: str, config: Config) -> set[str]:
@@ -79,9 +73,9 @@ def names_of(entry: str, config: Config) -> set[str]:
 
     Cards of the catalogue that read the same files hold the same cells.
     """
-    if entry in catalogue.CATALOGUE:
-        files = catalogue.CATALOGUE[entry].files
-        return {name for name, card in catalogue.CATALOGUE.items() if card.files == files}
+    if entry in CARDS:
+        files = CARDS[entry].files
+        return {name for name, card in CARDS.items() if card.files == files}
     if not is_file(entry):
         return {entry}
     tables = {name for name, table in config.own.items() if table["path"].resolve() == Path(entry).resolve()}
@@ -94,17 +88,15 @@ def shelf_of(config: Config) -> Shelf:
     return Shelf(config.cache or usual.cache, config.mirror, config.offline)
 
 
-def read(source: Source, shelf: Shelf) -> Dataset:
+def read(source: CardOrFile, shelf: Shelf) -> Dataset:
     """Return a dataset, from the user's file or the catalogue's."""
     if isinstance(source, Card):
-        return catalogue.load(source.name, shelf)
-    card = {"source": source.path.name}
-    copies = shelf.cache / "prepared"
-    return read_h5ad(source.path, source.name, source.columns, scope=source.scope, card=card, cache=copies)
+        return load(source.name, shelf)
+    return read_file(replace(source, card={"source": source.where}), shelf.cache / "prepared")
 
 
-def gather(sources: dict[str, Source], shelf: Shelf) -> None:
-    """Have every file of the catalogue at hand before anything is read; say first how much is to come.
+def fetch_files(sources: dict[str, CardOrFile], shelf: Shelf) -> None:
+    """Download the files of the catalogue that are not here, all before any is read; say first how much it is.
 
     Raises
     ------
@@ -131,26 +123,63 @@ def gather(sources: dict[str, Source], shelf: Shelf) -> None:
         shelf.files(card)
 
 
-def without_batches(source: Source, dataset: Callable[[], Dataset]) -> str:
-    """Return why there is no batch score, or an empty string: as the card says, or else as the cells show."""
+def without_batches(source: CardOrFile, dataset: Callable[[], Dataset]) -> str:
+    """Return why there is no batch score, or an empty string: as the card says, or for a file as its cells show."""
     if isinstance(source, Card):
         return "the dataset has one batch, so there is nothing to mix" if source.n_batches == 1 else ""
     return no_batch_score(dataset())
 
 
-def facts(dataset: Dataset) -> dict[str, Any]:
-    """Return what the report says of a dataset."""
+def exposure(
+    source: CardOrFile,
+    model: str,
+    stated: tuple[str, ...] | None,
+    config: Config,
+    cells: Callable[[], Dataset],
+) -> Exposure:
+    """Return whether a model saw a dataset in pretraining, as far as anybody says.
+
+    Parameters
+    ----------
+    source
+        Of the dataset.
+    model
+        Name of the model.
+    stated
+        What the model itself says that it was pretrained on.
+    config
+        What the user says.
+    cells
+        Reads the dataset, for comparison with a corpus.
+    """
+    said = config.models.get(model, {})
+    declared, corpus = said.get("pretraining"), said.get("corpus")
+    return leakage.exposure(
+        source.name,
+        declared=declared and {each for entry in declared for each in names_of(entry, config)},
+        published=source.exposure.get(model) if isinstance(source, Card) else None,
+        stated=stated,
+        evidence=None if corpus is None else find_cells(load_filter(corpus), cells()),
+    )
+
+
+def record(dataset: Dataset, seen: Exposure) -> DatasetRecord:
+    """Return what the report says of a dataset, and of whether the candidate saw it."""
     n_batches, n_donors = (
         None if column is None else len(np.unique(column)) for column in (dataset.batches, dataset.donors)
     )
-    return {
-        "name": dataset.name,
-        "n_cells": dataset.n_cells,
-        "n_genes": int(dataset.counts.shape[1]),
-        "n_cell_types": len(np.unique(dataset.cell_types)),
-        "n_batches": n_batches,
-        "n_donors": n_donors,
-        "scope": dataset.scope,
-        **dataset.card,
-        "notes": [*dataset.card.get("notes", ()), *remarks(dataset)],
-    }
+    card = dataset.card
+    return DatasetRecord(
+        name=dataset.name,
+        n_cells=dataset.n_cells,
+        n_genes=int(dataset.counts.shape[1]),
+        n_cell_types=len(np.unique(dataset.cell_types)),
+        n_batches=n_batches,
+        n_donors=n_donors,
+        scope=dataset.scope,  # type: ignore[arg-type]
+        source=str(card.get("source", "")),
+        licence=str(card.get("licence", "")),
+        citation=str(card.get("citation", "")),
+        notes=(*dataset.notes, *remarks(dataset)),
+        pretraining=PretrainingRecord(status=seen.status, source=seen.source),
+    )

@@ -1,75 +1,147 @@
-"""Making: embeddings of the candidate, a rival or a baseline, from the store if they were made before."""
+"""Embeddings of a model or a baseline, from the store where they were made before."""
 
 from __future__ import annotations
 
 import inspect
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, Self
 
 from zsgate.baselines import BASELINES
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
-from zsgate.models.embedding import SEEDS, Embedding, checked
-from zsgate.run import stability as checks
+from zsgate.models.embedding import Embedding, checked
+from zsgate.run import stability
+from zsgate.run.ledger import Ledger, Made
 from zsgate.system.sources import code_of
+from zsgate.verdict.recipe import Recipe
 
-if TYPE_CHECKING:
-    from zsgate.run.run import Trial
-
-CHECKED = checks.__name__  # what a model is shown and how its rows are checked
+CHECKED = checked.__module__
 
 
-def code_of_model(model: Adapter) -> str:
-    """Return a digest of the code that embeds with a model, asks it and checks it."""
-    return code_of(type(model).__module__, CHECKED)
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What the metrics of an embedding follow.
+
+    Attributes
+    ----------
+    recipe
+        Choices that shape the scores.
+    clusterings
+        How often a single draw is clustered.
+    """
+
+    recipe: Recipe
+    clusterings: int
 
 
-def embedding(trial: Trial, who: str, dataset: Dataset) -> Embedding:
-    """Return the embedding of all cells of a dataset.
+def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring: Scoring) -> Embedding:
+    """Return the embedding of all cells of a dataset by a model, its rows checked.
 
     Parameters
     ----------
-    trial
-        Whose run it is.
     who
-        The candidate under its model name, the rival's name, or a baseline.
+        Name of the method.
+    model
+        The model.
     dataset
         The cells.
+    ledger, scoring
+        Of the run.
 
     Raises
     ------
     Exception
-        Whatever the model or the baseline raises, and ValueError for rows that are no embedding.
+        Whatever the model raises, and ValueError for rows that are no embedding.
     """
-    if who == trial.config.model:
-        return _model(trial, who, trial.adapter, dataset)
-    rival = trial.rival
-    if rival is not None and rival.name == who and rival.adapter is not None:
-        return _model(trial, who, rival.adapter, dataset)
-    return _baseline(trial, who, dataset)
-
-
-def _model(trial: Trial, who: str, model: Adapter, dataset: Dataset) -> Embedding:
-    drawing: Sequence[Adapter] = model.repeats() if hasattr(model, "repeats") else (model,)
-    fingerprints = [each.fingerprint for each in drawing]
-
-    def compute() -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
-        name = model.info.name
-        rows = [checked(each.embed(dataset), source=name, n_cells=dataset.n_cells) for each in drawing]
-        return rows, {"checks": checks.check(model, rows[0], dataset)}
-
+    fingerprints = [each.fingerprint for each in stability.draws_of(model)]
     key = {
+        "who": who,
+        "dataset": dataset.digest,
         "fingerprint": fingerprints,
-        "expression": beside(model, dataset),
+        "expression": expression_read(model, dataset),
         "declared": (model.info.independent_cells, model.info.stochastic),  # whether it was checked
         "code": code_of_model(model),
     }
-    return _kept(trial, who, dataset, key, None not in fingerprints, compute)
+    lasts = None not in fingerprints
+    draws, notes = ledger.embedding(who, dataset.name, key, lambda: stability.embed(model, dataset), lasts=lasts)
+    return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineMaker:
+    """The function of a baseline, and what it may ask for by name.
+
+    Attributes
+    ----------
+    function
+        ``embed(dataset, ...)`` of a module of :mod:`zsgate.baselines`; returns draws and notes.
+    candidate
+        Given where it asks for ``candidate``.
+    settings
+        Given where it asks for them: ``seeds``, ``quick``, ``on``.
+    """
+
+    function: Any
+    candidate: Adapter
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, name: str, candidate: Adapter, settings: Mapping[str, Any]) -> Self:
+        """Return the maker of a baseline by its name."""
+        return cls(resolve_name(BASELINES[name]), candidate, settings)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What it asks for, by name."""
+        offered = {"candidate": self.candidate, **self.settings}
+        return {name: offered[name] for name in inspect.signature(self.function).parameters if name in offered}
+
+    def key(self, dataset: Dataset) -> dict[str, Any]:
+        """Return what decides the rows besides the counts."""
+        asked, code = self.asked, [code_of(self.function.__module__, CHECKED)]
+        candidate = asked.pop("candidate", None)
+        x = dataset.expression.identity if dataset.expression and asked.get("on") == "X" else None
+        if candidate is None:
+            return {"settings": asked, "code": code, "expression": x, "fingerprint": ""}
+        x, code = expression_read(candidate, dataset), [*code, code_of_model(candidate)]
+        return {"settings": asked, "code": code, "expression": x, "fingerprint": candidate.fingerprint}
+
+
+def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger, scoring: Scoring) -> Embedding:
+    """Return the embedding of all cells of a dataset by a baseline.
+
+    Parameters
+    ----------
+    who
+        Name of the baseline.
+    maker
+        Its function.
+    dataset
+        The cells.
+    ledger, scoring
+        Of the run.
+
+    Raises
+    ------
+    Exception
+        Whatever the baseline raises, and ValueError for rows that are no embedding.
+    """
+
+    def compute() -> Made:
+        draws, notes = maker.function(dataset, **maker.asked)
+        return [checked(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
+
+    key = {"who": who, "dataset": dataset.digest, **maker.key(dataset)}
+    lasts = key["fingerprint"] is not None
+    draws, notes = ledger.embedding(who, dataset.name, key, compute, lasts=lasts)
+    return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
+
+
+def code_of_model(model: Adapter) -> str:
+    """Return a digest of the code that embeds with a model, asks it and checks it."""
+    return code_of(type(model).__module__, stability.__name__)
 
 
 def reads(model: Adapter, dataset: Dataset) -> str:
@@ -77,48 +149,6 @@ def reads(model: Adapter, dataset: Dataset) -> str:
     return str(model.reads(dataset)) if hasattr(model, "reads") else ""
 
 
-def beside(model: Adapter, dataset: Dataset) -> dict[str, Any] | None:
+def expression_read(model: Adapter, dataset: Dataset) -> dict[str, Any] | None:
     """Return what tells the X of the dataset's file from others, if the model may read it."""
     return dataset.expression.identity if dataset.expression and reads(model, dataset) else None
-
-
-def _baseline(trial: Trial, who: str, dataset: Dataset) -> Embedding:
-    function = resolve_name(BASELINES[who])
-    offered = {
-        "seeds": trial.seeds(who),
-        "candidate": trial.adapter,
-        "quick": trial.is_quick,
-        "on": trial.recipe.hvg_on,
-    }
-    taken = {name: value for name, value in offered.items() if name in inspect.signature(function).parameters}
-    fingerprint = trial.adapter.fingerprint if "candidate" in taken else ""
-    identity = dataset.expression.identity if dataset.expression and taken.get("on") == "X" else None
-    key = {
-        "expression": beside(trial.adapter, dataset) if "candidate" in taken else identity,
-        "settings": {name: value for name, value in taken.items() if name != "candidate"},
-        "code": [code_of(function.__module__)] + [code_of_model(trial.adapter)] * ("candidate" in taken),
-        "fingerprint": fingerprint,
-    }
-
-    def compute() -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
-        draws, notes = function(dataset, **taken)
-        return [checked(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
-
-    return _kept(trial, who, dataset, key, fingerprint is not None, compute)
-
-
-def _kept(
-    trial: Trial,
-    who: str,
-    dataset: Dataset,
-    key: dict[str, Any],
-    for_good: bool,
-    compute: Callable[[], tuple[Sequence[npt.NDArray[Any]], dict[str, Any]]],
-) -> Embedding:
-    store = trial.store if for_good else trial.scratch
-    started = time.perf_counter()
-    full = {"who": who, "dataset": dataset.digest, **key}
-    cached = store.has("embedding", full)
-    draws, notes = store.arrays("embedding", full, compute)
-    trial.timed(f"embed {who}", dataset.name, started, cached=cached, who=who, notes=notes)
-    return Embedding(tuple(draws), who, notes, trial.config.seeds or SEEDS, trial.recipe, store)

@@ -1,29 +1,35 @@
-"""Ruling: a verdict by the terms that hold for its test, and who excuses it if it does not pass."""
+"""Judgement: the verdict of one test of this run, and what excuses it if it does not pass."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 
-from zsgate.data.dataset import Dataset
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import METRICS
-from zsgate.run.run import Trial
+from zsgate.report.record import Outcome, PretrainingRecord, SeedsRecord, VarianceRecord, VerdictRecord
+from zsgate.run.run import Run
 from zsgate.run.stability import shift
 from zsgate.verdict.difference import can_pair
 from zsgate.verdict.match import matches
 from zsgate.verdict.score import Score
-from zsgate.verdict.threshold import Threshold, terms
+from zsgate.verdict.terms import Names, Signal, Terms
+from zsgate.verdict.threshold import terms_for
 from zsgate.verdict.verdict import Verdict, judge
 from zsgate.verdict.waiver import Waiver
 
-CLEAR = 0.05  # where no interval can be had, a signal that large is no noise: its scores differ by a tenth of that
+# what a verdict and its record have in common
+SHARED = (
+    *("model", "dataset", "metric", "baseline", "ours", "theirs", "difference", "level", "passed", "policy", "margin"),
+    *("unit", "n_units", "n_effective", "balanced", "p", "detectable", "df", "reason", "sentence", "paired"),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class Judgement:
     """What is decided on one test.
 
     Attributes
@@ -46,116 +52,99 @@ class Ruling:
     waiver: Waiver | None = None
     exposure: Exposure | None = None
 
-    @property
-    def excuse(self) -> str:
-        """Why a verdict that does not pass does not fail the run; empty where it does, or where it passes."""
-        if self.verdict:
-            return ""
-        if self.advisory:
-            return f"advisory, does not decide the run: {self.verdict.sentence}"
-        if self.waiver is None:
-            return ""
-        waived = self.waiver
-        return f"waived until {waived.expires} by {waived.owner} ({waived.reason}): {self.verdict.sentence}"
+    def record(self, *, nodeid: str, suite: str, claim: str) -> VerdictRecord:
+        """Return the verdict of a test as the record of a run has it.
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return builtins only, as verdict.json carries them."""
-        waiver = None if self.waiver is None else self.waiver.as_dict()
-        return {
-            "threshold": self.threshold,
-            "advisory": self.advisory,
-            "waiver": waiver,
-            "pretraining": None if self.exposure is None else self.exposure.as_dict(),
-            **self.verdict.as_dict(),
-        }
+        Parameters
+        ----------
+        nodeid, suite, claim
+            The test, the name of its suite, and what that claims.
+        """
+        verdict = self.verdict
+        variance = VarianceRecord() if verdict.variance is None else VarianceRecord(**asdict(verdict.variance))
+        exposure = self.exposure
+        pretraining = None if exposure is None else PretrainingRecord(status=exposure.status, source=exposure.source)
+        shared = {name: getattr(verdict, name) for name in SHARED}
+        return VerdictRecord(
+            **shared,
+            nodeid=nodeid,
+            suite=suite,
+            claim=claim,
+            ci=verdict.interval,
+            outcome=Outcome(verdict.outcome),
+            advisory=self.advisory,
+            waiver=None if self.waiver is None else self.waiver.terms,
+            threshold=self.threshold,
+            seeds=SeedsRecord(ours=verdict.seeds_ours, theirs=verdict.seeds_theirs),
+            se=math.sqrt(verdict.variance.total) if verdict.variance else None,
+            variance=variance,
+            pretraining=pretraining or PretrainingRecord(),
+        )
 
 
-def rule(
-    trial: Trial,
-    ours: Score,
-    theirs: Score,
-    *,
-    dataset: Dataset,
-    baseline: str,
-    provided: tuple[Score, Score] | None = None,
-    unless: str = "",
-) -> Ruling:
-    """Return the ruling on the candidate by the run's terms and those of pyproject.toml for this test."""
-    config, test = trial.config, (dataset.name, baseline, ours.metric)
-    exposure = trial.exposure(dataset.name)
-    leaked = leakage.objection(exposure, config.leakage)
-    unless = "; ".join(filter(None, (unless, leaked)))
-    wanted = terms(config.threshold, config.policy, config.margin, *test)
-    recorded = trial.rival is not None and trial.rival.name == baseline and trial.rival.adapter is None
-    verdict = decided(
-        wanted,
-        ours,
-        theirs,
+def judge_in_run(
+    run: Run, ours: Score, theirs: Score, names: Names, *, signal: Signal | None = None, objection: str = ""
+) -> Judgement:
+    """Return the judgement on the candidate by the run's terms and those of pyproject.toml for this test.
+
+    Parameters
+    ----------
+    run
+        The run.
+    ours, theirs
+        Scores of the candidate and of the baseline by one metric.
+    names
+        The candidate, the baseline and the dataset.
+    signal, objection
+        What else decides whether it passes; see :func:`zsgate.verdict.verdict.judge`.
+    """
+    test = (names.dataset, names.baseline, ours.metric)
+    exposure = run.exposure(names.dataset)
+    leaked = leakage.objection(exposure, run.config.leakage)
+    terms = _terms(run, ours, theirs, test)
+    objections = "; ".join(filter(None, (objection, leaked)))
+    verdict = judge(ours, theirs, terms, names, signal=signal, objection=objections)
+    if verdict and (moves := _unsteady(run, verdict)):
+        verdict = verdict.not_passed(moves)
+    advisory = ours.metric not in run.deciding
+    if verdict or advisory or leaked:  # a waiver excuses being behind, not cells that were seen
+        return Judgement(verdict, terms.threshold, advisory, exposure=exposure)
+    verdict, waiver = _waived(verdict, run.config.waiver)
+    return Judgement(verdict, terms.threshold, advisory, waiver, exposure)
+
+
+def _terms(run: Run, ours: Score, theirs: Score, test: tuple[str, str, str]) -> Terms:
+    """Return what the test must reach; scores of an earlier run are paired only where they are of the same cells."""
+    config, baseline, reference = run.config, test[1], run.reference
+    recorded = reference is not None and reference.name == baseline and reference.model is None
+    usual = Terms(
+        policy=config.policy,
+        margin=config.margin,
         paired=not recorded or can_pair(ours, theirs),
-        model=config.model,
-        dataset=dataset,
-        baseline=baseline,
-        provided=provided,
-        unless=unless,
         exchangeable=baseline == "random_init",
     )
-    if verdict and ours.metric in METRICS and verdict.interval is not None:
-        moved = shift(METRICS[ours.metric], trial.embedding(config.model, dataset), dataset)
-        if moved > (verdict.interval[1] - verdict.interval[0]) / 4:
-            said = f"its rows move when they are embedded again, and by that its {ours.metric} by {moved:.3f}"
-            verdict = verdict.unless(f"{said}, more than half of the interval's half-width")
-    advisory = ours.metric not in trial.deciding
-    if verdict or advisory or leaked:  # a waiver excuses being behind, not cells that were seen
-        return Ruling(verdict, wanted.threshold, advisory, exposure=exposure)
+    return terms_for(test, config.threshold, usual)
+
+
+def _unsteady(run: Run, verdict: Verdict) -> str:
+    """Return that the candidate's rows move too far when embedded again to trust a verdict, or an empty string."""
+    if verdict.metric not in METRICS or verdict.interval is None:
+        return ""
+    dataset = run.dataset(verdict.dataset)
+    moved = shift(METRICS[verdict.metric], run.candidate.embed(dataset), dataset)
+    if moved <= (verdict.interval[1] - verdict.interval[0]) / 4:
+        return ""
+    said = f"its rows move when they are embedded again, and by that its {verdict.metric} by {moved:.3f}"
+    return f"{said}, more than half of the interval's half-width"
+
+
+def _waived(verdict: Verdict, waivers: Sequence[Waiver]) -> tuple[Verdict, Waiver | None]:
+    """Return a verdict that did not pass with the waiver that covers it, or with why none does."""
     objections = []
-    for waiver in config.waiver:
-        if matches(waiver.match, *test):
+    for waiver in waivers:
+        if matches(waiver.match, verdict.dataset, verdict.baseline, verdict.metric):
             objection = waiver.objection(verdict.difference, date.today())
             if not objection:
-                return Ruling(verdict, wanted.threshold, advisory, waiver, exposure)
+                return verdict, waiver
             objections.append(objection)
-    for objection in objections:
-        verdict = verdict.unless(objection)
-    return Ruling(verdict, wanted.threshold, advisory, exposure=exposure)
-
-
-def decided(
-    wanted: Threshold,
-    ours: Score,
-    theirs: Score,
-    *,
-    model: str,
-    dataset: Dataset,
-    baseline: str,
-    provided: tuple[Score, Score] | None = None,
-    unless: str = "",
-    paired: bool = True,
-    exchangeable: bool = False,
-) -> Verdict:
-    """Return the verdict; it passes only if the first of ``provided`` beats the second, and ``unless`` is empty."""
-    verdict = judge(
-        ours,
-        theirs,
-        margin=wanted.margin or 0.0,
-        policy=wanted.policy or "beats",  # type: ignore[arg-type]
-        model=model,
-        baseline=baseline,
-        dataset=dataset.name,
-        paired=paired,
-        exchangeable=exchangeable,
-    )
-    if wanted.threshold is not None and not _reaches(ours, wanted.threshold):
-        verdict = verdict.unless(f"its own {ours.metric} of {ours.value:.3f} does not reach {wanted.threshold:g}")
-    if unless:
-        verdict = verdict.unless(unless)
-    if provided is None:
-        return verdict
-    signal = judge(*provided, model=model, baseline="its shuffled twin", dataset=dataset.name)
-    clear = verdict.policy == "point" and signal.interval is None and signal.difference > CLEAR
-    if signal or clear:
-        return verdict
-    return verdict.unless(f"it does not count without cell-type signal: {signal.sentence}")
-
-
-def _reaches(score: Score, threshold: float) -> bool:
-    return score.value >= threshold if score.higher_is_better else score.value <= threshold
+    return (verdict.not_passed("; ".join(objections)) if objections else verdict), None

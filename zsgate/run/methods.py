@@ -1,36 +1,78 @@
-"""Subject: something with a name that embeds datasets and recovers their genes, as suites see it."""
+"""Methods: what a suite compares. The candidate, the baselines and the controls, each of which embeds datasets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
 
+from zsgate import models
+from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
+from zsgate.config.config import Config
+from zsgate.config.tables import ABOUT_PRETRAINING
 from zsgate.data.dataset import Dataset
-from zsgate.metrics import Metric
+from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
+from zsgate.metrics.metric import Metric
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
 from zsgate.metrics.reconstruction.result import Side
+from zsgate.models import device
+from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding
-from zsgate.run import controls, reconstructions
-from zsgate.run.run import Trial
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+from zsgate.run import controls
+from zsgate.verdict.recipe import RECIPES
 from zsgate.verdict.score import Score
+
+TAKEN = frozenset([*BASELINES, *RECONSTRUCTION_BASELINES])  # names that no candidate can have
+
+
+class Maker(Protocol):
+    """What methods need of a run: each thing is made once, whoever asks."""
+
+    def embedding(self, method: Method, dataset: Dataset) -> Embedding:
+        """Return the checked embedding of a method."""
+        ...
+
+    def side(self, method: Method, dataset: Dataset, masked: float) -> Side:
+        """Return what a method says of a dataset's genes with a share of them hidden."""
+        ...
+
+    def other_targets(self, method: Method, dataset: Dataset, metric: ReconstructionMetric) -> str:
+        """Return in words that a method had other genes or values to predict than the candidate."""
+        ...
+
+    def only_copies(self, method: Method, dataset: Dataset, metric: ReconstructionMetric) -> str:
+        """Return in words that a method returns what it is shown."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The candidate or a baseline."""
+class Method:
+    """Something with a name that embeds datasets and predicts their genes.
+
+    Attributes
+    ----------
+    name
+        As test ids and the page have it.
+    run
+        Makes what is asked for.
+    """
 
     name: str
-    trial: Trial = field(repr=False)
+    run: Maker = field(repr=False)
+    failure: ClassVar[type[Exception]] = BaselineFailed  # whose fault it is when it fails
+
+    def failed(self, at: str, error: BaseException) -> Exception:
+        """Return its failure, in the words of the error that it raised."""
+        msg = f"{self.name} failed {at}: {type(error).__name__}: {error}"
+        return self.failure(msg).with_traceback(error.__traceback__)
 
     def embed(self, dataset: Dataset) -> Embedding:
         """Return its embedding of the dataset, from the store if it was made before."""
-        return self.trial.embedding(self.name, dataset)
+        return self.run.embedding(self, dataset)
 
     def score(self, metric: Metric | ReconstructionMetric, dataset: Dataset) -> Score:
-        """Return its score, from what it makes of the dataset or, of an earlier run, as it was recorded."""
-        rival = self.trial.rival
-        recorded = rival.scores.get((dataset.name, metric.name)) if rival and rival.name == self.name else None
-        if recorded is not None:
-            return recorded
+        """Return its score by a metric."""
         if isinstance(metric, ReconstructionMetric):
             return metric(self.reconstruct(dataset, metric.masked))
         return metric(self.embed(dataset), dataset)
@@ -40,22 +82,89 @@ class Subject:
         return controls.shuffled_twin(self.embed(dataset), dataset)
 
     def reconstruct(self, dataset: Dataset, masked: float = 0.0) -> Side:
-        """Return what it recovers of the dataset's genes with a share of them hidden, or a baseline's guess."""
-        return reconstructions.side(self.trial, self.name, dataset, masked)
+        """Return what it says of the dataset's genes with a share of them hidden."""
+        return self.run.side(self, dataset, masked)
 
     def other_targets(self, dataset: Dataset, metric: ReconstructionMetric) -> str:
-        """Return in words that, of a rival, it had other genes or values to predict than the candidate, or ``""``."""
-        return reconstructions.other_targets(self.trial, self.name, dataset, metric)
+        """Return in words that it had other genes or values to predict than the candidate, or ``""``."""
+        return self.run.other_targets(self, dataset, metric)
 
     def only_copies(self, dataset: Dataset, metric: ReconstructionMetric) -> str:
-        """Return in words that it returns what it is shown and recovers nothing that is hidden, or ``""``."""
-        return reconstructions.only_copies(self.trial, self.name, dataset, metric)
+        """Return in words that it returns what it is shown and says nothing of what is hidden, or ``""``."""
+        return self.run.only_copies(self, dataset, metric)
 
 
 @dataclass(frozen=True, slots=True)
-class ControlSubject(Subject):
-    """A control in the place of the candidate."""
+class Candidate(Method):
+    """The model that the run judges."""
+
+    model: Adapter = field(repr=False, kw_only=True)
+    failure: ClassVar[type[Exception]] = CandidateFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline(Method):
+    """What the candidate must beat: a function of :mod:`zsgate.baselines`, or an average of genes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control(Method):
+    """An embedding of known worth in the place of the candidate.
+
+    Attributes
+    ----------
+    pca
+        Whose rows some controls deal out anew.
+    """
+
+    pca: Baseline = field(repr=False, kw_only=True)
 
     def embed(self, dataset: Dataset) -> Embedding:
         """Return the control's embedding of the dataset."""
-        return controls.make(self.name, dataset, self.trial.embedding("pca", dataset))
+        return controls.make(self.name, dataset, self.pca.embed(dataset))
+
+
+def load_model(name: str, config: Config, folder: Path, *, weights: Path | None = None) -> Adapter:
+    """Return a model as ``--model`` names it, with what pyproject.toml says of it.
+
+    Parameters
+    ----------
+    name
+        Of the model.
+    config
+        What the user asked for.
+    folder
+        Where pytest was started.
+    weights
+        Folder of its weights, where the command line names one.
+
+    Raises
+    ------
+    UsageProblem
+        If it cannot be loaded.
+    """
+    preset = {"preset": RECIPES[config.recipe].preset} if name in CHECKPOINTS else {}
+    settings = {**preset, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
+    return models.load(
+        name,
+        device=device.chosen(config.gpu),
+        folder=folder,
+        offline=config.offline,
+        cache=config.cache,
+        **{key: value for key, value in settings.items() if key not in ABOUT_PRETRAINING},
+    )
+
+
+def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
+    """Return the candidate of a run; one that is called like a baseline is refused, for names tell who is who.
+
+    Raises
+    ------
+    UsageProblem
+        If it cannot be loaded.
+    """
+    name = config.model
+    if name in TAKEN:
+        msg = f"--model {name}: a baseline is called so; embeddings in a folder of that name are ./{name}"
+        raise UsageProblem(msg)
+    return Candidate(name, run, model=load_model(name, config, folder, weights=config.weights))

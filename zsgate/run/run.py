@@ -1,45 +1,36 @@
-"""Trial: the datasets, the candidate and its baselines of one run, each made once and only when asked for."""
+"""Run: the datasets, the candidate and what it is compared with, each made once and only when asked for."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-from zsgate import models
 from zsgate.config.config import Config
-from zsgate.config.parse import ABOUT_PRETRAINING
-from zsgate.data.catalogue.card import Card
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.sample import scored_rows
 from zsgate.data.dataset import Dataset
-from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
-from zsgate.data.leakage.fingerprints import asked_of
-from zsgate.data.leakage.fingerprints import load as load_filter
-from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
 from zsgate.metrics import EVERY
-from zsgate.metrics.reconstruction.result import ReconstructionResult
-from zsgate.models import device
-from zsgate.models.adapter import Adapter
+from zsgate.metrics.reconstruction.metric import ReconstructionMetric
+from zsgate.metrics.reconstruction.result import ReconstructionResult, Side
 from zsgate.models.embedding import SEEDS, Embedding
-from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.coverage import GeneCoverage
-from zsgate.run import applicability as asked
-from zsgate.run import datasets as selection
-from zsgate.run import embeddings as making
-from zsgate.run import reference as rivals
-from zsgate.run.reference import Rival
-from zsgate.system.store import Store
+from zsgate.report.record import NotTestedRecord, ReconstructionRecord, VerdictRecord
+from zsgate.run import applicability, datasets, embeddings, reconstructions
+from zsgate.run.embeddings import Scoring
+from zsgate.run.ledger import Ledger
+from zsgate.run.methods import Baseline, Candidate, Control, Method, load_candidate
+from zsgate.run.reference import Reference, load_reference
 from zsgate.verdict.recipe import RECIPES, Recipe
 
 
 @dataclass(repr=False)
-class Trial:
-    """Everything a run puts on trial.
+class Run:
+    """One run of the gate.
 
     Parameters
     ----------
@@ -47,57 +38,18 @@ class Trial:
         What the user asked for.
     folder
         Where pytest was started.
-    store
-        What is kept between runs.
-    scratch
-        What is kept for this run only, shared by its workers: embeddings of models without a fingerprint.
+    ledger
+        Where what is made is kept, and what it took.
     """
 
     config: Config
     folder: Path
-    store: Store
-    scratch: Store
-    timings: list[dict[str, Any]] = field(default_factory=list)
-    _datasets: dict[str, Dataset] = field(default_factory=dict)
+    ledger: Ledger
+    _wholes: dict[str, Dataset] = field(default_factory=dict)
     _drawn: dict[str, Dataset] = field(default_factory=dict)
     _exposures: dict[str, Exposure] = field(default_factory=dict)
     _embeddings: dict[tuple[str, str], Embedding | Exception] = field(default_factory=dict)
-    reconstructions: dict[tuple[str, str, float], ReconstructionResult | Exception] = field(default_factory=dict)
-
-    @cached_property
-    def adapter(self) -> Adapter:
-        """The candidate."""
-        rivals.refuse_namesake(self.config.model)
-        return self._load(self.config.model, {"weights": self.config.weights} if self.config.weights else {})
-
-    @cached_property
-    def rival(self) -> Rival | None:
-        """Whom ``--against`` names, if it does."""
-        config = self.config
-        if config.against is None:
-            return None
-        return rivals.load(config.against, self.folder, self.recipe, config.model, self._rival_model)
-
-    def _rival_model(self, name: str) -> Adapter:
-        try:
-            return self._load(name, {})
-        except UsageProblem as problem:
-            msg = f"--against: {str(problem).removeprefix('--model ')}"
-            raise UsageProblem(msg) from None
-
-    def _load(self, model: str, given: dict[str, Any]) -> Adapter:
-        config = self.config
-        preset = {"preset": self.recipe.preset} if model in CHECKPOINTS else {}
-        settings = {**preset, **config.models.get(model, {}), **given}
-        settings = {name: value for name, value in settings.items() if name not in ABOUT_PRETRAINING}
-        return models.load(
-            model,
-            device=device.chosen(config.gpu),
-            folder=self.folder,
-            offline=config.offline,
-            cache=config.cache,
-            **settings,
-        )
+    _reconstructions: dict[tuple[str, str, float], ReconstructionResult | Exception] = field(default_factory=dict)
 
     @property
     def recipe(self) -> Recipe:
@@ -105,44 +57,48 @@ class Trial:
         return RECIPES[self.config.recipe]
 
     @cached_property
-    def deciding(self) -> frozenset[str]:
-        """Names of the metrics whose verdicts decide the run; those of all others are advisory."""
-        return asked.deciding(self.config, self.recipe)
-
-    @cached_property
-    def has_twin(self) -> bool:
-        """Whether the candidate can build its untrained twin."""
-        return hasattr(self.adapter, "random_init")
-
-    @cached_property
-    def coverage(self) -> list[GeneCoverage]:
-        """How much of each dataset the candidate's vocabulary holds; empty for a model that does not say."""
-        coverage = getattr(self.adapter, "coverage", None)
-        return [] if coverage is None else [coverage(self.whole(name)) for name in self.cards]
-
-    def exposure(self, name: str) -> Exposure:
-        """Return whether the candidate saw a dataset in pretraining, as far as anybody says."""
-        if name not in self._exposures:
-            source, said = self.cards[name], self.config.models.get(self.config.model, {})
-            corpus, declared = said.get("corpus"), said.get("pretraining")
-            self._exposures[name] = leakage.exposure(
-                name,
-                declared=declared and {each for entry in declared for each in selection.names_of(entry, self.config)},
-                published=source.exposure.get(self.config.model) if isinstance(source, Card) else None,
-                stated=self.adapter.info.pretraining,
-                evidence=None if corpus is None else asked_of(load_filter(corpus), self.dataset(name)),
-            )
-        return self._exposures[name]
-
-    @cached_property
-    def cards(self) -> dict[str, selection.Source]:
-        """The datasets to judge on, by name."""
-        return selection.chosen(self.config)
+    def sources(self) -> dict[str, datasets.CardOrFile]:
+        """Where the datasets to judge on are from, by name."""
+        return datasets.chosen(self.config)
 
     @cached_property
     def shelf(self) -> Shelf:
         """Where the files of the catalogue are."""
-        return selection.shelf_of(self.config)
+        return datasets.shelf_of(self.config)
+
+    @cached_property
+    def deciding(self) -> frozenset[str]:
+        """Names of the metrics whose verdicts decide the run; those of all others are advisory."""
+        return applicability.deciding(self.config, self.recipe)
+
+    @cached_property
+    def candidate(self) -> Candidate:
+        """The model that is judged."""
+        return load_candidate(self, self.config, self.folder)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """Whom ``--against`` names, if it does."""
+        against = self.config.against
+        return None if against is None else load_reference(against, self.candidate, self.config, self.folder)
+
+    def method(self, name: str) -> Method:
+        """Return what a test compares the candidate with: a baseline, or the reference."""
+        if self.reference is not None and self.reference.name == name:
+            return self.reference
+        return Baseline(name, self)
+
+    def control(self, name: str) -> Control:
+        """Return an embedding of known worth."""
+        return Control(name, self, pca=Baseline("pca", self))
+
+    def whole(self, name: str) -> Dataset:
+        """Return a dataset with all of its cells, read once: what candidate and baselines embed."""
+        if name not in self._wholes:
+            started = time.perf_counter()
+            self._wholes[name] = datasets.read(self.sources[name], self.shelf)
+            self.ledger.timed(f"read {name}", name, started)
+        return self._wholes[name]
 
     def dataset(self, name: str) -> Dataset:
         """Return the cells of a dataset that are scored: all, or those that the recipe draws."""
@@ -152,20 +108,11 @@ class Trial:
             return whole
         if name not in self._drawn:
             note = f"{len(rows)} of {whole.n_cells} cells are scored, drawn as the paper's code draws them"
-            notes = [*whole.card.get("notes", ()), note]
-            self._drawn[name] = replace(whole.subset(rows), card={**whole.card, "notes": notes})
+            self._drawn[name] = whole.subset(rows).with_notes(note)
         return self._drawn[name]
 
-    def whole(self, name: str) -> Dataset:
-        """Return a dataset with all of its cells, read once: what candidate and baselines embed."""
-        if name not in self._datasets:
-            started = time.perf_counter()
-            self._datasets[name] = selection.read(self.cards[name], self.shelf)
-            self.timed(f"read {name}", name, started)
-        return self._datasets[name]
-
-    def embedding(self, who: str, dataset: Dataset) -> Embedding:
-        """Return the checked embedding of a baseline, or of the candidate under its model name.
+    def embedding(self, method: Method, dataset: Dataset) -> Embedding:
+        """Return the checked embedding of a method.
 
         Every cell is embedded, as in the paper, and the rows of those that are scored are returned.
 
@@ -174,92 +121,115 @@ class Trial:
         CandidateFailed, BaselineFailed
             If it cannot be had; a second request fails at once with the same words.
         """
-        key = (who, dataset.name)
+        key = (method.name, dataset.name)
         if key not in self._embeddings:
-            is_candidate = who == self.config.model
             try:
                 whole = self.whole(dataset.name)
-                made = making.embedding(self, who, whole)
+                made = self._embed(method, whole)
                 rows = scored_rows(whole.n_cells, self.recipe.cells)
                 self._embeddings[key] = made if rows is None else made.rows(rows)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # the boundary to code that is not ours: any failure, or exit, has an owner
-                kind = CandidateFailed if is_candidate else BaselineFailed
-                msg = f"{who} failed on {dataset.name}: {type(error).__name__}: {error}"
-                self._embeddings[key] = kind(msg).with_traceback(error.__traceback__)
+                self._embeddings[key] = method.failed(f"on {dataset.name}", error)
         found = self._embeddings[key]
         if isinstance(found, Exception):
             raise found
         return found
 
-    def seeds(self, who: str) -> int:
-        """Return how many draws a side that draws chance gets."""
+    def _embed(self, method: Method, dataset: Dataset) -> Embedding:
+        scoring = Scoring(self.recipe, self.config.seeds or SEEDS)
+        if isinstance(method, Candidate | Reference) and method.model is not None:
+            return embeddings.of_model(method.name, method.model, dataset, self.ledger, scoring)
+        settings = {"seeds": self.seeds(method.name), "quick": self.is_quick, "on": self.recipe.hvg_on}
+        maker = embeddings.BaselineMaker.of(method.name, self.candidate.model, settings)
+        return embeddings.of_baseline(method.name, maker, dataset, self.ledger, scoring)
+
+    def side(self, method: Method, dataset: Dataset, masked: float) -> Side:
+        """Return what a method says of a dataset's genes with a share of them hidden."""
+        return reconstructions.side(self, method, dataset, masked)
+
+    def one_pass(self, method: Candidate | Reference, dataset: Dataset, masked: float) -> ReconstructionResult:
+        """Return the result of the one pass of a model over all cells of a dataset at this share of hidden genes.
+
+        Raises
+        ------
+        CandidateFailed, BaselineFailed
+            If it cannot be had; a second request fails at once with the same words.
+        """
+        key = (method.name, dataset.name, masked)
+        if key not in self._reconstructions:
+            whole = self.whole(dataset.name)
+            self._reconstructions[key] = reconstructions.made(method, whole, masked, self.ledger)
+        found = self._reconstructions[key]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def other_targets(self, method: Method, dataset: Dataset, metric: ReconstructionMetric) -> str:
+        """Return in words that the reference had other genes or values to predict than the candidate, or ``""``."""
+        return reconstructions.other_targets(self, method, dataset, metric)
+
+    def only_copies(self, method: Method, dataset: Dataset, metric: ReconstructionMetric) -> str:
+        """Return in words that a method returns what it is shown and guesses no better than an average, or ``""``."""
+        return reconstructions.only_copies(self, method, dataset, metric)
+
+    def reconstructed(self, verdicts: Sequence[VerdictRecord]) -> list[ReconstructionRecord]:
+        """Return for the report what was predicted of each dataset and share that verdicts speak of."""
+        return reconstructions.records(self, verdicts)
+
+    def seeds(self, name: str) -> int:
+        """Return how many draws a baseline that draws chance gets."""
         if self.config.seeds is not None:
             return self.config.seeds
-        return 3 if who == "scvi" and self.is_quick else SEEDS
+        return 3 if name == "scvi" and self.is_quick else SEEDS
 
     @property
     def is_quick(self) -> bool:
         """Whether scVI may be trained for less long than in the paper."""
         return self.config.tier == "quick" and self.recipe.quick
 
-    def preflight(self) -> None:
-        """Load what the run needs and refuse it now if it cannot be used.
+    def exposure(self, name: str) -> Exposure:
+        """Return whether the candidate saw a dataset in pretraining, as far as anybody says."""
+        if name not in self._exposures:
+            stated = self.candidate.model.info.pretraining
+            source, model = self.sources[name], self.candidate.name
+            said = datasets.exposure(source, model, stated, self.config, lambda: self.dataset(name))
+            self._exposures[name] = said
+        return self._exposures[name]
 
-        Raises
-        ------
-        UsageProblem
-            If the model, a dataset or a file of embeddings is unusable, or a required metric cannot be computed.
-        """
-        adapter, rival = self.adapter, self.rival
-        selection.gather(self.cards, self.shelf)
-        for name in self.cards:
-            dataset = self.whole(name)
-            self.exposure(name)  # a filter that cannot be read is said now
-            for model in (adapter, rival.adapter if rival else None):
-                if model is not None and hasattr(model, "check"):
-                    model.check(dataset)
-            if rival:
-                rival.refuse(self.dataset(name))
-            for metric in self.config.require:
-                if reason := self.objection(name, metric=metric):
-                    msg = f"require: {metric} cannot be computed on {name}: {reason}"
-                    raise UsageProblem(msg)
+    def reads(self, name: str) -> str:
+        """Return in words what the candidate reads of a dataset instead of its counts, if it does."""
+        return embeddings.reads(self.candidate.model, self.whole(name))
+
+    @cached_property
+    def coverage(self) -> list[GeneCoverage]:
+        """How much of each dataset the candidate's vocabulary holds; empty for a model that does not say."""
+        coverage = getattr(self.candidate.model, "coverage", None)
+        return [] if coverage is None else [coverage(self.whole(name)) for name in self.sources]
 
     def objection(self, dataset: str | None = None, baseline: str | None = None, metric: str | None = None) -> str:
         """Return why a test makes no sense for this candidate and dataset, or an empty string."""
-        if baseline == "random_init" and not self.has_twin:
+        model, reference = self.candidate.model, self.reference
+        if baseline == "random_init" and not hasattr(model, "random_init"):
             return "the candidate offers no random_init(seed), so whether training helped was not tested"
-        rival = self.rival
-        if rival and rival.name == baseline and (reason := rival.objection(dataset or "", metric or "", self.adapter)):
-            return reason
-        source = None if dataset is None else self.cards[dataset]
-        reason = asked.objection(self.config, metric, source, lambda: self.dataset(dataset or ""))
-        return reason or asked.objection_to_predictions(self.adapter, metric)
+        if reference and reference.name == baseline:
+            reason = reference.objection(dataset or "", metric or "", self.candidate)
+            if reason:
+                return reason
+        source = None if dataset is None else self.sources[dataset]
+        reason = applicability.objection(self.config, metric, source, lambda: self.dataset(dataset or ""))
+        return reason or applicability.objection_to_predictions(model, metric)
 
-    def not_tested(self) -> list[dict[str, str]]:
-        """Return what was not tested on which dataset, and why."""
+    def not_tested(self) -> Iterator[NotTestedRecord]:
+        """Yield what was not tested on which dataset, and why."""
         wanted = ["batch_score", *self.config.metrics, *self.config.require]
         pairs = [("random_init", {"baseline": "random_init"})]
         pairs += [(name, {"metric": name}) for name in dict.fromkeys(wanted)]
-        return [
-            {"what": what, "dataset": dataset, "reason": reason, **names}
-            for what, names in pairs
-            for dataset in self.cards
-            if (reason := self.objection(dataset, **names))
-        ] + [*self._not_compared, *asked.without_predictions(self.adapter)]
-
-    @property
-    def _not_compared(self) -> list[dict[str, str]]:
-        asked = [pair for pair in product(self.cards, EVERY) if not self.objection(pair[0], metric=pair[1])]
-        return self.rival.not_compared(asked, self.adapter) if self.rival else []
-
-    def facts(self, name: str) -> dict[str, Any]:
-        """Return what the report says of a dataset."""
-        return selection.facts(self.dataset(name)) | {"pretraining": self.exposure(name).as_dict()}
-
-    def timed(self, what: str, dataset: str, started: float, *, cached: bool = False, **rest: Any) -> None:
-        """Note what a step took."""
-        seconds = round(time.perf_counter() - started, 3)
-        self.timings.append({"what": what, "dataset": dataset, "seconds": seconds, "cached": cached, **rest})
+        for (what, names), dataset in product(pairs, self.sources):
+            if reason := self.objection(dataset, **names):
+                yield NotTestedRecord(what=what, dataset=dataset, reason=reason, **names)
+        if self.reference:
+            asked = [pair for pair in product(self.sources, EVERY) if not self.objection(pair[0], metric=pair[1])]
+            yield from self.reference.not_compared(asked, self.candidate)
+        yield from applicability.without_predictions(self.candidate.model)

@@ -6,6 +6,7 @@ cells is refused; what moved less is carried into the scores, and a verdict that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,24 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.float32]
 SHARD, BATCH = 64, 16  # cells embedded alone, and cells of these in a smaller batch
 REFUSED, STEADY = 0.1, 1e-4  # in units of the median distance between two cells
+
+
+def draws_of(model: Adapter) -> Sequence[Adapter]:
+    """Return the model once for each draw over which its score is to be the mean."""
+    return model.repeats() if hasattr(model, "repeats") else (model,)
+
+
+def embed(model: Adapter, dataset: Dataset) -> tuple[list[Rows], dict[str, Any]]:
+    """Return the rows of each draw, float32 (n_cells, n_dimensions), and in the notes what was checked.
+
+    Raises
+    ------
+    Exception
+        Whatever the model raises, and ValueError for rows that are no embedding or that move.
+    """
+    name = model.info.name
+    rows = [checked(each.embed(dataset), source=name, n_cells=dataset.n_cells) for each in draws_of(model)]
+    return rows, {"checks": check(model, rows[0], dataset)}
 
 
 def check(model: Adapter, rows: Rows, dataset: Dataset) -> list[dict[str, Any]]:

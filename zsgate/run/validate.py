@@ -1,4 +1,4 @@
-"""Patterns: names in pyproject.toml that can be meant, of tests, datasets and models, if not of this run's."""
+"""What is refused before anything runs: names that nobody can mean, models and datasets that cannot be used."""
 
 from __future__ import annotations
 
@@ -8,42 +8,66 @@ from pathlib import Path
 
 from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
 from zsgate.config.config import Config
-from zsgate.data.catalogue.load_ import CATALOGUE
-from zsgate.errors import UsageProblem
+from zsgate.data.catalogue.cards import CARDS
+from zsgate.data.file import FILES
+from zsgate.errors import UsageProblem, nearest
 from zsgate.metrics import EVERY
 from zsgate.models import MODELS
-from zsgate.names import FILES, nearest
-from zsgate.run.datasets import names_of
-from zsgate.run.run import Trial
+from zsgate.run.datasets import fetch_files, names_of
+from zsgate.run.run import Run
 from zsgate.verdict.match import matches
 
 ALIKE = 0.75  # names as like as this are taken for one name, misspelt
 
 
-def check_patterns(trial: Trial) -> None:
+def check_patterns(run: Run) -> None:
     """Refuse a threshold or waiver that can match no test, and what is said of pretraining under a misspelt name.
 
-    One for a dataset, or a rival, that is not in this run is none of its business: datasets are those of the run, of
-    pyproject.toml, of the catalogue and files at hand, and any other name may be that of a file elsewhere, unless it
-    looks like one of these.
+    One for a dataset, or a reference, that is not in this run is none of its business: datasets are those of the run,
+    of pyproject.toml, of the catalogue and files at hand, and any other name may be that of a file elsewhere, unless
+    it looks like one of these.
 
     Raises
     ------
     UsageProblem
         If a pattern names an unknown baseline or metric, or a dataset or model is misspelt.
     """
-    rivals = [trial.rival.name] if trial.rival else []
-    files = [path.stem for depth in ("*", "*/*") for kind in FILES for path in trial.folder.glob(f"{depth}{kind}")]
-    datasets = list(dict.fromkeys([*trial.cards, *trial.config.own, *CATALOGUE, *files]))
-    baselines = list(dict.fromkeys([*rivals, *BASELINES, *RECONSTRUCTION_BASELINES, *MODELS]))
-    for what, asked in (("threshold", trial.config.threshold), ("waiver", trial.config.waiver)):
+    references = [run.reference.name] if run.reference else []
+    files = [path.stem for depth in ("*", "*/*") for kind in FILES for path in run.folder.glob(f"{depth}{kind}")]
+    datasets = list(dict.fromkeys([*run.sources, *run.config.own, *CARDS, *files]))
+    baselines = list(dict.fromkeys([*references, *BASELINES, *RECONSTRUCTION_BASELINES, *MODELS]))
+    for what, asked in (("threshold", run.config.threshold), ("waiver", run.config.waiver)):
         for each in asked:
             if not _possible(each.match, datasets, baselines):
                 near = nearest(each.match, ["-".join(test) for test in product(datasets, baselines, EVERY)])
                 hint = f"; the nearest is {near!r}" if near else ""
                 msg = f"{what}: {each.match!r} matches no test (dataset-baseline-metric){hint}"
                 raise UsageProblem(msg)
-    _check_pretraining(trial.config, datasets)
+    _check_pretraining(run.config, datasets)
+
+
+def preflight(run: Run) -> None:
+    """Load what a run needs and refuse it now if it cannot be used.
+
+    Raises
+    ------
+    UsageProblem
+        If the model, a dataset or a file of embeddings is unusable, or a required metric cannot be computed.
+    """
+    models = [each.model for each in (run.candidate, run.reference) if each is not None]
+    fetch_files(run.sources, run.shelf)
+    for name in run.sources:
+        dataset = run.whole(name)
+        run.exposure(name)  # a filter that cannot be read is said now
+        for model in models:
+            if model is not None and hasattr(model, "check"):
+                model.check(dataset)
+        if run.reference:
+            run.reference.refuse(run.dataset(name))
+        for metric in run.config.require:
+            if reason := run.objection(name, metric=metric):
+                msg = f"require: {metric} cannot be computed on {name}: {reason}"
+                raise UsageProblem(msg)
 
 
 def _check_pretraining(config: Config, datasets: Collection[str]) -> None:

@@ -1,7 +1,7 @@
-"""Spill: arrays that lie in memory while they are small, and in a mapped file while they are large.
+"""Arrays that lie in memory while they are small, and in a mapped file while they are large.
 
-Pages of a mapped file belong to the operating system, which writes them out and takes them back at need, so half a
-million rows cost the process no memory of its own.
+Pages of a mapped file belong to the operating system, which writes them to disk and reads them again as needed, so half
+a million rows cost the process no memory of its own.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Array = npt.NDArray[Any]
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32, folder: Path | None = None) -> Array:
-    """Return an array to be filled, in memory or over a temporary file that is gone with the array.
+    """Return an array to be filled, in memory, or in a temporary file that is deleted with the array.
 
-    The file lies in ``folder``, else where ``TMPDIR`` says, else in ``/var/tmp``, for ``/tmp`` may be in memory. Its
-    room is taken at once: on a full disk a page that is written later would end the process.
+    The file lies in ``folder``, else where ``TMPDIR`` says, else in ``/var/tmp``, because ``/tmp`` may be in memory.
+    Its room is taken at once: if the disk were full later, writing to the array would end the process.
 
     Raises
     ------

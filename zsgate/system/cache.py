@@ -1,4 +1,4 @@
-"""Cache: what runs have kept in the cache folder, how much room it takes, when it was last used."""
+"""Cache: what lies in the cache folder, how much room it takes, when it was last used, and freeing that room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-# folders of each kind; of what lies in them, files of one name belong together, and a folder is one thing
+# folders of each kind; in them, files of one name are one entry, and so is a folder
 FOLDERS = {
     "counts": ("prepared",),
     "embeddings": ("embedding",),
@@ -35,8 +35,8 @@ DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One thing in the cache.
+class CacheEntry:
+    """What is freed together: some files of one name, or a folder.
 
     Attributes
     ----------
@@ -60,34 +60,35 @@ class Kept:
         return time.time() - self.used > days * DAY
 
 
-def contents(root: Path) -> list[Kept]:
-    """Return everything that is kept under ``root``, kind by kind; locks are not listed and never removed."""
+def contents(root: Path) -> list[CacheEntry]:
+    """Return every entry of the cache folder ``root``, kind by kind; locks are not listed and never removed."""
     found = []
     for kind, folders in FOLDERS.items():
         for folder in folders:
-            found += [_kept(kind, paths) for paths in _things(root / folder)]
+            found += [_entry(kind, paths) for paths in _grouped(root / folder)]
     return found
 
 
-def remove(things: Iterable[Kept]) -> list[Kept]:
-    """Remove things and return those that are gone; what another process holds stays.
+def remove(entries: Iterable[CacheEntry]) -> list[CacheEntry]:
+    """Remove entries and return those that are gone; what another process holds stays.
 
-    A run that goes on makes again what it misses, and what it has mapped stays readable until it ends. Only counts
-    that a later worker of it opens for the first time would be missed, which ends its tests as failures.
+    A run that is going on computes again what it misses, and what it has mapped into memory stays readable until it
+    ends. Only counts that one of its workers opens later, for the first time, would be missed, and that worker's tests
+    would fail.
     """
-    return [thing for thing in things if all(_gone(path, thing.kind) for path in thing.paths)]
+    return [entry for entry in entries if all(_remove_path(path, entry.kind) for path in entry.paths)]
 
 
-def _things(folder: Path) -> Iterator[tuple[Path, ...]]:
-    together: dict[str, list[Path]] = defaultdict(list)
+def _grouped(folder: Path) -> Iterator[tuple[Path, ...]]:
+    by_name: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix != ".lock":
-            together[path.name if path.name.startswith(".") else path.name.partition(".")[0]].append(path)
+            by_name[path.name if path.name.startswith(".") else path.name.partition(".")[0]].append(path)
     # an archive goes first: it says that the arrays beside it are there
-    yield from (tuple(sorted(paths, key=lambda path: path.suffix != ".npz")) for paths in together.values())
+    yield from (tuple(sorted(paths, key=lambda path: path.suffix != ".npz")) for paths in by_name.values())
 
 
-def _kept(kind: str, paths: tuple[Path, ...]) -> Kept:
+def _entry(kind: str, paths: tuple[Path, ...]) -> CacheEntry:
     n_bytes, used = 0, 0.0
     for path in paths:
         for file in (path, *path.rglob("*")):
@@ -95,11 +96,11 @@ def _kept(kind: str, paths: tuple[Path, ...]) -> Kept:
                 status = file.stat()
                 n_bytes += status.st_size if file.is_file() else 0
                 used = max(used, status.st_mtime)
-    return Kept(kind, paths, n_bytes, used)
+    return CacheEntry(kind, paths, n_bytes, used)
 
 
-def _gone(path: Path, kind: str) -> bool:
-    """Remove a file or folder, so that nobody sees half a folder; return whether it is gone."""
+def _remove_path(path: Path, kind: str) -> bool:
+    """Remove a file or folder, so that nobody sees half a folder, and return whether it is gone."""
     from filelock import FileLock
 
     # who makes or opens counts holds their lock

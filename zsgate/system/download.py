@@ -1,11 +1,10 @@
-"""One file from the network: resumed, locked, checked, with a progress bar; weights and datasets alike.
+"""Download: one file from the network, resumed, locked, checked, with a progress bar; weights and datasets alike.
 
 pooch is the usual library for this, but it starts a broken download anew, and a dataset may have 15 GB.
 """
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import shutil
 import sys
@@ -15,11 +14,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from zsgate.errors import UsageProblem
+from zsgate.system.files import sha256_of
 
 BLOCK = 1 << 20
 TIMEOUT = 60.0  # seconds without a byte
 LARGE = 1 << 30  # bytes from which the size and the time are said before the download
-SPEED = 10e6  # bytes a second that the time is reckoned with
+SPEED = 10e6  # bytes a second, to estimate how long a download takes
 
 
 def fetch(
@@ -30,7 +30,7 @@ def fetch(
     n_bytes: int | None = None,
     instead: str = "name a folder with --weights DIR",
 ) -> None:
-    """Download ``url`` to ``target``, unless it is there, going on where an earlier attempt stopped.
+    """Download ``url`` to ``target``, unless it is there; an earlier attempt is continued where it stopped.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def fetch(
     n_bytes
         Published size, or None.
     instead
-        What the user can do without the network, for the message.
+        What the user can do without the network; the message ends with it.
 
     Raises
     ------
@@ -71,14 +71,8 @@ def fetch(
         _note_of(part).unlink(missing_ok=True)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def make_sure_of_room(target: Path, n_bytes: int | None, part: Path | None = None) -> None:
-    """Raise UsageProblem unless ``target`` with its ``n_bytes`` fits on the disk, ``part`` of it being there."""
+    """Raise UsageProblem unless the disk has room for the ``n_bytes`` of ``target`` that ``part`` does not yet have."""
     done = part.stat().st_size if part is not None and part.exists() else 0
     free = shutil.disk_usage(target.parent).free
     if n_bytes is not None and free < n_bytes - done:
@@ -89,12 +83,12 @@ def make_sure_of_room(target: Path, n_bytes: int | None, part: Path | None = Non
 def _receive(url: str, part: Path, *, has_digest: bool) -> None:
     """Append what is missing of ``url`` to ``part``.
 
-    Where no digest will tell whether the whole is one file, a part is gone on with only if the server vouches that
-    the rest is of the same version.
+    If no digest will show that both pieces are of the same file, they are put together only if the server's mark of the
+    version (its ETag) is the same as before; otherwise the download starts anew.
     """
     note = _note_of(part)
     mark = note.read_text(encoding="utf-8") if note.exists() else ""
-    strong = bool(mark) and not mark.startswith("W/")  # a weak mark does not vouch for every byte
+    strong = bool(mark) and not mark.startswith("W/")  # files of the same weak mark may differ in some bytes
     if not (has_digest or strong):
         part.unlink(missing_ok=True)
     done = part.stat().st_size if part.exists() else 0
@@ -108,11 +102,11 @@ def _receive(url: str, part: Path, *, has_digest: bool) -> None:
             raise
         if error.headers.get("Content-Range", f"bytes */{done}") == f"bytes */{done}":  # nothing is missing
             return
-        _belongs_to_another(part)
+        _refuse_part(part)
     with answer:
         resumed = answer.status == http.client.PARTIAL_CONTENT
         if resumed and not has_digest and answer.headers.get("ETag") != mark:
-            _belongs_to_another(part)
+            _refuse_part(part)
         _write(answer, part, done if resumed else 0)
 
 
@@ -137,7 +131,8 @@ def _write(answer: http.client.HTTPResponse, part: Path, done: int) -> None:
         raise ConnectionError(msg)
 
 
-def _belongs_to_another(part: Path) -> NoReturn:
+def _refuse_part(part: Path) -> NoReturn:
+    """Delete what is kept of another file or version, and say so."""
     part.unlink()
     msg = "what was kept of an earlier attempt does not belong to this file and was deleted"
     raise ConnectionError(msg) from None

@@ -1,4 +1,4 @@
-"""How the allocator treats large blocks while a model runs on the CPU."""
+"""Memory: how freed blocks are used again while a model runs on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live line for long steps on a terminal; nothing in a log."""
+"""Progress: a live line for long steps on a terminal; nothing in a log."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _closure(modules: tuple[str, ...]) -> tuple[set[Path], set[str]]:
 
 
 def _file_of(module: str) -> Path | None:
-    """Return the file of a module; None for an attribute of one, and for the face of zsgate, which computes nothing."""
+    """Return the file of a module; None for an attribute of one, and for zsgate/__init__.py, which computes nothing."""
     top, *parts = module.split(".")
     if top == OWN:
         if not parts:
@@ -110,7 +110,7 @@ def _file_of(module: str) -> Path | None:
 
 @cache
 def _place_of(name: str) -> Path | None:
-    """Return the folder of a package, or the file of a module; baselines, say, lie beside zsgate in a checkout."""
+    """Return the folder of a package, or the file of a module; zsgate.baselines lies beside zsgate in a checkout."""
     if name in sys.modules and getattr(sys.modules[name], "__file__", None):
         path = Path(str(sys.modules[name].__file__))
         return path.parent if path.name == "__init__.py" else path

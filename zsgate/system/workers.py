@@ -1,7 +1,7 @@
 """Workers: processes that compute side by side, while a run allows them.
 
-For work that holds the interpreter's lock, so that threads would not help. Outside of a run that allows them everything
-is done in this process: starting processes from a user's script would run that script again.
+They are for work that holds the interpreter's lock, which threads would not speed up. Outside of a run that allows them
+everything is done in this process: starting processes from a user's script would run that script again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Workers:
     Attributes
     ----------
     number
-        How many are allowed; with one, everything is done in this process.
+        How many are allowed; with one, as at first, everything is done in this process.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Workers:
     def starmap(self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> list[T]:
         """Return the function of each job's arguments, in order; the next job is made while others are worked on.
 
-        Where a worker dies, what it owed is computed in this process, and so is everything from then on.
+        If a worker dies, the jobs that have no result yet are done in this process, and so are all later ones.
 
         Parameters
         ----------
@@ -44,6 +44,11 @@ class Workers:
         """
         begun = [(job, self._submit(function, job)) for job in jobs]
         return [self._result(future, function, job) for job, future in begun]
+
+    @property
+    def started(self) -> bool:
+        """Whether there are processes."""
+        return self._pool is not None
 
     def close(self) -> None:
         """End the processes and allow no more."""
@@ -78,7 +83,7 @@ WORKERS = Workers()
 
 
 def share(n_processes: int) -> int:
-    """Return how many workers each of so many processes may have on this machine."""
+    """Return how many workers each of ``n_processes`` may have, so that together they use the cores of this machine."""
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, n_cores // n_processes)
 

@@ -1,4 +1,4 @@
-"""Pairing: two scores of the same cells, subtracted part by part, and what forbids an interval."""
+"""Difference: two scores, one subtracted from the other, and what forbids an interval."""
 
 from __future__ import annotations
 
@@ -6,136 +6,145 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from zsgate.data.dataset import MIN_DONORS
-from zsgate.verdict.interval import Inference, Variance, degrees, infer, jackknife_variance, split_variance
+from zsgate.verdict.interval import MIN_DONORS, Floats, Inference, Resamples, infer, split_variance
 from zsgate.verdict.score import Score
 
-Floats = npt.NDArray[np.float64]
-SAME = ("metric", "recipe", "cells", "units", "unit")
-ROUNDING = 1e-9  # of two sums of as many terms in another order; no difference is meant by less
+SAME_QUESTION = ("metric", "recipe", "unit")
+SAME_CELLS = ("metric", "recipe", "cells", "units", "unit")
+ROUNDING = 1e-9  # two sums of the same terms in another order differ by less
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Differences of two scores, ours - theirs, oriented so that positive is better.
+class Difference:
+    """Our score minus theirs, oriented so that positive is better.
 
     Attributes
     ----------
     ours, theirs
         The scores.
-    difference
-        With everybody.
-    balanced
-        The same with every unit weighing the same; None where unknown.
-    leave_outs
-        Without each unit, shape (n_units,).
-    unit_halves, cell_halves
-        In the two halves of each split, shapes (n_splits, 2); no rows where nothing was split.
+    resamples
+        The same difference on parts of the cells, where both scores are of the same cells; else those of our score and
+        of theirs.
     exchangeable
         Whether ours, if it is worth nothing, is one more draw of theirs.
     """
 
     ours: Score
     theirs: Score
-    difference: float
-    balanced: float | None
-    leave_outs: Floats
-    unit_halves: Floats
-    cell_halves: Floats
+    resamples: tuple[Resamples, ...]
     exchangeable: bool = False
 
     @classmethod
-    def of(cls, ours: Score, theirs: Score, *, exchangeable: bool = False) -> Pair:
-        """Return the differences.
+    def paired(cls, ours: Score, theirs: Score, *, exchangeable: bool = False) -> Difference:
+        """Return the difference of two scores of the same cells, subtracted part by part.
 
         Raises
         ------
         ValueError
             If the scores are of different metrics, recipes, cells, units or splits.
         """
-        _refuse_strangers(ours, theirs)
-        sign = 1.0 if ours.higher_is_better else -1.0
-        known = ours.balanced is not None and theirs.balanced is not None
-
-        def halves(what: str) -> Floats:
-            first, second = (np.array(getattr(score, what), dtype=np.float64) for score in (ours, theirs))
-            return (sign * (first - second)).reshape(-1, 2)
-
-        return cls(
-            ours,
-            theirs,
-            unrounded(sign * (ours.value - theirs.value)),
-            sign * (ours.balanced - theirs.balanced) if known else None,  # type: ignore[operator]
-            sign * (np.array(ours.leave_outs) - np.array(theirs.leave_outs)),
-            halves("unit_halves"),
-            halves("cell_halves"),
-            exchangeable,
+        _refuse_different(ours, theirs, SAME_CELLS)
+        sign = _sign(ours)
+        first, second = _resamples(ours), _resamples(theirs)
+        both = Resamples(
+            value=zero_if_rounding(sign * (ours.value - theirs.value)),
+            leave_outs=sign * (first.leave_outs - second.leave_outs),
+            unit_halves=sign * (first.unit_halves - second.unit_halves),
+            cell_halves=sign * (first.cell_halves - second.cell_halves),
+            n_effective=first.n_effective,
         )
+        return cls(ours, theirs, (both,), exchangeable)
+
+    @classmethod
+    def unpaired(cls, ours: Score, theirs: Score) -> Difference:
+        """Return the difference of two scores of the same population on other cells, whose variances add.
+
+        Weaker than a paired one: what makes cells easy or hard for both no longer cancels, and part of the difference
+        may be that of the cells.
+
+        Raises
+        ------
+        ValueError
+            If the scores are of different metrics, recipes or kinds of units.
+        """
+        _refuse_different(ours, theirs, SAME_QUESTION)
+        return cls(ours, theirs, (_resamples(ours), _resamples(theirs)))
+
+    @property
+    def value(self) -> float:
+        """The difference on all cells."""
+        return zero_if_rounding(_sign(self.ours) * (self.ours.value - self.theirs.value))
+
+    @property
+    def balanced(self) -> float | None:
+        """The difference if every unit weighed the same; None where unknown."""
+        if self.ours.balanced is None or self.theirs.balanced is None:
+            return None
+        return _sign(self.ours) * (self.ours.balanced - self.theirs.balanced)
 
     @property
     def objection(self) -> str:
         """Why no interval can be given, or an empty string."""
-        found = (self.leave_outs, self.unit_halves, self.cell_halves)
-        return too_little(self.ours, self.difference) or undefined(self.ours, *found)
+        if bool(self.ours.unit_halves) != bool(self.theirs.unit_halves):
+            return "one of the two scores was recorded without random halves, so its variance is not known"
+        sides = zip((self.ours, self.theirs), self.resamples, strict=False)  # a paired difference has the units of ours
+        return next(filter(None, (_too_few(s, self.value) or _undefined(s, parts) for s, parts in sides)), "")
 
     def infer(self, margin: float) -> Inference:
-        """Return what can be inferred; only where there is no objection."""
-        n_theirs = len(self.theirs.draws)
-        ours, theirs = self.ours.seed_variance, self.theirs.seed_variance * (1 + n_theirs * self.exchangeable)
-        variance = Variance(
-            jackknife=jackknife_variance(self.difference, self.leave_outs),
-            halves=split_variance(self.unit_halves),
-            cells=split_variance(self.cell_halves),
-            seeds=ours + theirs,
-        )
-        units = max(1.0, self.ours.known_by - 1)
-        seeds = ((ours, len(self.ours.draws) - 1), (theirs, n_theirs - 1))
-        df = min(units, degrees([(variance.total - variance.seeds, units), *seeds]))
-        return infer(self.difference, variance, df=df, margin=margin)
+        """Return what can be inferred, with ``margin`` the difference that counts as better.
 
-
-def unrounded(difference: float) -> float:
-    """Return the difference, or 0 where it is no more than the rounding of sums."""
-    return 0.0 if abs(difference) < ROUNDING else difference
-
-
-def undefined(score: Score, leave_outs: Floats, unit_halves: Floats, cell_halves: Floats) -> str:
-    """Return which leave-out has no value, or that no half has one, or an empty string."""
-    lost = [name for name, value in zip(score.units, leave_outs.tolist(), strict=True) if not math.isfinite(value)]
-    if lost:
-        shown = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
-        return f"{score.metric} cannot be computed without {score.unit} {shown}"
-    dealt = "cells" if score.unit == "cells" else "donors"
-    for what, halves in ((dealt, unit_halves), ("cells", cell_halves)):
-        if len(halves) and split_variance(halves) is None:
-            return f"{score.metric} cannot be computed in any random half of the {what}"
-    return ""
+        Call it only where there is no objection.
+        """
+        draws = self.ours.draws, self.theirs.draws
+        return infer(self.value, self.resamples, draws, exchangeable=self.exchangeable, margin=margin)
 
 
 def can_pair(ours: Score, theirs: Score) -> bool:
-    """Return whether two scores can be subtracted part by part."""
+    """Return whether two scores are of the same cells, so that they can be subtracted part by part."""
     try:
-        _refuse_strangers(ours, theirs)
+        _refuse_different(ours, theirs, SAME_CELLS)
     except ValueError:
         return False
     return True
 
 
-def _refuse_strangers(ours: Score, theirs: Score) -> None:
-    for what in SAME:
+def zero_if_rounding(difference: float) -> float:
+    """Return the difference, or 0 where it is so small that only the rounding of sums made it."""
+    return 0.0 if abs(difference) < ROUNDING else difference
+
+
+def _sign(score: Score) -> float:
+    return 1.0 if score.higher_is_better else -1.0
+
+
+def _resamples(score: Score) -> Resamples:
+    def halves(pairs: tuple[tuple[float, float], ...]) -> Floats:
+        return np.array(pairs, dtype=np.float64).reshape(-1, 2)
+
+    return Resamples(
+        value=score.value,
+        leave_outs=np.array(score.leave_outs, dtype=np.float64),
+        unit_halves=halves(score.unit_halves),
+        cell_halves=halves(score.cell_halves),
+        n_effective=score.n_effective or len(score.units),
+    )
+
+
+def _refuse_different(ours: Score, theirs: Score, same: tuple[str, ...]) -> None:
+    """Raise ValueError if the scores differ in one of the fields ``same``, or, on the same cells, in their splits."""
+    for what in same:
         if getattr(ours, what) != getattr(theirs, what):
             msg = f"scores of different {what} cannot be compared: {getattr(ours, what)} and {getattr(theirs, what)}"
             raise ValueError(msg)
-    for what in ("unit_halves", "cell_halves"):
+    for what in ("unit_halves", "cell_halves") if same is SAME_CELLS else ():
         if len(getattr(ours, what)) != len(getattr(theirs, what)):
             msg = f"scores of different {what.replace('_', ' ')} cannot be compared"
             raise ValueError(msg)
 
 
-def too_little(score: Score, difference: float) -> str:
-    """Return why so few units say nothing of their spread, or an empty string."""
+def _too_few(score: Score, difference: float) -> str:
+    """Return why so few units say nothing of how far others would differ, or an empty string."""
     if not math.isfinite(difference):
         return f"{score.metric} is not defined on these cells"
     if not score.units:
@@ -148,3 +157,17 @@ def too_little(score: Score, difference: float) -> str:
         f"{len(score.units)} donors cannot speak for new ones ({MIN_DONORS} are needed; scope = 'cells' "
         "speaks for these donors only)"
     )
+
+
+def _undefined(score: Score, parts: Resamples) -> str:
+    """Return which leave-out has no value, or that no half has one, or an empty string."""
+    pairs = zip(score.units, parts.leave_outs.tolist(), strict=True)
+    lost = [name for name, value in pairs if not math.isfinite(value)]
+    if lost:
+        shown = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
+        return f"{score.metric} cannot be computed without {score.unit} {shown}"
+    dealt = "cells" if score.unit == "cells" else "donors"
+    for what, halves in ((dealt, parts.unit_halves), ("cells", parts.cell_halves)):
+        if len(halves) and split_variance(halves) is None:
+            return f"{score.metric} cannot be computed in any random half of the {what}"
+    return ""

@@ -1,34 +1,75 @@
-"""Inference: how sure a paired difference is, from leave-one-out values, random halves and the spread over seeds.
+"""Interval: how sure a difference of two scores is, from leave-one-out values, random halves and seeds.
 
-With d the difference and d(-g) the same without unit g of G, the jackknife variance
-V_J = (G-1)/G * sum((d(-g) - d)**2) (Efron and Stein 1981) is that of a new sample of units; taken about d and not about
-the mean of d(-g) it holds the bias too, and a partition that one large unit keeps up. It takes partitions as fixed. A
-clustering metric adds V_H, the mean of (d_half1 - d_half2)**2 / 4 over random splits of the units in complementary
-halves, each half clustered anew, and V_C, the same over splits of the cells: a half has twice the variance of the
-whole and the two are independent. (A bootstrap over cells would put copies of a cell at distance 0 among its own
-neighbours, and the graph of a sample with copies is no sample's graph.) The three estimate variances that hold each
-other in part, so the largest counts. Seeds add V_S = s**2/S of each side that draws; against untrained twins s**2 more,
-because a model that learnt nothing is one more of them and not their mean.
+All of the formula is here. With d the difference and d(-g) the same without unit g of G, the jackknife variance
+V_J = (G-1)/G * sum((d(-g) - d)**2) (Efron and Stein 1981) is that of a new sample of units. It is taken about d and not
+about the mean of d(-g), so that it also holds the bias, and what changes when one large unit leaves. Partitions are
+kept in a leave-out. A clustering metric therefore adds V_H, the mean of (d_half1 - d_half2)**2 / 4 over random splits
+of the units into complementary halves, each half clustered anew, and V_C, the same over splits of the cells: a half has
+twice the variance of the whole, and the two halves are independent. (A bootstrap over cells would put copies of a cell
+at distance 0 among its own neighbours, and no real sample has such a graph.) The three variances overlap, so the
+largest counts, not their sum. Seeds add V_S = s**2/S of each side that draws random numbers; against untrained twins
+s**2 more, because a model that learnt nothing is one more twin, and not the mean of them.
 
 The interval is d +- t(0.95, df) * sqrt(max(V_J, V_C, V_H) + V_S), two-sided 90 %, so that a lower end above 0 is a
 one-sided test at 5 %. Units of unequal size know less of their own variance: df is one less than their effective
-number 1 / sum(share**2), which is G where all have as many cells; less where few seeds, which know little of theirs,
-make up much of the variance (Welch 1947, Satterthwaite 1946). ``benchmarks.calibration`` shows what the interval
-keeps and why these corrections are there.
+number 1 / sum(share**2), which is G where all have as many cells. It is lower where a few seeds, which know little of
+their own variance, make up much of the whole (Welch 1947, Satterthwaite 1946). ``benchmarks.calibration`` measures how
+often the interval is wrong, and shows why these corrections are there.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 LEVEL = 0.9
 POWER = 0.8
+MIN_DONORS = 6  # fewer cannot speak for new donors
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resamples:
+    """A number on all cells, and the same number on parts of them.
+
+    It is the difference of two scores on the same cells, or one score alone.
+
+    Attributes
+    ----------
+    value
+        On all cells.
+    leave_outs
+        Without each unit, shape (n_units,).
+    unit_halves, cell_halves
+        In the two halves of each random split of the units, and of the cells, shapes (n_splits, 2); no rows where
+        nothing was split.
+    n_effective
+        Number of equally large units that would know as much.
+    """
+
+    value: float
+    leave_outs: Floats
+    unit_halves: Floats
+    cell_halves: Floats
+    n_effective: float
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the variance between units."""
+        return max(1.0, self.n_effective - 1)
+
+    @property
+    def variance(self) -> Variance:
+        """Parts of the variance, that of seeds left out."""
+        return Variance(
+            jackknife=jackknife_variance(self.value, self.leave_outs),
+            halves=split_variance(self.unit_halves),
+            cells=split_variance(self.cell_halves),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +91,20 @@ class Variance:
     """
 
     jackknife: float
-    seeds: float
+    seeds: float = 0.0
     halves: float | None = None
     cells: float | None = None
     theirs: float | None = None
 
     @property
+    def sample(self) -> float:
+        """Variance of a new sample: the largest of its three estimates."""
+        return max(self.jackknife, self.halves or 0.0, self.cells or 0.0)
+
+    @property
     def total(self) -> float:
         """Variance of the difference."""
-        return max(self.jackknife, self.halves or 0.0, self.cells or 0.0) + self.seeds + (self.theirs or 0.0)
+        return self.sample + self.seeds + (self.theirs or 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +132,10 @@ class Inference:
     df: float | None = None
 
 
-def jackknife_variance(difference: float, leave_outs: Floats) -> float:
-    """Return V_J of the differences with every unit and without each, shape (n_units,), finite, at least two."""
+def jackknife_variance(value: float, leave_outs: Floats) -> float:
+    """Return V_J of a number with every unit, and without each, shape (n_units,), finite, at least two."""
     n = len(leave_outs)
-    return float((n - 1) / n * np.sum((leave_outs - difference) ** 2))
+    return float((n - 1) / n * np.sum((leave_outs - value) ** 2))
 
 
 def split_variance(halves: Floats) -> float | None:
@@ -100,6 +146,11 @@ def split_variance(halves: Floats) -> float | None:
     spread = (halves[:, 0] - halves[:, 1]) ** 2 / 4
     known = spread[np.isfinite(spread)]
     return float(known.mean()) if len(known) else None
+
+
+def seed_variance(draws: Sequence[float]) -> float:
+    """Return the variance of the mean over seeds, ``s**2 / S``; 0 for a score that draws nothing."""
+    return float(np.var(draws, ddof=1) / len(draws)) if len(draws) > 1 else 0.0
 
 
 def degrees(parts: Sequence[tuple[float, float]]) -> float:
@@ -115,22 +166,43 @@ def degrees(parts: Sequence[tuple[float, float]]) -> float:
     return max(1.0, total**2 / spread if spread > 0 else min(df for _, df in parts))
 
 
-def infer(difference: float, variance: Variance, *, df: float, margin: float) -> Inference:
-    """Return what the variance says of a difference.
+def infer(
+    difference: float,
+    resamples: Sequence[Resamples],
+    draws: tuple[Sequence[float], Sequence[float]],
+    *,
+    exchangeable: bool = False,
+    margin: float = 0.0,
+) -> Inference:
+    """Return what can be said of a difference.
 
     Parameters
     ----------
     difference
-        With every unit.
-    variance
-        Its parts.
-    df
-        Degrees of freedom of t.
+        Ours minus theirs, on all cells.
+    resamples
+        Those of the difference, where both scores are of the same cells; else those of our score and of theirs, whose
+        variances add.
+    draws
+        Our value and theirs under each seed; one entry where nothing is drawn.
+    exchangeable
+        Whether ours, if it is worth nothing, is one more draw of theirs.
     margin
         Difference that counts as better.
     """
     from scipy.special import stdtr, stdtrit
 
+    ours, theirs = map(seed_variance, draws)
+    if exchangeable:
+        theirs *= 1 + len(draws[1])
+    found = [each.variance for each in resamples]
+    variance = replace(found[0], seeds=ours + theirs)
+    if len(found) == 2:
+        variance = replace(found[0], seeds=ours, theirs=found[1].sample + theirs)
+    units = [(each.sample, of.df) for each, of in zip(found, resamples, strict=True)]
+    df = degrees([*units, (ours, len(draws[0]) - 1), (theirs, len(draws[1]) - 1)])
+    if len(resamples) == 1:
+        df = min(df, resamples[0].df)
     se = math.sqrt(variance.total)
     quantile = float(stdtrit(df, (1 + LEVEL) / 2))
     excess = difference - margin

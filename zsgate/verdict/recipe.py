@@ -12,27 +12,25 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+CHOICES = (
+    "Euclidean distance between cells, in the space and at the dimension the model gave",
+    "Louvain clusters by igraph, of a neighbour graph without weights",
+    "mutual information over the arithmetic mean of the two entropies",
+)
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a score is computed, as far as its value depends on it.
+    """Every choice that the value of a score depends on.
 
     Attributes
     ----------
     id
         Name a user asks for it by.
-    distance
-        Distance between cells, in the space and at the dimension the model gave.
-    clusterer
-        Name of the clusterer; partitions of two clusterers are not comparable.
     resolutions
         Resolutions of the sweep; the partition with the best NMI counts, the first of equal ones.
     n_neighbors
         Neighbours of a cell in the graph, itself included as in scanpy.
-    weighted
-        Whether edges of the graph carry weights.
-    nmi_average
-        Mean of the two entropies that normalises the mutual information.
     cells
         Number of cells drawn for scoring, after all of them were embedded; None scores all.
     hvg_on
@@ -46,31 +44,32 @@ class Recipe:
         Whether the baselines of reconstruction (mean, average rank) are fitted on the cells they are scored on.
     gates
         Metrics that decide under this recipe although they are advisory otherwise.
+    describes
+        Choices that the code makes for every recipe, in words; part of the hash, so that scores of another distance or
+        clusterer are never compared.
     """
 
     id: str
-    distance: str = "euclidean"
-    clusterer: str = "louvain-igraph"
     resolutions: tuple[float, ...] = tuple(step / 10 for step in range(1, 21))
     n_neighbors: int = 15
-    weighted: bool = False
-    nmi_average: str = "arithmetic"
     cells: int | None = None
     hvg_on: str = "counts"
     quick: bool = True
     preset: str = "official"
     in_sample: bool = False
     gates: tuple[str, ...] = ()
+    describes: tuple[str, ...] = CHOICES
 
     @cached_property
     def hash(self) -> str:
-        """First eight hex digits of the SHA-256 of the settings, the name left out."""
+        """First eight hex digits of the SHA-256 of all choices, the name left out."""
         settings = {name: value for name, value in self.as_dict().items() if name != "id"}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
     def as_dict(self) -> dict[str, Any]:
         """Return builtins only."""
-        return asdict(self) | {"resolutions": list(self.resolutions), "gates": list(self.gates)}
+        lists = {name: list(value) for name, value in asdict(self).items() if isinstance(value, tuple)}
+        return asdict(self) | lists
 
     def __str__(self) -> str:
         return f"{self.id}:{self.hash}"

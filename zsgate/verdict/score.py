@@ -1,4 +1,4 @@
-"""Score: a value with what it would have been without each donor, in random halves, and its spread over seeds."""
+"""Score: a value, the same without each donor and in random halves of the cells, and under each seed."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Score:
         Digest of the cells, labels, batches and units that were scored; only scores of equal digests are
         comparable.
     recipe
-        Identity of the settings (clusterer, resolutions, neighbours) that shaped the value.
+        Identity of the settings (resolutions, neighbours and others) that shaped the value.
     higher_is_better
         Orientation of the metric.
     unit_halves
         The value in the two halves of random splits of the units, everything computed anew in each half; NaN
-        where a half cannot be scored. Empty for a metric whose leave-outs hold all of its uncertainty.
+        where a half cannot be scored. Empty for a metric that clusters nothing: its leave-outs are enough.
     cell_halves
         The same for splits of the cells; empty also where the units are groups of cells.
     balanced
@@ -83,15 +83,3 @@ class Score:
             leave_outs=tuple(without.tolist()),
             **rest,
         )
-
-    @property
-    def seed_variance(self) -> float:
-        """Variance of the mean over seeds, ``s**2 / S``; 0 for a score that draws nothing."""
-        if len(self.draws) < 2:
-            return 0.0
-        return float(np.var(self.draws, ddof=1) / len(self.draws))
-
-    @property
-    def known_by(self) -> float:
-        """What ``n_effective`` is, or the number of units where that is unknown."""
-        return self.n_effective or len(self.units)

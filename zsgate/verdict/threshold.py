@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
 
-from zsgate.errors import UsageProblem
-from zsgate.names import unknown
-from zsgate.verdict.match import check_keys, matches, number
-from zsgate.verdict.verdict import POLICIES
+from zsgate.verdict.match import matches
+from zsgate.verdict.terms import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +18,7 @@ class Threshold:
     match
         The tests it is for; see :func:`zsgate.verdict.match.matches`.
     policy, margin
-        In the place of the run's.
+        They replace the run's.
     threshold
         What our own value must reach as well, whatever the baseline has.
     """
@@ -32,41 +28,26 @@ class Threshold:
     margin: float | None = None
     threshold: float | None = None
 
-    @classmethod
-    def of(cls, table: Any) -> Self:
-        """Return the threshold that a table of pyproject.toml states.
 
-        Raises
-        ------
-        UsageProblem
-            If a key is missing or unknown, a value is out of range, or it says nothing.
-        """
-        table = check_keys(table, required=("match",), optional=("policy", "margin", "threshold"))
-        if (policy := table.get("policy")) is not None and policy not in POLICIES:
-            raise UsageProblem(unknown("policy", policy, POLICIES))
-        if len(table) == 1:
-            msg = f"{table['match']!r} sets nothing; give policy, margin or threshold"
-            raise UsageProblem(msg)
-        margin = number(table, "margin", 0, math.nextafter(1, 0))
-        return cls(match=table["match"], policy=policy, margin=margin, threshold=number(table, "threshold", -1e9, 1e9))
-
-
-def terms(thresholds: Sequence[Threshold], policy: str, margin: float, *test: str) -> Threshold:
-    """Return what one test must reach: the run's policy and margin, then each matching threshold over the last.
+def terms_for(test: tuple[str, str, str], thresholds: Sequence[Threshold], usual: Terms) -> Terms:
+    """Return what one test must reach: the run's terms, changed by every threshold that matches it.
 
     Parameters
     ----------
+    test
+        Dataset, baseline and metric.
     thresholds
         In the order of pyproject.toml: of two that match, the later one counts, key by key.
-    policy, margin
-        The run's.
-    *test
-        Dataset, baseline and metric.
+    usual
+        The run's terms.
     """
-    dataset, baseline, metric = test
-    found = Threshold(match="-".join(test), policy=policy, margin=margin)
+    terms = usual
     for each in thresholds:
-        if matches(each.match, dataset, baseline, metric):
-            said = {key: getattr(each, key) for key in ("policy", "margin", "threshold")}
-            found = replace(found, **{key: value for key, value in said.items() if value is not None})
-    return found
+        if matches(each.match, *test):
+            terms = replace(
+                terms,
+                policy=terms.policy if each.policy is None else each.policy,
+                margin=terms.margin if each.margin is None else each.margin,
+                threshold=terms.threshold if each.threshold is None else each.threshold,
+            )
+    return terms

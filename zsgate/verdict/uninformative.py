@@ -1,71 +1,83 @@
-"""Blind spots: datasets on which noise cannot be told from a baseline, so that beating it there says nothing.
+"""Uninformative tests: datasets on which a baseline is no better than noise, or as good as the labels themselves.
 
-A control that wins where it must lose, or an oracle that does not win, breaks the gate. Noise that is merely not shown
-to lose, while the oracle wins, is a property of the dataset: too few cells or donors, or a baseline without signal. So
-is an oracle that is not shown to beat a baseline as good as the labels themselves: there is nothing left to beat.
+To beat such a baseline there says nothing. A control that wins where it must lose, or an oracle that loses, breaks the
+gate. Noise that is only not shown to lose, while the oracle wins, breaks nothing: the dataset has too few cells or
+donors, or the baseline carries no signal. Nor does an oracle that is not shown to beat a baseline as good as the labels
+themselves: there is no room above it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from msgspec.structs import replace
+
+from zsgate.report.record import ControlRecord, Outcome, VerdictRecord
 
 DEAD = {"noise": "pure noise", "shuffled": "its own rows in random order"}
-WORDS = "too few cells or donors, or a baseline without signal"
-NO_ROOM = "no room"  # what became of an oracle where the baseline reaches
+WHY = "too few cells or donors, or a baseline without signal"
+NO_ROOM = "no room"  # what an oracle got where the baseline is above CEILING
 CEILING = 0.9  # of 1, the most that the metrics of oracles can be
-UNSURE = {("loses", "inconclusive"), ("beats", NO_ROOM)}  # what a control must do and did, and no gate is broken
+UNSURE = {("loses", "inconclusive"), ("beats", NO_ROOM)}  # what a control had to do and did, where no gate is broken
+
+Test = tuple[str, str | None, str]  # dataset, baseline, metric
 
 
-def spots(controls: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
-    """Return what cannot be told from a dead model, by (dataset, baseline, metric), each with a sentence.
+def find(controls: Iterable[ControlRecord]) -> dict[Test, str]:
+    """Return the tests that say nothing, each with a sentence why.
 
     Parameters
     ----------
     controls
-        As verdict.json holds them. Noise counts only where no oracle failed on the dataset, and one won.
+        Of the whole run. Noise counts only where an oracle won on the dataset, and none failed.
     """
     known = list(controls)
-    oracles = [each for each in known if each["control"] == "oracle"]
-    won = {each["dataset"] for each in oracles if each["passed"]}
-    failed = {each["dataset"] for each in oracles if not each["passed"] and not _is_merely_unsure(each)}
+    oracles = [each for each in known if each.control == "oracle"]
+    won = {each.dataset for each in oracles if each.passed}
+    failed = {each.dataset for each in oracles if not each.passed and not is_unsure(each)}
     found = {}
     for each in known:
-        dataset, baseline, metric = spot = spot_of(each)
-        if not _is_merely_unsure(each) or dataset in failed:
+        if not is_unsure(each) or each.dataset in failed:
             continue
-        if each["control"] == "oracle":
-            found[spot] = (
-                f"on {dataset} {baseline} is as good by {metric} as the labels themselves, so nothing can beat it there"
+        if each.control == "oracle":
+            found[test_of(each)] = (
+                f"on {each.dataset} {each.baseline} is as good by {each.metric} as the labels themselves, so nothing "
+                "can beat it there"
             )
-        elif dataset in won:
-            found[spot] = (
-                f"on {dataset} {baseline} cannot be told from {DEAD[each['control']]} by {metric} ({WORDS}), so to "
-                "beat it there does not count"
+        elif each.dataset in won:
+            found[test_of(each)] = (
+                f"on {each.dataset} {each.baseline} cannot be told from {DEAD[each.control]} by {each.metric} ({WHY}), "
+                "so to beat it there does not count"
             )
     return found
 
 
-def marked(control: Mapping[str, Any], known: Mapping[tuple[str, str, str], str]) -> dict[str, Any]:
-    """Return a control as it stands in view of the blind spots: one that makes a spot does not break the gate."""
-    excused = spot_of(control) in known and _is_merely_unsure(control)
-    return {**control, "too_little": excused, "passed": control["passed"] or excused}
+def annotate(control: ControlRecord, found: Mapping[Test, str]) -> ControlRecord:
+    """Return a control with ``too_little``: whether it shows that a test says nothing, and so breaks no gate."""
+    excused = test_of(control) in found and is_unsure(control)
+    return replace(control, too_little=excused, passed=control.passed or excused)
 
 
-def _is_merely_unsure(control: Mapping[str, Any]) -> bool:
-    return control["control"] in (*DEAD, "oracle") and (control["expected"], control["got"]) in UNSURE
+def withdraw(verdict: VerdictRecord, found: Mapping[Test, str]) -> VerdictRecord:
+    """Return a verdict, inconclusive if it passed in a test that says nothing; any other as it is."""
+    said = found.get(test_of(verdict))
+    if said is None or not verdict.passed:
+        return verdict
+    return replace(
+        verdict,
+        passed=False,
+        outcome=Outcome.INCONCLUSIVE,
+        withdrawn=said,
+        reason="; ".join(filter(None, (verdict.reason, said))),
+        sentence=f"{verdict.sentence}; {said}",
+    )
 
 
-def spot_of(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+def test_of(entry: VerdictRecord | ControlRecord) -> Test:
     """Return dataset, baseline and metric of a verdict or control."""
-    return entry["dataset"], entry["baseline"], entry["metric"]
+    return entry.dataset, entry.baseline, entry.metric
 
 
-def uncounted(verdict: Mapping[str, Any], known: Mapping[tuple[str, str, str], str]) -> dict[str, Any]:
-    """Return a verdict as it stands in view of the blind spots: one that passed in one of them is inconclusive."""
-    said = known.get(spot_of(verdict))
-    if said is None or not verdict["passed"]:
-        return dict(verdict)
-    reason = "; ".join(filter(None, (verdict["reason"], said)))
-    changed = {"passed": False, "outcome": "inconclusive", "reason": reason}
-    return {**verdict, **changed, "sentence": f"{verdict['sentence']}; {said}"}
+def is_unsure(control: ControlRecord) -> bool:
+    """Return whether a control was merely not shown to do what it must."""
+    return control.control in (*DEAD, "oracle") and (control.expected, control.got) in UNSURE

@@ -1,23 +1,24 @@
 """Verdict: what two scores on the same cells allow to be said about their difference.
 
-The unit is the donor; ``zsgate.verdict.interval`` has the formulae. An interval above the margin beats, one below 0
-loses. Under ``noninferior``, whose margin says how much worse is still as good, one above 0 beats.
+The unit is the donor; ``zsgate.verdict.interval`` has the formula. An interval above the margin beats, one below 0
+loses. Under ``noninferior``, whose margin says how much worse is still good enough, one above 0 beats. Whether a
+verdict passes is decided here, and afterwards only taken back (``zsgate.verdict.uninformative``).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from zsgate.verdict.difference import Pair
+from zsgate.verdict.difference import Difference
 from zsgate.verdict.interval import LEVEL, Inference, Variance
 from zsgate.verdict.score import Score
-from zsgate.verdict.unpaired import Unpaired
+from zsgate.verdict.terms import UNNAMED, USUAL, Names, Signal, Terms
 
 Outcome = Literal["beats", "loses", "inconclusive"]
-Policy = Literal["beats", "noninferior", "point"]
-POLICIES: tuple[str, ...] = get_args(Policy)
+Interval = tuple[float, float]
+CLEAR = 0.05  # without an interval, a signal this large is no noise: scores of noise differ by a tenth of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +72,10 @@ class Verdict:
     ours: float
     theirs: float
     difference: float
-    interval: tuple[float, float] | None
+    interval: Interval | None
     outcome: Outcome
     passed: bool
-    policy: Policy
+    policy: str
     margin: float
     reason: str = ""
     unit: str = "donor"
@@ -124,106 +125,115 @@ class Verdict:
             text += f", policy {self.policy}"
         return f"{text}; {self.reason}" if self.reason else text
 
-    def unless(self, objection: str) -> Verdict:
-        """Return this verdict, not passed for the reason ``objection``; the outcome stands."""
-        reason = f"{self.reason}; {objection}" if self.reason else objection
-        return replace(self, passed=False, reason=reason)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return builtins only, as verdict.json and the xdist wire carry them."""
-        fields = asdict(self)
-        interval = fields.pop("interval")
-        fields["ci"] = None if interval is None else list(interval)
-        fields["seeds"] = {"ours": fields.pop("seeds_ours"), "theirs": fields.pop("seeds_theirs")}
-        fields["variance"] = fields["variance"] or {}
-        fields["se"] = math.sqrt(self.variance.total) if self.variance else None
-        return {"sentence": self.sentence} | fields
+    def not_passed(self, reason: str) -> Verdict:
+        """Return this verdict, not passed for ``reason`` as well; the outcome stands."""
+        return replace(self, passed=False, reason="; ".join(filter(None, (self.reason, reason))))
 
 
 def judge(
     ours: Score,
     theirs: Score,
+    terms: Terms = USUAL,
+    names: Names = UNNAMED,
     *,
-    margin: float = 0.0,
-    policy: Policy = "beats",
-    model: str = "ours",
-    baseline: str = "theirs",
-    dataset: str = "",
-    paired: bool = True,
-    exchangeable: bool = False,
+    signal: Signal | None = None,
+    objection: str = "",
 ) -> Verdict:
     """Return the verdict on ``ours`` against ``theirs``.
 
     Parameters
     ----------
     ours, theirs
-        Scores of the same metric and recipe on the same cells, or not ``paired``, of the same population.
-    margin
-        ``beats`` wants the interval above it; ``noninferior`` wants the interval above its negative.
-    policy
-        ``"beats"`` passes only that outcome, ``"noninferior"`` a lower end above -margin, ``"point"`` a bare
-        difference above the margin.
-    model, baseline, dataset
+        Scores of the same metric and recipe on the same cells; or of the same population, where the terms are not
+        ``paired``.
+    terms
+        What it must reach to pass.
+    names
         Names for the sentence.
-    paired
-        False adds the variances of both, for scores on other cells; weaker.
-    exchangeable
-        Whether ours, if it is worth nothing, is one more draw of theirs, as a model that learnt nothing is among its
-        untrained twins: then the spread of one draw joins the variance of their mean, s**2 (1 + 1/S).
+    signal
+        It passes only if the embedding's own score beats that of its rows in random order; None asks for no signal.
+        Where no interval can be had and the policy is ``"point"``, a difference of more than 0.05 is signal enough.
+    objection
+        Why it does not pass, whatever the scores are; empty where nothing forbids it.
 
     Raises
     ------
     ValueError
-        If the scores are of different metrics, recipes, or, paired, cells or units, or the policy is unknown.
+        If the scores are of different metrics or recipes, or, where paired, of different cells or units.
     """
-    if policy not in POLICIES:
-        msg = f"unknown policy {policy!r} (known: {', '.join(POLICIES)})"
-        raise ValueError(msg)
-    pair: Pair | Unpaired = Pair.of(ours, theirs, exchangeable=exchangeable) if paired else Unpaired.of(ours, theirs)
-    undecided = pair.objection
-    noninferior = policy == "noninferior"
-    found = Inference() if undecided else pair.infer(-margin if noninferior else margin)
-    outcome = _outcome(found.interval, 0.0 if noninferior else margin)
+    verdict = _compared(ours, theirs, terms, names)
+    for reason in (_below_threshold(ours, terms.threshold), objection, _without_signal(signal, terms.policy, names)):
+        verdict = verdict.not_passed(reason) if reason else verdict
+    return verdict
+
+
+def _compared(ours: Score, theirs: Score, terms: Terms, names: Names) -> Verdict:
+    """Return the verdict by the difference alone."""
+    if terms.paired:
+        difference = Difference.paired(ours, theirs, exchangeable=terms.exchangeable)
+    else:
+        difference = Difference.unpaired(ours, theirs)
+    undecided = difference.objection
+    noninferior = terms.policy == "noninferior"
+    found = Inference() if undecided else difference.infer(-terms.margin if noninferior else terms.margin)
+    outcome = _outcome(found.interval, 0.0 if noninferior else terms.margin)
     return Verdict(
         metric=ours.metric,
         ours=ours.value,
         theirs=theirs.value,
-        difference=pair.difference,
+        difference=difference.value,
         interval=found.interval,
         outcome=outcome,
-        passed=_passes(policy, outcome, pair.difference, found.interval, margin),
-        policy=policy,
-        margin=margin,
+        passed=_passes(terms, outcome, difference.value, found.interval),
+        policy=terms.policy,
+        margin=terms.margin,
         reason=undecided,
         unit=ours.unit,
         n_units=len(ours.units),
         n_effective=ours.n_effective,
-        balanced=pair.balanced,
+        balanced=difference.balanced,
         seeds_ours=len(ours.draws),
         seeds_theirs=len(theirs.draws),
         variance=found.variance,
         p=found.p,
         detectable=found.detectable,
         df=found.df,
-        model=model,
-        baseline=baseline,
-        dataset=dataset,
-        paired=paired,
+        model=names.model,
+        baseline=names.baseline,
+        dataset=names.dataset,
+        paired=terms.paired,
     )
 
 
-def _outcome(interval: tuple[float, float] | None, margin: float) -> Outcome:
+def _outcome(interval: Interval | None, margin: float) -> Outcome:
     if interval is None:
         return "inconclusive"
     low, high = interval
     return "beats" if low > margin else "loses" if high < 0 else "inconclusive"
 
 
-def _passes(
-    policy: Policy, outcome: Outcome, difference: float, interval: tuple[float, float] | None, margin: float
-) -> bool:
-    if policy == "point":
-        return math.isfinite(difference) and difference > margin
-    if policy == "noninferior":
-        return interval is not None and interval[0] > -margin
+def _passes(terms: Terms, outcome: Outcome, difference: float, interval: Interval | None) -> bool:
+    if terms.policy == "point":
+        return math.isfinite(difference) and difference > terms.margin
+    if terms.policy == "noninferior":
+        return interval is not None and interval[0] > -terms.margin
     return outcome == "beats"
+
+
+def _below_threshold(score: Score, threshold: float | None) -> str:
+    """Return that a score does not reach its threshold, or an empty string."""
+    if threshold is None:
+        return ""
+    if score.value >= threshold if score.higher_is_better else score.value <= threshold:
+        return ""
+    return f"its own {score.metric} of {score.value:.3f} does not reach {threshold:g}"
+
+
+def _without_signal(signal: Signal | None, policy: str, names: Names) -> str:
+    """Return that an embedding is no better than its own rows in random order, or an empty string."""
+    if signal is None:
+        return ""
+    found = _compared(*signal, USUAL, replace(names, baseline="its shuffled twin"))
+    if found or (policy == "point" and found.interval is None and found.difference > CLEAR):
+        return ""
+    return f"it does not count without cell-type signal: {found.sentence}"

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Self
+from datetime import date
 
-from zsgate.errors import UsageProblem
-from zsgate.verdict.match import check_keys, matches, number
+from zsgate.report.record import VerdictRecord, WaiverRecord, WaiverTerms
+from zsgate.verdict.match import matches
 
-KEYS = ("match", "reason", "owner", "expires", "max_deficit")
 NEEDLESS = "no longer needed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """One ``[[tool.zsgate.waiver]]``; every key but ``model`` is needed.
+    """One ``[[tool.zsgate.waiver]]``.
 
     Attributes
     ----------
@@ -39,27 +37,6 @@ class Waiver:
     max_deficit: float
     model: str = ""
 
-    @classmethod
-    def of(cls, table: Any) -> Self:
-        """Return the waiver that a table of pyproject.toml states.
-
-        Raises
-        ------
-        UsageProblem
-            If a key is missing or unknown, the date is none, or the deficit is no number from 0 on.
-        """
-        table = check_keys(table, required=KEYS, optional=("model",))
-        deficit = number(table, "max_deficit", 0, 1e9)
-        assert deficit is not None
-        return cls(
-            match=table["match"],
-            reason=table["reason"],
-            owner=table["owner"],
-            expires=_day(table["expires"], table["match"]),
-            max_deficit=deficit,
-            model=table.get("model", ""),
-        )
-
     def objection(self, difference: float, today: date) -> str:
         """Return why this waiver does not cover a test with that difference, or an empty string.
 
@@ -76,65 +53,64 @@ class Waiver:
             return f"behind by {-difference:.3f}, more than the {self.max_deficit:g} that {self.owner} waived"
         return ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return builtins only."""
-        return {key: getattr(self, key) for key in KEYS} | {"expires": self.expires.isoformat()}
+    @property
+    def terms(self) -> WaiverTerms:
+        """What it says, as the record of a run has it."""
+        return WaiverTerms(
+            match=self.match,
+            reason=self.reason,
+            owner=self.owner,
+            expires=self.expires.isoformat(),
+            max_deficit=self.max_deficit,
+        )
 
 
-def _day(value: Any, match: str) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        msg = f"expires of {match!r} must be a day such as 2027-01-31, not {value!r}"
-        raise UsageProblem(msg) from None
-
-
-def reviewed(
+def review(
     waivers: Sequence[Waiver],
-    verdicts: Sequence[Mapping[str, Any]],
+    verdicts: Sequence[VerdictRecord],
     today: date,
     *,
     whole: bool,
     datasets: Collection[str] = (),
-) -> list[dict[str, Any]]:
+) -> tuple[WaiverRecord, ...]:
     """Return each waiver with what became of it.
 
-    ``state`` is ``"expired"`` after its last day; ``"exceeded"`` where a test it names is further behind, ``"does not
-    apply: REASON"`` where one fails for what no waiver covers, ``"in force"`` where it covers one; ``"no longer
-    needed"`` where all of them pass, ``"not tested"`` where none was judged. A run of some tests, or of some of the
-    datasets that the waiver can be for, cannot say that nothing needs it: it is then ``"not needed by this run"``.
+    ``state`` is ``"expired"`` after its last day; ``"exceeded"`` where a test that it names is further behind than it
+    allows; ``"does not apply: REASON"`` where one fails for a reason that no waiver covers; ``"in force"`` where it
+    covers one; ``"no longer needed"`` where all of them pass; ``"not tested"`` where none was judged. A run of some of
+    the tests, or of some of the datasets that the waiver can be for, cannot say that the waiver is needed nowhere; it
+    is then ``"not needed by this run"``.
 
     Parameters
     ----------
     waivers
         Those of pyproject.toml.
     verdicts
-        As verdict.json holds them.
+        Of the run.
     today
         The day of the run.
     whole
-        Whether nothing was left out by ``-k`` and the like.
+        Whether every test was run: none was left out by ``-k`` and the like.
     datasets
         Names of what the project judges on, in this run or another.
     """
-    absent = set(datasets) - {verdict["dataset"] for verdict in verdicts} if whole else None
-    return [{**waiver.as_dict(), **_review(waiver, verdicts, today, absent)} for waiver in waivers]
+    absent = set(datasets) - {verdict.dataset for verdict in verdicts} if whole else None
+    return tuple(_review(waiver, verdicts, today, absent) for waiver in waivers)
 
 
 def _review(
-    waiver: Waiver, verdicts: Sequence[Mapping[str, Any]], today: date, absent: Collection[str] | None
-) -> dict[str, Any]:
+    waiver: Waiver, verdicts: Sequence[VerdictRecord], today: date, absent: Collection[str] | None
+) -> WaiverRecord:
+    """Return what became of a waiver, and how many tests it excuses."""
+    terms = waiver.terms
     named = [
         verdict
         for verdict in verdicts
-        if not verdict["advisory"]
-        and matches(waiver.match, *(verdict[key] for key in ("dataset", "baseline", "metric")))
+        if not verdict.advisory and matches(waiver.match, verdict.dataset, verdict.baseline, verdict.metric)
     ]
-    waived = [verdict for verdict in named if verdict["waiver"] == waiver.as_dict()]
-    failing = [verdict for verdict in named if not verdict["passed"] and verdict["waiver"] is None]
-    tests = {(verdict["baseline"], verdict["metric"]) for verdict in named}
+    waived = [verdict for verdict in named if verdict.waiver == terms]
+    failing = [verdict for verdict in named if not verdict.passed and verdict.waiver is None]
+    tests = {(verdict.baseline, verdict.metric) for verdict in named}
     elsewhere = absent is None or any(matches(waiver.match, each, *test) for each in absent for test in tests)
     if today > waiver.expires:
         state = "expired"
@@ -146,12 +122,20 @@ def _review(
         state = "not tested"
     else:
         state = "not needed by this run" if elsewhere else NEEDLESS
-    return {"state": state, "tests": len(waived)}
+    return WaiverRecord(
+        match=terms.match,
+        reason=terms.reason,
+        owner=terms.owner,
+        expires=terms.expires,
+        max_deficit=terms.max_deficit,
+        state=state,
+        tests=len(waived),
+    )
 
 
-def _why_not(waiver: Waiver, failing: Sequence[Mapping[str, Any]]) -> str:
+def _why_not(waiver: Waiver, failing: Sequence[VerdictRecord]) -> str:
     """Return in words why tests fail in spite of a waiver that has not expired."""
-    differences = (verdict["difference"] for verdict in failing)
+    differences = [verdict.difference for verdict in failing]
     if any(difference is None or not -difference <= waiver.max_deficit for difference in differences):
         return "exceeded"
-    return f"does not apply: {failing[0]['reason']}"
+    return f"does not apply: {failing[0].reason}"

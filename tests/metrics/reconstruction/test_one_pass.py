@@ -15,6 +15,7 @@ from zsgate.data.dataset import Dataset
 from zsgate.errors import CandidateFailed
 from zsgate.metrics.reconstruction.result import CANDIDATE
 from zsgate.models.reconstruction import Reconstruction, hidden
+from zsgate.verdict.terms import Terms
 from zsgate.verdict.verdict import judge
 
 # --- what must not matter
@@ -117,7 +118,7 @@ def test_nothing_hidden_that_could_be_scored_is_no_pass(cells):
     ours, theirs = score(found, "mse_gep_m15"), score(found, "mse_gep_m15", "mean")
     assert np.isnan(ours.value)
     for policy in ("beats", "noninferior", "point"):
-        assert not judge(ours, theirs, policy=policy)
+        assert not judge(ours, theirs, Terms(policy=policy))
 
 
 def test_metrics_refuse_another_share(cells):

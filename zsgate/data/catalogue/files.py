@@ -1,4 +1,4 @@
-"""Shelf: where the files of a dataset are, and how they get there."""
+"""Files of the catalogue: where they are, how they get there, and whether they are the published ones."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from zsgate.data.catalogue.card import Card, File
 from zsgate.errors import UsageProblem
-from zsgate.system.download import fetch, sha256_of
-from zsgate.system.store import write_atomically
+from zsgate.system.download import fetch
+from zsgate.system.files import replaced_whole, sha256_of
 
 WEB = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The files of datasets, in packages, in a mirror, in the cache, or yet to be downloaded.
+    """Where the files of datasets are: in packages, in a mirror, in the cache, or still on the network.
 
     Attributes
     ----------
     cache
-        Folder of what is kept between runs.
+        Folder of what is kept between runs; downloads go to its sub-folder ``datasets``.
     mirror
         Folder or address that has ``<dataset>/<file>``, as ``zsgate data mirror`` writes it; a folder is read in
         place and never written to. None takes the public addresses.
@@ -55,7 +54,7 @@ class Shelf:
         if absent and (self.offline or any(file.url is None for file in absent)):
             raise UsageProblem(self._absence(card, absent))
         for file in absent:
-            if file.sha256 is None:  # a new file is a new first sight
+            if file.sha256 is None:  # what was noted of an earlier file says nothing of the new one
                 self._note(card, file).unlink(missing_ok=True)
             self._download(card, file)
         return {file.name: self._checked(card, file) for file in card.files}
@@ -75,7 +74,7 @@ class Shelf:
         return self.cache / "datasets" / home_of(card)
 
     def _note(self, card: Card, file: File) -> Path:
-        """Return where it is noted what a file was when it was last looked at."""
+        """Return the file that says what a file was when its digest was last computed."""
         return self.home(card) / f"{file.name}.seen.json"
 
     def _download(self, card: Card, file: File) -> None:
@@ -88,7 +87,7 @@ class Shelf:
         fetch(url, target, sha256=file.sha256, n_bytes=file.n_bytes, instead=instead)
 
     def _checked(self, card: Card, file: File) -> Path:
-        """Return where a file is, or refuse it; a file is read whole when it is new or has changed."""
+        """Return where a file is, or refuse it; its digest is computed when it is new or has changed."""
         path = self.find(card, file)
         assert path is not None  # files() has looked
         note = self._note(card, file)
@@ -105,8 +104,8 @@ class Shelf:
             raise UsageProblem(msg)
         if not unchanged:
             note.parent.mkdir(parents=True, exist_ok=True)
-            said = json.dumps({**found, "sha256": digest})
-            write_atomically(note, lambda part: part.write_text(said, encoding="utf-8"))
+            with replaced_whole(note) as part:
+                part.write_text(json.dumps({**found, "sha256": digest}), encoding="utf-8")
         return path
 
     def _absence(self, card: Card, absent: list[File]) -> str:
@@ -124,9 +123,10 @@ class Shelf:
         )
 
 
-def _read(note: Path) -> dict[str, Any]:
+def _read(note: Path) -> dict[str, object]:
+    """Return what was noted of a file: path, bytes, changed, sha256."""
     try:
-        found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        found: dict[str, object] = json.loads(note.read_text(encoding="utf-8"))
         return {"sha256": found["sha256"], **found}
     except (ValueError, KeyError, TypeError) as error:
         msg = f"{note} is damaged ({error}): delete it, and its file is looked at anew"
@@ -134,7 +134,7 @@ def _read(note: Path) -> dict[str, Any]:
 
 
 def home_of(card: Card) -> str:
-    """Return the folder of a card's files in the cache and in a mirror; cards of the same files share it."""
+    """Return the name of the folder of a card's files in cache and mirror; cards of the same files share it."""
     from zsgate.data.catalogue.cards import CARDS
 
     return next(name for name, other in CARDS.items() if other.files == card.files)
@@ -147,8 +147,7 @@ def copy_to_mirror(shelf: Shelf, card: Card, folder: Path) -> list[Path]:
         target = folder / home_of(card) / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (target.exists() and sha256_of(target) == sha256_of(path)):
-            part = target.with_name(name + ".part")
-            shutil.copyfile(path, part)
-            part.replace(target)
+            with replaced_whole(target) as part:
+                shutil.copyfile(path, part)
         written.append(target)
     return written

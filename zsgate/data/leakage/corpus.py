@@ -1,4 +1,4 @@
-"""Corpus: from the files that a model was pretrained on to a filter of their cells' fingerprints."""
+"""Corpus: from the files that a model was pretrained on to a filter of the fingerprints of their cells."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from pathlib import Path
 
 from zsgate.data.annotations import gene_names
 from zsgate.data.counts import check_counts
-from zsgate.data.file import opened
+from zsgate.data.file import open_file
 from zsgate.data.leakage.fingerprints import PARTS, Bloom, Hashes, fingerprints, hashed
-from zsgate.data.mapped import transposed
+from zsgate.data.matrix import by_rows
 from zsgate.data.read import find_counts
 from zsgate.system.progress import steps
 
 
-def filter_of(paths: Sequence[Path], place: str | None, rate: float) -> tuple[Bloom, int]:
+def build_filter(paths: Sequence[Path], place: str | None, rate: float) -> tuple[Bloom, int]:
     """Return (filter of the cells of the files, number of cells); a file is read block by block.
 
-    Every cell is entered under the names of its genes that the file has: symbols, Ensembl ids, or both.
+    Every cell is entered under the names that the file has for its genes: symbols, Ensembl ids, or both.
+
+    Parameters
+    ----------
+    paths
+        ``.h5ad`` files or ``.zarr`` stores.
+    place
+        Where they keep counts, as of :class:`zsgate.data.annotations.Columns`; None looks for them.
+    rate
+        Wanted chance that a fingerprint that was never added is found.
 
     Raises
     ------
@@ -26,7 +35,7 @@ def filter_of(paths: Sequence[Path], place: str | None, rate: float) -> tuple[Bl
     """
     n_cells, n_marks = 0, 0
     for path in paths:
-        with opened(path) as file:
+        with open_file(path) as file:
             found, _ = find_counts(file, place, path.name)
             n_cells += len(file.obs)
             n_marks += len(file.obs) * PARTS * (2 if gene_names(file.var(found))[1] is not None else 1)
@@ -41,13 +50,11 @@ def filter_of(paths: Sequence[Path], place: str | None, rate: float) -> tuple[Bl
 
 def _marks(path: Path, place: str | None) -> Iterator[tuple[int, Hashes]]:
     """Yield (number of cells, their fingerprints under every naming) block by block."""
-    with opened(path) as file:
+    with open_file(path) as file:
         found, _ = find_counts(file, place, path.name)
         symbols, ensembl, _ = gene_names(file.var(found))
         namings = [hashed(names) for names in (symbols, ensembl) if names is not None]
-        matrix = file.matrix(found)
-        matrix = transposed(matrix) if matrix.form == "csc" else matrix
-        for _, counts in matrix.blocks():
+        for _, counts in by_rows(file.matrix(found)).blocks():
             check_counts(f"{path.name} ({found})", counts)
             for number, genes in enumerate(namings):
                 marks, known = fingerprints(counts, genes)

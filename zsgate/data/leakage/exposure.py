@@ -1,16 +1,16 @@
-"""Leakage: whether a model saw a dataset in pretraining, as far as anybody says."""
+"""Exposure: whether a model saw a dataset in pretraining, as far as anybody says."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from zsgate.data.leakage.fingerprints import Evidence
 
-STATUSES = ("seen", "not seen", "unknown")
-ACTIONS = ("report", "fail")
+Status = Literal["seen", "not seen", "unknown"]
+ACTIONS = ("report", "fail")  # what --leakage may say
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,37 +25,37 @@ class Exposure:
         Who says so.
     """
 
-    status: str
+    status: Status
     source: str
-
-    def as_dict(self) -> dict[str, str]:
-        """Return builtins, as verdict.json carries them."""
-        return {"status": self.status, "source": self.source}
 
 
 def exposure(
     dataset: str,
     *,
     declared: Collection[str] | None,
-    published: tuple[str, str] | None,
+    published: tuple[Status, str] | None,
     stated: Sequence[str] | None,
     evidence: Evidence | None = None,
 ) -> Exposure:
-    """Return whether a model saw a dataset, from the first that says so; no list overrules a card that says "seen".
+    """Return whether a model saw a dataset, and who says so.
+
+    The first of these that says anything counts: cells found in the corpus, the dataset's card where it says "seen",
+    the user, the dataset's card, the model's card, no cell found in the corpus.
 
     Parameters
     ----------
     dataset
         Its name.
     declared
-        Names of all datasets that the user says the model was pretrained on; None says nothing.
+        Names of all datasets that the user says the model was pretrained on; None where the user says nothing.
     published
         ``(status, who says so)`` of the dataset's card for this model, or None.
     stated
-        Names of datasets that the model's own card says are in its pretraining data; empty says that none of any
-        kind is, None says nothing. A list of some is not a list of all: what is not on it stays unknown.
+        Names of datasets that the model's own card says are in its pretraining data. Empty: no dataset is, so it was
+        not seen. None: the card says nothing. A list of some need not be complete, so a dataset that is not on it
+        stays unknown.
     evidence
-        How many of its cells are in the model's corpus; what was found there overrules whoever says it was not seen.
+        How many of its cells are in the model's corpus, or None if nobody looked.
     """
     if evidence is not None and evidence.seen:
         return Exposure("seen", str(evidence))
@@ -80,7 +80,7 @@ def objection(found: Exposure, action: str) -> str:
 
 
 def sentences(exposures: Mapping[str, Exposure], model: str) -> list[str]:
-    """Return what a reader must know: every dataset that was seen, and those of which it is not known."""
+    """Return what a reader must know: a sentence for each dataset that was seen, and one for those not known."""
     seen = [
         f"{model} saw {name} in pretraining ({found.source}): a verdict on it is not zero-shot on new data."
         for name, found in exposures.items()

@@ -1,10 +1,10 @@
-"""Fingerprints: which cells of a dataset are in a corpus, asked of a Bloom filter of the corpus.
+"""Fingerprints: which cells of a dataset are in the corpus that a model was pretrained on.
 
-A cell's genes are dealt into 32 parts by their names, and each part with at least 12 genes gets a fingerprint: a
-64-bit hash of its (gene, count) pairs in any order. A cell counts as found when 3 of its parts are in the filter, so
-that a copy is recognised although rare genes were filtered out, as :mod:`zsgate.data.read` does, and shallow cells are
-not confused. What is found is exact copies of counts: a cell that was counted anew, or whose genes go by other names,
-is not.
+The corpus is held as a Bloom filter. A cell's genes are split into 32 parts by their names, and each part with at least
+12 genes has a fingerprint: a 64-bit hash of its (gene, count) pairs in any order. A cell counts as found when 3 of its
+parts are in the filter. So a copy is recognised although rare genes were filtered out, as :mod:`zsgate.data.read` does,
+and cells with few detected genes are not taken for each other. Only exact copies of counts are found: a cell that was
+counted anew, or whose genes have other names, is not.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate.data.annotations import Strings
 from zsgate.data.counts import blocks
-from zsgate.data.dataset import Dataset, Strings
+from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
+from zsgate.system.files import replaced_whole
+from zsgate.system.hashing import mix
 
 PARTS, LEAST_GENES, NEEDED = 32, 12, 3
 VERSION = 1
@@ -29,7 +31,7 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def fingerprints(counts: sp.csr_matrix, genes: Hashes) -> tuple[Hashes, npt.NDArray[np.bool_]]:
-    """Return (fingerprint of each part of each cell, whether the part has genes enough), both (n_cells, 32).
+    """Return (fingerprint of each part of each cell, whether the part has enough genes), both (n_cells, 32).
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ def fingerprints(counts: sp.csr_matrix, genes: Hashes) -> tuple[Hashes, npt.NDAr
     genes
         Hash of each column's gene, as of :func:`hashed`.
     """
-    pairs = _mixed(genes[counts.indices] + _mixed(counts.data.astype(np.uint64)))
+    pairs = mix(genes[counts.indices] + mix(counts.data.astype(np.uint64)))
     part_of = (genes % np.uint64(PARTS)).astype(np.int64)[counts.indices]
     marks = np.empty((counts.shape[0], PARTS), dtype=np.uint64)
     known = np.empty(marks.shape, dtype=bool)
@@ -47,7 +49,7 @@ def fingerprints(counts: sp.csr_matrix, genes: Hashes) -> tuple[Hashes, npt.NDAr
         # a sum modulo 2^64 does not depend on the order; differences of running sums are the sums of the rows
         sums = np.concatenate([[np.uint64(0)], np.cumsum(np.where(inside, pairs, np.uint64(0)), dtype=np.uint64)])
         sizes = np.concatenate([[0], np.cumsum(inside)])
-        marks[:, part] = _mixed(sums[counts.indptr[1:]] - sums[counts.indptr[:-1]])
+        marks[:, part] = mix(sums[counts.indptr[1:]] - sums[counts.indptr[:-1]])
         known[:, part] = sizes[counts.indptr[1:]] - sizes[counts.indptr[:-1]] >= LEAST_GENES
     return marks, known
 
@@ -56,15 +58,6 @@ def hashed(names: Strings) -> Hashes:
     """Return a 64-bit hash of each name, whatever its case."""
     digests = b"".join(hashlib.blake2b(name.upper().encode(), digest_size=8).digest() for name in names.tolist())
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
-
-
-def _mixed(values: Hashes) -> Hashes:
-    """Return 64-bit numbers spread evenly (the finaliser of SplitMix64, Steele et al. 2014)."""
-    with np.errstate(over="ignore"):
-        values = values + np.uint64(0x9E3779B97F4A7C15)
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return values ^ (values >> np.uint64(31))
 
 
 class Bloom:
@@ -85,10 +78,9 @@ class Bloom:
 
     def _places(self, marks: Hashes) -> npt.NDArray[np.int64]:
         """Return the bits of each mark, (n_hashes, n): two hashes give all (Kirsch and Mitzenmacher 2006)."""
-        second = _mixed(marks) | np.uint64(1)
+        second = mix(marks) | np.uint64(1)
         turns = np.arange(self.n_hashes, dtype=np.uint64)[:, None]
-        with np.errstate(over="ignore"):
-            spread = marks[None, :] + turns * second[None, :]
+        spread = marks[None, :] + turns * second[None, :]  # modulo 2 ** 64
         return (spread % np.uint64(8 * len(self.bits))).astype(np.int64)
 
     def add(self, marks: Hashes) -> None:
@@ -117,9 +109,9 @@ class Evidence:
     Attributes
     ----------
     found, asked
-        Cells found; cells with genes enough to be asked about.
+        Cells that were found; cells with enough genes to be looked for.
     rate
-        The chance that a cell that is not there is found.
+        The chance that a cell that is not in the corpus is found.
     """
 
     found: int
@@ -139,8 +131,8 @@ class Evidence:
         )
 
 
-def asked_of(bloom: Bloom, dataset: Dataset) -> Evidence:
-    """Return how many cells of a dataset are in the corpus that a filter was built of."""
+def find_cells(bloom: Bloom, dataset: Dataset) -> Evidence:
+    """Return how many cells of a dataset are in the corpus that the filter holds."""
     found = asked = np.zeros(dataset.n_cells, dtype=bool)
     for names in (dataset.symbols, dataset.ensembl):
         if names is None:
@@ -160,10 +152,8 @@ def asked_of(bloom: Bloom, dataset: Dataset) -> Evidence:
 
 def save(bloom: Bloom, path: Path) -> None:
     """Write a filter; it appears only once complete."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
+    with replaced_whole(path) as part, part.open("wb") as stream:
         np.savez(stream, bits=bloom.bits, n_hashes=bloom.n_hashes, version=VERSION)
-    part.replace(path)
 
 
 def load(path: Path) -> Bloom:
@@ -176,7 +166,7 @@ def load(path: Path) -> Bloom:
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            found: dict[str, Any] = {name: archive[name] for name in ("bits", "n_hashes", "version")}
+            found = {name: archive[name] for name in ("bits", "n_hashes", "version")}
     except FileNotFoundError:
         msg = f"{path}: no such file; zsgate leakage build writes it"
         raise UsageProblem(msg) from None

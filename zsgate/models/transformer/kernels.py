@@ -9,6 +9,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.system.hashing import mix
+
 Function = TypeVar("Function", bound=Callable[..., object])
 Bits = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
@@ -21,13 +23,7 @@ def compiled(function: Function) -> Function:
     return cast("Function", numba.njit(cache=True, nogil=True)(function))
 
 
-@compiled
-def mixed(bits: np.uint64) -> np.uint64:
-    """Return the SplitMix64 finaliser of ``bits`` (Steele, Lea & Flood 2014): uniform, one to one."""
-    bits += np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+mixed = compiled(mix)
 
 
 @compiled

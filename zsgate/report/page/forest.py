@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from zsgate.report.record import Record, distinct
-from zsgate.report.words import has_ends
+from zsgate.report.grid import ShownVerdict
+from zsgate.report.record.verdict import VerdictRecord
+from zsgate.report.words import distinct
 
 _SHARE_WITHIN = 10.0  # metrics whose largest differences lie within this factor share an axis
 _LONGEST_WHISKER = 3.0  # in largest differences; longer ones are cut and end in an arrow
@@ -18,7 +19,8 @@ _TICKS = 5
 class Row:
     """One verdict on an axis; ``low`` and ``high`` are None without an interval, ``cut`` names open ends."""
 
-    verdict: Record
+    verdict: VerdictRecord
+    anchor: str
     at: float
     low: float | None
     high: float | None
@@ -35,53 +37,61 @@ class Panel:
     zero: float
 
 
-def panels(verdicts: Sequence[Record]) -> list[Panel]:
+def panels(verdicts: Sequence[ShownVerdict]) -> list[Panel]:
     """Return the panels of one dataset's verdicts that have a difference, metrics in order of appearance."""
-    shown = [verdict for verdict in verdicts if verdict["difference"] is not None]
-    metrics = distinct(list(shown), "metric")
-    extents = {name: _largest(v for v in shown if v["metric"] == name) for name in metrics}
+    shown = [each for each in verdicts if each.verdict.difference is not None]
+    metrics = distinct(each.verdict.metric for each in shown)
+    extents = {name: _largest(each.verdict for each in shown if each.verdict.metric == name) for name in metrics}
     found = []
     while metrics:
         scale = extents[metrics[0]]
         together = [m for m in metrics if scale / _SHARE_WITHIN <= extents[m] <= scale * _SHARE_WITHIN]
         metrics = [m for m in metrics if m not in together]
-        found.append(_panel([v for v in shown if v["metric"] in together], together))
+        found.append(_panel([each for each in shown if each.verdict.metric in together], together))
     return found
 
 
-def _largest(verdicts: Iterable[Record]) -> float:
-    return max((abs(verdict["difference"]) for verdict in verdicts), default=0.0) or 1e-3
+def _difference(verdict: VerdictRecord) -> float:
+    return verdict.difference or 0.0  # only verdicts that have one are drawn
 
 
-def _margin(verdict: Record) -> float | None:
-    sign = -1.0 if verdict["policy"] == "noninferior" else 1.0
-    return sign * verdict["margin"] or None
+def _largest(verdicts: Iterable[VerdictRecord]) -> float:
+    return max((abs(_difference(verdict)) for verdict in verdicts), default=0.0) or 1e-3
 
 
-def _panel(verdicts: list[Record], metrics: list[str]) -> Panel:
+def _margin(verdict: VerdictRecord) -> float | None:
+    sign = -1.0 if verdict.policy == "noninferior" else 1.0
+    return sign * verdict.margin or None
+
+
+def _range(verdicts: list[VerdictRecord]) -> tuple[float, float]:
+    """Return the ends of an axis that holds zero, every difference and margin, and what is drawn of the intervals."""
     bound = _LONGEST_WHISKER * _largest(verdicts)
     values = [0.0]
     for verdict in verdicts:
-        values += [verdict["difference"], _margin(verdict) or 0.0]
-        if has_ends(verdict["ci"]):
-            values += [max(-bound, min(bound, end)) for end in verdict["ci"]]
+        values += [_difference(verdict), _margin(verdict) or 0.0]
+        values += [max(-bound, min(bound, end)) for end in verdict.interval or ()]
     low, high = min(values), max(values)
     pad = 0.06 * (high - low) or 1e-3
-    low, high = low - pad, high + pad
+    return low - pad, high + pad
+
+
+def _panel(shown: list[ShownVerdict], metrics: list[str]) -> Panel:
+    low, high = _range([each.verdict for each in shown])
 
     def place(value: float) -> float:
         return round(100 * (value - low) / (high - low), 2)
 
-    def row(verdict: Record) -> Row:
-        margin = _margin(verdict)
-        at, line = place(verdict["difference"]), None if margin is None else place(margin)
-        if not has_ends(verdict["ci"]):
-            return Row(verdict, at, None, None, (False, False), line)
-        ends = verdict["ci"]
-        cut = (ends[0] < low, ends[1] > high)
-        return Row(verdict, at, place(max(low, ends[0])), place(min(high, ends[1])), cut, line)
+    def row(each: ShownVerdict) -> Row:
+        verdict, margin = each.verdict, _margin(each.verdict)
+        at, line = place(_difference(verdict)), None if margin is None else place(margin)
+        if verdict.interval is None:
+            return Row(verdict, each.anchor, at, None, None, (False, False), line)
+        left, right = verdict.interval
+        cut = (left < low, right > high)
+        return Row(verdict, each.anchor, at, place(max(low, left)), place(min(high, right)), cut, line)
 
-    groups = [(name, [row(v) for v in verdicts if v["metric"] == name]) for name in metrics]
+    groups = [(name, [row(each) for each in shown if each.verdict.metric == name]) for name in metrics]
     ticks = [(place(tick), f"{tick:+g}".replace("-", "−") if tick else "0") for tick in _ticks(low, high)]
     return Panel(groups, ticks, place(0.0))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from zsgate.report.record import Record
+from zsgate.report.record.reconstruction import DensityRecord, GeneErrors, ReconstructionRecord
+from zsgate.report.record.run import Record
 from zsgate.report.words import NOTHING, number
 
 BOX = 200.0
@@ -61,27 +61,27 @@ class Block:
 
 def block(record: Record, dataset: str) -> Block | None:
     """Return what there is of a dataset's reconstruction, or None."""
-    entries = [entry for entry in record["reconstruction"] if entry["dataset"] == dataset]
+    entries = [entry for entry in record.reconstruction if entry.dataset == dataset]
     if not entries:
         return None
-    columns = [side for side in SIDES if any(side in sides for e in entries for sides in e["values"].values())]
+    columns = [side for side in SIDES if any(side in sides for e in entries for sides in e.values.values())]
     return Block(
         columns,
-        [_row(entry, statistic, columns) for entry in entries for statistic in entry["values"]],
-        [(_hidden(entry), plots(entry)) for entry in entries if entry["figures"]],
-        any(entry["noise_floor"] is not None for entry in entries),
-        any(entry["in_sample"] for entry in entries),
-        entries[0]["groups"],
+        [_row(entry, statistic, columns) for entry in entries for statistic in entry.values],
+        [(_hidden(entry), plots(entry)) for entry in entries if plots(entry)],
+        any(entry.noise_floor is not None for entry in entries),
+        any(entry.in_sample for entry in entries),
+        entries[0].groups,
     )
 
 
-def _hidden(entry: Record) -> str:
-    return f"{100 * entry['masked']:g} % of the genes hidden" if entry["masked"] else "every gene shown"
+def _hidden(entry: ReconstructionRecord) -> str:
+    return f"{100 * entry.masked:g} % of the genes hidden" if entry.masked else "every gene shown"
 
 
-def _row(entry: Record, statistic: str, columns: Sequence[str]) -> Row:
-    sides = entry["values"][statistic]
-    floor = entry["noise_floor"] if statistic.startswith("mse_") else None
+def _row(entry: ReconstructionRecord, statistic: str, columns: Sequence[str]) -> Row:
+    sides = entry.values[statistic]
+    floor = entry.noise_floor if statistic.startswith("mse_") else None
     head = statistic.removeprefix("mse_") if statistic.startswith("mse_") else "token"
     return Row(
         statistic,
@@ -92,17 +92,17 @@ def _row(entry: Record, statistic: str, columns: Sequence[str]) -> Row:
     )
 
 
-def _copies(entry: Record, head: str) -> str:
-    copied = entry["copied"].get(head)
-    return "returns what it is shown" if copied is not None and copied <= entry["nearly"] else ""
+def _copies(entry: ReconstructionRecord, head: str) -> str:
+    copied = entry.copied.get(head)
+    return "returns what it is shown" if copied is not None and copied <= entry.nearly else ""
 
 
-def _left_to_win(entry: Record, sides: Mapping[str, float | None], floor: float | None) -> str:
+def _left_to_win(entry: ReconstructionRecord, sides: Mapping[str, float | None], floor: float | None) -> str:
     """Say how much of the best average's error a model can take away; nothing can be said where genes are shown."""
     known = [value for name in MEANS if (value := sides.get(name)) is not None]
     if floor is None or not known:
         return ""
-    if not entry["masked"]:
+    if not entry.masked:
         return "a model shown the drawn bins can go below the floor"
     left = min(known) - floor
     if left <= LITTLE * min(known):
@@ -110,24 +110,23 @@ def _left_to_win(entry: Record, sides: Mapping[str, float | None], floor: float 
     return f"of the averages' {number(min(known))} at most {number(left)} can be won; the rest is the floor"
 
 
-def plots(entry: Record) -> list[Plot]:
+def plots(entry: ReconstructionRecord) -> list[Plot]:
     """Return an entry's densities of predicted against true values, and its genes' errors by mean value."""
-    figures, ranks = entry["figures"], entry["scale"] == "rank"
-    what = "rank" if ranks else entry["scale"] if entry["scale"] != "lognorm" else "log-normalised count"
+    figures, ranks = entry.figures, entry.scale == "rank"
+    what = "rank" if ranks else entry.scale if entry.scale != "lognorm" else "log-normalised count"
     drawn = [
         _density(_NAMES.get(name, name), f"true {what}", f"predicted {what}", grid)
-        for name, grid in figures.get("densities", {}).items()
+        for name, grid in figures.densities.items()
     ]
-    genes = figures.get("genes")
-    if genes and genes["mean"]:
-        for head in (name for name in genes["errors"] if name != "gene_mean"):
-            drawn.append(_genes(_NAMES.get(head, head), what, genes["mean"], genes["errors"], head))
+    if figures.genes and figures.genes.mean:
+        heads = [name for name in figures.genes.errors if name != "gene_mean"]
+        drawn += [_genes(_NAMES.get(head, head), what, figures.genes, head) for head in heads]
     return drawn
 
 
-def _density(title: str, across: str, up: str, grid: Mapping[str, Any]) -> Plot:
+def _density(title: str, across: str, up: str, grid: DensityRecord) -> Plot:
     """Return a density in shades; a shade is a share of the square root of the fullest cell's count."""
-    counts = grid["counts"]
+    counts = grid.counts
     size = BOX / max(len(counts), 1)
     fullest = math.sqrt(max((count for row in counts for count in row), default=0) or 1)
     paths = [""] * (SHADES + 1)
@@ -142,12 +141,13 @@ def _density(title: str, across: str, up: str, grid: Mapping[str, Any]) -> Plot:
                 )
                 start = x
     layers = [("shade", round(shade / SHADES, 2), path) for shade, path in enumerate(paths) if shade and path]
-    ticks = _ticks(grid["low"], grid["high"])
+    ticks = _ticks(grid.low, grid.high)
     return Plot(title, across, up, layers, ticks, [(BOX - place, label) for place, label in ticks], True)
 
 
-def _genes(title: str, what: str, mean: Sequence[float], errors: Mapping[str, Sequence[float]], head: str) -> Plot:
+def _genes(title: str, what: str, genes: GeneErrors, head: str) -> Plot:
     """Return one dot a gene: its mean value across, its squared error up, the average's in grey below the model's."""
+    mean, errors = genes.mean, genes.errors
     together = sorted([*errors[head], *errors["gene_mean"]])
     top = together[min(len(together) - 1, int(0.99 * len(together)))] or 1.0
     left, right = min(mean), max(mean)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from made_records import broken, sample
+from made_records import broken, judged, sample
+from msgspec.structs import replace
 
+from zsgate.report.record import Record
 from zsgate.report.sentence import headline
 from zsgate.report.terminal import table
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
-def test_fits_the_terminal(any_record: dict[str, Any], width: int) -> None:
+def test_fits_the_terminal(any_record: Record, width: int) -> None:
     """No line is longer than the terminal is wide."""
     assert max(len(line) for line in table(any_record, width=width).splitlines()) <= width
 
 
-def test_plain_text_unless_asked(record: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_text_unless_asked(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without colour there is no escape sequence and nothing but ASCII, whatever the environment wishes."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "30")
@@ -27,10 +27,10 @@ def test_plain_text_unless_asked(record: dict[str, Any], monkeypatch: pytest.Mon
     assert "\x1b[" in table(record, colour=True)
 
 
-def test_ends_with_the_sentence(any_record: dict[str, Any]) -> None:
+def test_ends_with_the_sentence(any_record: Record) -> None:
     """The last paragraph is the gate in capitals and the sentence why."""
     end = " ".join(table(any_record, width=100).split("\n\n")[-1].split())
-    assert end.endswith(f"{any_record['gate'].upper()}: {headline(any_record)}")
+    assert end.endswith(f"{any_record.gate.upper()}: {headline(any_record)}")
 
 
 def test_every_outcome_is_a_word() -> None:
@@ -40,19 +40,17 @@ def test_every_outcome_is_a_word() -> None:
         assert word in text
 
 
-def test_every_verdict_is_there(record: dict[str, Any]) -> None:
+def test_every_verdict_is_there(record: Record) -> None:
     """Narrow or wide, each difference of the run is shown."""
     for width in (40, 80):
         words = table(record, width=width).split()
-        for verdict in record["verdicts"]:
-            assert f"{verdict['difference']:+.3f}" in words
+        for verdict in record.verdicts:
+            assert f"{verdict.difference:+.3f}" in words
 
 
 def test_names_are_text_not_style() -> None:
     """Markup of rich, escape sequences and line breaks in names are shown, not obeyed."""
-    record = sample()
-    for verdict in record["verdicts"]:
-        verdict["dataset"] = "[bold]a\n\x1b[31mb"
-    text = table(record)
+    named = [replace(verdict, dataset="[bold]a\n\x1b[31mb") for verdict in sample().verdicts]
+    text = table(judged(sample(), named))
     assert "[bold]a" in text
     assert "\x1b" not in text

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from zsgate.verdict.score import Score
+from zsgate.verdict.terms import Terms
 from zsgate.verdict.verdict import judge
 
 ONE = np.array([0.53, 0.58, 0.55, 0.51, 0.59, 0.54, 0.56])
@@ -31,7 +32,7 @@ OURS, THEIRS = of_donors(ONE, "now"), of_donors(OTHER, "then")
 
 def test_means_over_donors_get_welchs_interval():
     """For scores that are means of donor effects it is scipy's t-test of two samples of unequal variance."""
-    verdict = judge(OURS, THEIRS, paired=False)
+    verdict = judge(OURS, THEIRS, Terms(paired=False))
     known = stats.ttest_ind(ONE, OTHER, equal_var=False, alternative="greater")
     both = stats.ttest_ind(ONE, OTHER, equal_var=False).confidence_interval(0.9)
     assert verdict.interval == pytest.approx((both.low, both.high), rel=1e-9)
@@ -45,7 +46,7 @@ def test_means_over_donors_get_welchs_interval():
 def test_pairing_is_worth_its_trouble():
     """Of the same donors, alike hard for both, the paired interval is a tenth of the unpaired one."""
     theirs = of_donors(ONE - 0.01 + 0.001 * np.arange(7) % 0.002, "now")
-    paired, apart = judge(OURS, theirs), judge(OURS, theirs, paired=False)
+    paired, apart = judge(OURS, theirs), judge(OURS, theirs, Terms(paired=False))
     assert paired.difference == apart.difference
     assert (paired.outcome, apart.outcome) == ("beats", "inconclusive")
     width = [each.interval[1] - each.interval[0] for each in (paired, apart)]
@@ -57,7 +58,7 @@ def test_each_side_brings_its_largest_part_and_its_seeds():
     halves = ((0.5, 0.7), (0.6, 0.4))
     ours = replace(OURS, unit_halves=halves, cell_halves=halves)
     theirs = replace(THEIRS, unit_halves=((0.41, 0.42),) * 2, cell_halves=((0.42, 0.41),) * 2, draws=(0.40, 0.44))
-    variance = judge(ours, theirs, paired=False).variance
+    variance = judge(ours, theirs, Terms(paired=False)).variance
     jackknife = OTHER.var(ddof=1) / 9
     assert variance.halves == variance.cells == pytest.approx(0.2**2 / 4)
     assert variance.jackknife == pytest.approx(ONE.var(ddof=1) / 7)
@@ -74,7 +75,7 @@ def test_each_side_brings_its_largest_part_and_its_seeds():
 def test_swapping_sides_negates_the_verdict(one, other, higher):
     """Difference, interval and outcome; and lower-is-better turns all of them."""
     pair = [of_donors(each, name, higher_is_better=higher) for each, name in ((one, "a"), (other, "b"))]
-    forth, back = judge(*pair, paired=False), judge(*pair[::-1], paired=False)
+    forth, back = judge(*pair, Terms(paired=False)), judge(*pair[::-1], Terms(paired=False))
     assert back.difference == pytest.approx(-forth.difference)
     assert back.interval == pytest.approx((-forth.interval[1], -forth.interval[0]), abs=1e-12)
     turned = {"beats": "loses", "loses": "beats", "inconclusive": "inconclusive"}
@@ -94,7 +95,7 @@ def test_swapping_sides_negates_the_verdict(one, other, higher):
 def test_what_forbids_an_interval_is_said_of_either_side(theirs, words):
     """Inconclusive with the reason, whichever side it is."""
     for pair in ((OURS, theirs), (theirs, OURS)):
-        verdict = judge(*pair, paired=False)
+        verdict = judge(*pair, Terms(paired=False))
         assert (verdict.outcome, verdict.interval, verdict.passed) == ("inconclusive", None, False)
         assert words in verdict.reason
 
@@ -103,11 +104,11 @@ def test_what_forbids_an_interval_is_said_of_either_side(theirs, words):
 def test_other_questions_are_refused(what, other):
     """Another metric, recipe or kind of unit is no matter of other cells."""
     with pytest.raises(ValueError, match=f"different {what} cannot be compared"):
-        judge(OURS, replace(THEIRS, **{what: other}), paired=False)
+        judge(OURS, replace(THEIRS, **{what: other}), Terms(paired=False))
 
 
 def test_sure_scores_are_compared_as_they_are():
     """Without any variance the sign decides, and nothing is divided by nothing."""
-    verdict = judge(of_donors([0.5] * 6, "a"), of_donors([0.4] * 8, "b"), paired=False)
+    verdict = judge(of_donors([0.5] * 6, "a"), of_donors([0.4] * 8, "b"), Terms(paired=False))
     assert verdict.outcome == "beats"
     assert verdict.interval == pytest.approx((0.1, 0.1))

@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from made_records import broken, empty, large, sample, verdict
+from made_records import broken, empty, judged, large, sample, verdict
+from msgspec.structs import replace
 
 from zsgate.report.github import LIMIT, annotations, publish, summary
+from zsgate.report.record import FailureRecord, NotTestedRecord, Outcome, Record
 from zsgate.report.sentence import headline
 
 
-def many(n: int) -> dict[str, Any]:
+def many(n: int) -> Record:
     """Return a record of ``n`` datasets, every third only inconclusive."""
-    record = sample()
-    record["verdicts"] = [
-        verdict(f"d{i}", "hvg", "asw", outcome="inconclusive" if i % 3 == 0 else "loses", difference=-i / 1000)
-        for i in range(n)
-    ]
-    record["controls"] = []
-    return record
+    outcomes = (Outcome.INCONCLUSIVE, Outcome.LOSES, Outcome.LOSES)
+    verdicts = [verdict(f"d{i}", "hvg", "asw", outcome=outcomes[i % 3], difference=-i / 1000) for i in range(n)]
+    return replace(judged(sample(), verdicts), controls=())
 
 
-def test_summary_starts_with_the_verdict(any_record: dict[str, Any]) -> None:
+def test_summary_starts_with_the_verdict(any_record: Record) -> None:
     """The first lines say model, gate and why."""
     lines = summary(any_record).splitlines()
-    assert lines[0] == f"## cellama: {any_record['gate']}"
+    assert lines[0] == f"## cellama: {any_record.gate}"
     assert lines[2].replace("\\", "") == headline(any_record)
 
 
-def test_summary_lists_the_worst_first(record: dict[str, Any]) -> None:
+def test_summary_lists_the_worst_first(record: Record) -> None:
     """Tests that did not pass come in a table, lost before inconclusive; every one is there."""
     table = summary(record).split("from the worst on")[1].split("###")[0]
     rows = [line for line in table.splitlines() if line.startswith("| pancreas")]
     outcomes = [row.split("|")[4].split()[1] for row in rows]
-    assert len(rows) == sum(not v["passed"] for v in record["verdicts"])
+    assert len(rows) == sum(not v.passed for v in record.verdicts)
     assert outcomes == sorted(outcomes, key=["loses", "inconclusive"].index)
 
 
@@ -50,18 +47,16 @@ def test_summary_of_a_broken_gate_names_causes() -> None:
 
 def test_summary_is_capped() -> None:
     """However much happened, the summary stays below 200 kB and says how many lines were left out."""
-    record = many(1000)
-    record["failures"] = [{"message": "é" * 3000, "nodeid": str(i), "what": "gate"} for i in range(500)]
-    text = summary(record)
+    failures = tuple(FailureRecord(nodeid=str(i), what="gate", message="é" * 3000) for i in range(500))
+    text = summary(replace(many(1000), failures=failures))
     assert 100_000 < len(text.encode()) < LIMIT <= 200_000
     assert "more lines are in the page" in text.splitlines()[-1]
 
 
 def test_tables_have_equal_columns() -> None:
     """A bar or line break in a name cannot add a column or row to a table."""
-    record = large()
-    for entry in record["verdicts"]:
-        entry["baseline"] += "|\n| x"
+    named = [replace(entry, baseline=f"{entry.baseline}|\n| x") for entry in large().verdicts]
+    record = judged(large(), named)
     for block in summary(record).split("\n\n"):
         if block.startswith("|"):
             bars = {line.replace("\\|", "").count("|") for line in block.splitlines()}
@@ -71,9 +66,8 @@ def test_tables_have_equal_columns() -> None:
 @given(st.text(max_size=60))
 def test_markdown_is_escaped(name: str) -> None:
     """No text can open a tag, a link, a heading or a code block."""
-    record = empty()
-    record["caveats"], record["not_tested"] = [], [{"what": name, "dataset": "d", "reason": name}]
-    text = summary({**record, "model": f"<b>{name}"})
+    skipped = NotTestedRecord(what=name, dataset="d", reason=name)
+    text = summary(replace(empty(), model=f"<b>{name}", not_tested=(skipped,)))
     assert "<" not in text
     line = next(line for line in text.splitlines() if line.startswith("- "))
     bare = line[2:].replace("\\\\", "")
@@ -97,21 +91,17 @@ def test_annotation_levels() -> None:
     """Inconclusive warns, a loss or an error is an error, what passed is silent."""
     record = sample()
     assert [line.split()[0] for line in annotations(record)] == ["::error"]
-    for entry in record["verdicts"]:
-        entry["outcome"] = "inconclusive" if entry["outcome"] == "loses" else entry["outcome"]
-    assert [line.split()[0] for line in annotations(record)] == ["::warning"]
-    record["verdicts"] = [v for v in record["verdicts"] if v["passed"]]
-    assert annotations(record) == []
+    unsure = [v if v.passed else replace(v, outcome=Outcome.INCONCLUSIVE) for v in record.verdicts]
+    assert [line.split()[0] for line in annotations(judged(record, unsure))] == ["::warning"]
+    assert annotations(judged(record, [v for v in record.verdicts if v.passed])) == []
     assert any("worker gw1 died" in line for line in annotations(broken()))
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_annotations_are_one_line(name: str, message: str) -> None:
     """A command stays one line, its properties cannot be ended early, and percent signs are escaped."""
-    record = sample()
-    record["model"] = name
-    record["failures"] = [{"nodeid": "", "what": "gate", "message": message + "100%\r\n::error::x"}]
-    for line in annotations(record):
+    failure = FailureRecord(nodeid="", what="gate", message=message + "100%\r\n::error::x")
+    for line in annotations(replace(sample(), model=name, failures=(failure,))):
         assert len(line.splitlines()) == 1
         _, properties, text = line.split("::", 2)
         title = properties.split(" ", 1)[1]
@@ -120,7 +110,7 @@ def test_annotations_are_one_line(name: str, message: str) -> None:
         assert all(part[:2] in {"25", "0D", "0A", "3A", "2C"} for part in (title + text).split("%")[1:])
 
 
-def test_publish_follows_the_environment(record: dict[str, Any], tmp_path: Path) -> None:
+def test_publish_follows_the_environment(record: Record, tmp_path: Path) -> None:
     """The summary is appended where the runner says, commands are printed only in Actions, else nothing."""
     path, stream = tmp_path / "summary.md", io.StringIO()
     publish(record, {}, stream)

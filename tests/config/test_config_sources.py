@@ -1,0 +1,105 @@
+"""Variables and pyproject.toml: which file counts, and how what cannot be read is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from zsgate.config.config import Config
+from zsgate.errors import UsageProblem
+
+
+def test_only_the_nearest_pyproject_counts(repo, gather):
+    """A project's own pyproject.toml hides those above it, also when it says nothing of zsgate."""
+    folder, write = repo
+    write("[tool.zsgate]\nseeds = 3\n", place=".")
+    assert gather(folder).seeds == 3
+    write("[project]\nname = 'x'\n")
+    assert gather(folder).seeds is None
+
+
+def test_judge_on_selects_beside_tables(repo, gather, own):
+    """TOML has one meaning for ``datasets``, so the list beside tables is called judge_on."""
+    folder, write = repo
+    write(own.replace("[tool.zsgate]\n", "[tool.zsgate]\njudge_on = ['pancreas', 'mine']\n"))
+    assert gather(folder).dataset_names == ("pancreas", "mine")
+    write("[tool.zsgate]\njudge_on = ['pancreas']\ndatasets = ['pbmc_12k']\n")
+    with pytest.raises(UsageProblem, match="datasets and judge_on both list what to judge on"):
+        gather(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("sedes = 3", "unknown key 'sedes'; did you mean 'seeds'?"),
+        ("Seeds = 3", "unknown key 'Seeds'; did you mean 'seeds'?"),
+        ("model = 'x'", "[tool.zsgate] model: only the command line names the model"),
+        ("seeds = 2.5", "seeds: cannot read 2.5 as int"),
+        ("seeds = true", "seeds: cannot read True as int"),
+        ("seeds = 'many'", "seeds: cannot read 'many' as int"),
+        ("margin = true", "margin: cannot read True as float"),
+        ("label = 3", "label: cannot read 3 as text"),
+        ("gpu = 'perhaps'", "gpu: cannot read 'perhaps' as bool"),
+        ("gpu = 1", "gpu: cannot read 1 as bool"),
+        ("report = 3", "report: cannot read 3 as a path"),
+        ("cache = '~nobody_at_all/x'", "cache: cannot read '~nobody_at_all/x' as a path"),
+        ("datasets = 3", "datasets: cannot read 3 as names"),
+        ("datasets = [3]", "datasets: cannot read [3] as names"),
+        ("datasets = ','", "datasets: cannot read ',' as names"),
+        ("label = ''", "label is empty"),
+        ("models.scgtp_human.dtype = 'float32'", "unknown model 'scgtp_human'; did you mean 'scgpt_human'?"),
+        ("models.'my_pkg.gate:M'.dtype = 'float32'", "only packaged models have settings"),
+        ("models.cellama.dtyp = 'float32'", "unknown model setting 'dtyp'; did you mean 'dtype'?"),
+        ("models.cellama.weights = 3", "as tables of models"),
+        ("models.cellama = 3", "as tables of models"),
+        ("models = 3", "as tables of models"),
+        ("seeds = ", "pyproject.toml: Invalid value (at line 2, column 9)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(repo, line, says, gather):
+    """Unknown keys, other types and bad TOML: the sentence names the file, the key and the value."""
+    folder, write = repo
+    write(f"[tool.zsgate]\n{line}\n")
+    with pytest.raises(UsageProblem) as refused:
+        gather(folder)
+    assert str(refused.value).startswith(str(folder / "pyproject.toml"))
+    assert says in str(refused.value)
+
+
+def test_a_file_that_is_no_table_or_no_text_is_refused(repo, gather):
+    """[tool] zsgate must be a table, and the file UTF-8."""
+    folder, write = repo
+    write("[tool]\nzsgate = 3\n")
+    with pytest.raises(UsageProblem, match="must be a table"):
+        gather(folder)
+    (folder / "pyproject.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageProblem, match=r"pyproject\.toml: 'utf-8' codec"):
+        gather(folder)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "says"),
+    [
+        ("ZSGATE_TEIR", "quick", "unknown variable 'ZSGATE_TEIR'; did you mean 'ZSGATE_TIER'?"),
+        ("ZSGATE_TIER", "quik", "unknown tier 'quik'; did you mean 'quick'?"),
+        ("ZSGATE_SEEDS", "3.0", "ZSGATE_SEEDS: cannot read '3.0' as int"),
+        ("ZSGATE_GPU", "maybe", "ZSGATE_GPU: cannot read 'maybe' as bool"),
+        ("ZSGATE_MODEL", "cellama", "ZSGATE_MODEL: only the command line names the model"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_refused(tmp_path, variable, text, says, gather):
+    """A typo in a variable is an error, not a silent default."""
+    with pytest.raises(UsageProblem) as refused:
+        gather(tmp_path, (), {variable: text})
+    assert str(refused.value).startswith(says)
+
+
+def test_variables_of_others_are_left_alone(tmp_path, gather):
+    """An empty variable is not given, and the one of zsgate's own tests is not a setting."""
+    environment = {"ZSGATE_TEST_DATA": "/x", "ZSGATE_SEEDS": "", "ZSGATE_TEIR": "", "zsgate_tier": "x"}
+    assert gather(tmp_path, (), environment) == Config(model="m")
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("yes", True), ("ON", True), ("0", False), ("no", False)])
+def test_a_switch_is_read_from_words(tmp_path, text, value, gather):
+    """A variable that switches takes the words of other tools."""
+    assert gather(tmp_path, (), {"ZSGATE_GPU": text}).gpu is value

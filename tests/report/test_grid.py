@@ -1,0 +1,67 @@
+"""The grid of verdicts: every pair that was planned has a cell that says what became of it."""
+
+from __future__ import annotations
+
+from made_records import SCORES, THEIRS, broken, judged, sample, verdict
+from msgspec.structs import replace
+
+from zsgate.report.grid import grids, shown
+from zsgate.report.record import NotTestedRecord, Record
+
+
+def states(record: Record) -> dict[tuple[str, str], str]:
+    """Return the state of each (baseline, metric) of the first dataset."""
+    return {(name, cell.metric): cell.state for name, cells in grids(record)[0].rows for cell in cells}
+
+
+def test_a_grid_holds_every_pair(record: Record) -> None:
+    """The grid of a full run has one cell for each baseline and metric, with the outcome of its verdict."""
+    expected = {(v.baseline, v.metric): v.outcome for v in record.verdicts}
+    assert states(record) == expected
+    assert len(expected) == len(SCORES) * len(THEIRS)
+
+
+def test_an_error_is_another_thing_than_no_test() -> None:
+    """A test that erred is an error, one that never ran is not tested; a control's error is neither."""
+    record = broken()
+    assert states(record)["scvi", "batch_score"] == "error"
+    assert states(record)["random_init", "batch_score"] == "not tested"
+    failed = replace(record.failures[0], what="control")
+    assert states(replace(record, failures=(failed,)))["scvi", "batch_score"] == "not tested"
+
+
+def test_baseline_never_judged_has_a_row() -> None:
+    """A baseline that could not be tested at all keeps its row, every cell with the reason."""
+    record = judged(sample(), [v for v in sample().verdicts if v.baseline != "random_init"])
+    skipped = NotTestedRecord(what="random_init", dataset="pancreas_quick", reason="no twin")
+    row = dict(grids(replace(record, not_tested=(skipped,)))[0].rows)["random_init"]
+    assert {(cell.state, cell.why) for cell in row} == {("not tested", "no twin")}
+
+
+def test_metric_never_judged_has_a_column() -> None:
+    """A metric that a dataset cannot have keeps its column there when other datasets have it."""
+    record = judged(sample(), [*sample().verdicts, verdict("pbmc_95k", "hvg", "asw")])
+    skipped = NotTestedRecord(what="batch_score", dataset="pbmc_95k", reason="one batch")
+    grid = grids(replace(record, not_tested=(skipped,)))[1]
+    assert grid.metrics == ["asw", "batch_score"]
+    assert [cell.why for cell in grid.rows[0][1]][1] == "one batch"
+
+
+def test_what_is_skipped_everywhere_is_in_every_grid() -> None:
+    """A reason that names no dataset holds for all of them; a suite that does not apply has no row."""
+    record = judged(sample(), [verdict(name, "hvg", "asw") for name in ("a", "b")])
+    skipped = NotTestedRecord(what="scvi", reason="not installed")
+    suite = NotTestedRecord(what="reconstruction", suite="test_reconstruction", reason="no head")
+    for grid in grids(replace(record, not_tested=(skipped, suite))):
+        assert [name for name, _ in grid.rows] == ["hvg", "scvi"]
+        assert grid.rows[1][1][0].why == "not installed"
+
+
+def test_anchors_are_unique(record: Record) -> None:
+    """Two verdicts on the same have two ids, and the grid leads to the first."""
+    twice = judged(record, [record.verdicts[0], record.verdicts[0]])
+    assert [each.anchor for each in shown(twice)] == [
+        "verdict-pancreas_quick-hvg-asw",
+        "verdict-pancreas_quick-hvg-asw-2",
+    ]
+    assert grids(twice)[0].rows[0][1][0].anchor == "verdict-pancreas_quick-hvg-asw"

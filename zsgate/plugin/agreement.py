@@ -1,0 +1,153 @@
+"""Agreement: a test's report says what its verdict or control says, whatever marks and hooks of others made of it.
+
+The exit code comes from verdicts, and so must the dots on the terminal and the cases of JUnit: a test whose verdict was
+missed has failed although a conftest marks it xfail, a hook calls it passed, or Python leaves assertions out. A test
+that ends without having judged anything has failed as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from zsgate.errors import BaselineFailed, CandidateFailed
+from zsgate.plugin.collection import asked, is_of_gate
+from zsgate.report.record import ControlRecord, FailureRecord, VerdictRecord
+from zsgate.report.wire import Results, from_properties, to_properties
+from zsgate.run.ledger import Ledger
+from zsgate.verdict.uninformative import is_unsure
+
+
+class Agreement:
+    """The hooks, on every process that runs tests, that leave on a report what its test found.
+
+    Parameters
+    ----------
+    ledger
+        Holds what took time since the last report.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Add what took time, and whose fault it is where a test ends by anything but its verdict."""
+        report = yield
+        if not is_of_gate(report.nodeid):
+            return report
+        report.user_properties += to_properties(*self.ledger.timings)
+        self.ledger.timings.clear()
+        if call.excinfo is not None and not (_is_missed(item) and call.excinfo.errisinstance(AssertionError)):
+            report.user_properties += to_properties(_failure(item, call.excinfo))
+        agree(report)
+        return report
+
+
+def _is_missed(item: pytest.Item) -> bool:
+    """Return whether a test has judged, so that its assertion fails."""
+    found = from_properties(item.user_properties)
+    passed = [each.passed for each in found.verdicts] + [each.passed for each in found.controls]
+    return not all(passed)
+
+
+def _failure(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> FailureRecord:
+    """Return whose fault it is that a test ended without a verdict."""
+    kinds = {CandidateFailed: "candidate", BaselineFailed: "baseline"}
+    whose = next((whose for kind, whose in kinds.items() if error.errisinstance(kind)), "gate")
+    message = str(error.value)
+    if error.errisinstance((pytest.skip.Exception, pytest.xfail.Exception)):
+        message = _unjudged(item.nodeid, f"was skipped by a mark ({message})")
+    return FailureRecord(nodeid=item.nodeid, what=whose, message=message, **asked(item))  # type: ignore[arg-type]
+
+
+def agree(report: pytest.TestReport, repeat: str = "") -> Results:
+    """Make the report of one of the gate's tests say what the test found, and return that.
+
+    Parameters
+    ----------
+    report
+        Of a phase of the test; changed in place, a failure added where the test judged nothing.
+    repeat
+        What to type to run the test alone, for who reads its failure.
+    """
+    found = from_properties(report.user_properties)
+    if report.when == "setup" and report.outcome != "skipped":
+        return found
+    if report.when == "teardown":
+        return found
+    if not (found.failures or found.verdicts or found.controls):
+        found = _found_nothing(report)
+    if found.failures:
+        _fail(report, "\n".join(failure.message for failure in found.failures))
+    elif found.verdicts:
+        _as_verdict(report, found.verdicts[-1], repeat)
+    else:
+        _as_control(report, found.controls[-1])
+    return found
+
+
+def excuse(verdict: VerdictRecord) -> str:
+    """Return why a verdict that does not pass does not fail the run; empty where it does, or where it passes."""
+    if verdict.passed:
+        return ""
+    if verdict.advisory:
+        return f"advisory, does not decide the run: {verdict.sentence}"
+    if verdict.waiver is None:
+        return ""
+    waiver = verdict.waiver
+    return f"waived until {waiver.expires} by {waiver.owner} ({waiver.reason}): {verdict.sentence}"
+
+
+def _found_nothing(report: pytest.TestReport) -> Results:
+    """Add to a report that its test judged nothing, and return that."""
+    how = "was skipped" if report.outcome == "skipped" else "ended without a verdict"
+    message = _unjudged(report.nodeid, how)
+    report.user_properties += to_properties(FailureRecord(nodeid=report.nodeid, what="gate", message=message))
+    return from_properties(report.user_properties)
+
+
+def _unjudged(nodeid: str, how: str) -> str:
+    return f"{nodeid} {how}, so what it was to judge is not known"
+
+
+def _as_verdict(report: pytest.TestReport, verdict: VerdictRecord, repeat: str) -> None:
+    if verdict.passed:
+        _pass(report)
+    elif why := excuse(verdict):
+        _expect(report, why)
+    else:
+        again = f"\n\nalone: {repeat}" if repeat else ""
+        _fail(report, f"{verdict.sentence}{again}", anew=True)
+
+
+def _as_control(report: pytest.TestReport, control: ControlRecord) -> None:
+    if control.passed:
+        _pass(report)
+    elif is_unsure(control):  # whether the dataset tells too little is decided when all controls are known
+        _expect(report, control.sentence)
+    else:
+        _fail(report, control.sentence, anew=True)
+
+
+def _pass(report: pytest.TestReport) -> None:
+    vars(report).pop("wasxfail", None)
+    report.outcome, report.longrepr = "passed", None
+
+
+def _fail(report: pytest.TestReport, words: str, *, anew: bool = False) -> None:
+    """Let a report have failed; ``anew`` with these words in the place of a traceback through the suite."""
+    was_expected = vars(report).pop("wasxfail", None) is not None
+    if anew or was_expected or report.outcome != "failed" or not report.longrepr:
+        report.longrepr = words
+    report.outcome = "failed"
+
+
+def _expect(report: pytest.TestReport, why: str) -> None:
+    """Let a report be that of an expected failure, which pytest calls skipped."""
+    report.outcome = "skipped"
+    report.wasxfail = why
+    report.longrepr = why

@@ -1,0 +1,158 @@
+"""Grid: what became of every (dataset, baseline, metric), judged or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import msgspec
+
+from zsgate.report.record.evidence import FailureRecord, NotTestedRecord
+from zsgate.report.record.run import Record
+from zsgate.report.record.verdict import VerdictRecord
+from zsgate.report.words import distinct
+
+Key = tuple[str | None, str | None, str | None]
+Test = VerdictRecord | FailureRecord | NotTestedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVerdict:
+    """A verdict, and the id of the row of the page that shows it."""
+
+    verdict: VerdictRecord
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GridCell:
+    """One cell of a grid.
+
+    Attributes
+    ----------
+    metric
+        Its column.
+    state
+        One of :data:`zsgate.report.words.STATES`.
+    anchor
+        Id of what the page says about it; empty when it says nothing.
+    verdict
+        The verdict, where there is one.
+    why
+        What went wrong or why it was not tested.
+    """
+
+    metric: str
+    state: str
+    anchor: str = ""
+    verdict: VerdictRecord | None = None
+    why: str = ""
+
+    @property
+    def these_donors_only(self) -> bool:
+        """Whether the verdict speaks for these donors only."""
+        return self.verdict is not None and self.verdict.these_donors_only
+
+    @property
+    def qualifier(self) -> str:
+        """A word where the state alone would mislead: advisory, waived, passed, not passed; else empty."""
+        return "" if self.verdict is None else self.verdict.qualifier
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictGrid:
+    """Baselines by metrics on one dataset: ``rows`` holds (baseline, cells in the order of ``metrics``)."""
+
+    dataset: str
+    metrics: list[str]
+    rows: list[tuple[str, list[GridCell]]]
+
+
+def shown(record: Record) -> list[ShownVerdict]:
+    """Return each verdict with an id of its own, ``verdict-<dataset>-<baseline>-<metric>``."""
+    taken: set[str] = set()
+    found = []
+    for verdict in record.verdicts:
+        parts = (verdict.dataset, verdict.baseline, verdict.metric)
+        stem = "verdict-" + "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part) for part in parts)
+        name, copy = stem, 1
+        while name in taken:
+            copy += 1
+            name = f"{stem}-{copy}"
+        taken.add(name)
+        found.append(ShownVerdict(verdict, name))
+    return found
+
+
+def grids(record: Record) -> list[VerdictGrid]:
+    """Return one grid for each dataset that anything was to be tested on."""
+    known = _judged(record) | _failed(record)
+    failures = [failure for failure in record.failures if _has_no_verdict(failure)]
+    measured = {verdict.metric for verdict in record.verdicts} | {failure.metric for failure in failures}
+    skipped = [_named(entry, measured) for entry in record.not_tested if not entry.suite]
+    planned: list[Test] = [*record.verdicts, *failures, *skipped]
+    metrics = distinct(test.metric for test in planned)
+    found = []
+    for dataset in distinct(test.dataset for test in planned):
+        here = [test for test in planned if _is_on(test, dataset)]
+        columns = [name for name in metrics if name in {test.metric for test in here}]
+        missing = [entry for entry in skipped if _is_on(entry, dataset)]
+        rows = [
+            (name, [known.get((dataset, name, metric)) or _untested(metric, name, missing) for metric in columns])
+            for name in distinct(test.baseline for test in here)
+        ]
+        if columns:
+            found.append(VerdictGrid(dataset, columns, rows))
+    return found
+
+
+def _is_on(test: Test, dataset: str) -> bool:
+    """Return whether a test is, or would have been, on a dataset; what was skipped may name none and mean all."""
+    return test.dataset == dataset or (isinstance(test, NotTestedRecord) and not test.dataset)
+
+
+def _judged(record: Record) -> dict[Key, GridCell]:
+    """Return the cells with a verdict; of two verdicts on the same, the first."""
+    return {
+        _key(each.verdict): GridCell(
+            each.verdict.metric, each.verdict.outcome, each.anchor, each.verdict, each.verdict.reason
+        )
+        for each in reversed(shown(record))
+    }
+
+
+def _failed(record: Record) -> dict[Key, GridCell]:
+    """Return the cells whose test ended without a verdict."""
+    return {
+        _key(failure): GridCell(failure.metric or "", "error", f"failure-{position}", why=failure.message)
+        for position, failure in enumerate(record.failures, start=1)
+        if _has_no_verdict(failure)
+    }
+
+
+def _has_no_verdict(failure: FailureRecord) -> bool:
+    """Return whether a failure leaves a cell without a verdict: a control that failed says nothing of its pair."""
+    return failure.what != "control" and all(_key(failure))
+
+
+def _key(test: VerdictRecord | FailureRecord) -> Key:
+    return (test.dataset, test.baseline, test.metric)
+
+
+def _named(entry: NotTestedRecord, metrics: Collection[str | None]) -> NotTestedRecord:
+    """Return what was not tested as a baseline or a metric; ``what`` names one of the two."""
+    if entry.baseline or entry.metric:
+        return entry
+    if entry.what in metrics:
+        return msgspec.structs.replace(entry, metric=entry.what)
+    return msgspec.structs.replace(entry, baseline=entry.what)
+
+
+def _untested(metric: str, baseline: str, missing: list[NotTestedRecord]) -> GridCell:
+    reasons = (
+        entry.reason
+        for entry in missing
+        if (not entry.baseline or entry.baseline == baseline) and (not entry.metric or entry.metric == metric)
+    )
+    return GridCell(metric, "not tested", why=next(reasons, "not selected in this run"))

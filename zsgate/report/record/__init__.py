@@ -1,0 +1,58 @@
+"""The record of a run: everything a page says is one of its fields."""
+
+from zsgate.report.record.background import (
+    BaselineRecord,
+    MetricRecord,
+    ModelCard,
+    Provenance,
+    RecipeRecord,
+    TimingRecord,
+)
+from zsgate.report.record.dataset import CoverageRecord, DatasetRecord, PretrainingRecord
+from zsgate.report.record.entry import Entry, Policy
+from zsgate.report.record.evidence import (
+    CheckRecord,
+    ControlRecord,
+    FailureRecord,
+    NotTestedRecord,
+    ScoreRecord,
+    SelectionRecord,
+)
+from zsgate.report.record.reconstruction import DensityRecord, FiguresRecord, GeneErrors, ReconstructionRecord
+from zsgate.report.record.run import GateState, Record
+from zsgate.report.record.verdict import Outcome, SeedsRecord, VarianceRecord, VerdictRecord, deciding, missed
+from zsgate.report.record.waiver import WaiverRecord, WaiverTerms
+
+__all__ = [
+    "BaselineRecord",
+    "CheckRecord",
+    "ControlRecord",
+    "CoverageRecord",
+    "DatasetRecord",
+    "DensityRecord",
+    "Entry",
+    "FailureRecord",
+    "FiguresRecord",
+    "GateState",
+    "GeneErrors",
+    "MetricRecord",
+    "ModelCard",
+    "NotTestedRecord",
+    "Outcome",
+    "Policy",
+    "PretrainingRecord",
+    "Provenance",
+    "RecipeRecord",
+    "ReconstructionRecord",
+    "Record",
+    "ScoreRecord",
+    "SeedsRecord",
+    "SelectionRecord",
+    "TimingRecord",
+    "VarianceRecord",
+    "VerdictRecord",
+    "WaiverRecord",
+    "WaiverTerms",
+    "deciding",
+    "missed",
+]

@@ -1,0 +1,86 @@
+"""How results travel from a test, perhaps on a worker, to the process that writes the report.
+
+Each result is one of pytest's user properties, (name, JSON text): pytest-xdist carries these, and JUnit shows them.
+Beside a verdict go its main numbers under names of their own, for readers of JUnit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from zsgate.report.record.background import TimingRecord
+from zsgate.report.record.entry import Entry
+from zsgate.report.record.evidence import ControlRecord, FailureRecord, ScoreRecord
+from zsgate.report.record.verdict import VerdictRecord
+
+_NAMES: dict[type[Entry], str] = {
+    VerdictRecord: "zsgate_verdict",
+    ScoreRecord: "zsgate_score",
+    ControlRecord: "zsgate_control",
+    FailureRecord: "zsgate_failure",
+    TimingRecord: "zsgate_timings",
+}
+_KINDS = {name: kind for kind, name in _NAMES.items()}
+_SHOWN = ("outcome", "difference", "ours", "theirs", "p")  # of a verdict, in JUnit
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """What one report of a test carries.
+
+    Attributes
+    ----------
+    verdicts, scores, controls, failures, timings
+        In the order in which the test left them.
+    """
+
+    verdicts: tuple[VerdictRecord, ...] = ()
+    scores: tuple[ScoreRecord, ...] = ()
+    controls: tuple[ControlRecord, ...] = ()
+    failures: tuple[FailureRecord, ...] = ()
+    timings: tuple[TimingRecord, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What the verdict or control says; empty where there is neither."""
+        return next(iter([each.sentence for each in self.verdicts] + [each.sentence for each in self.controls]), "")
+
+
+def to_properties(*results: Entry) -> list[tuple[str, Any]]:
+    """Return the user properties that carry ``results``.
+
+    Parameters
+    ----------
+    results
+        Verdicts, scores, controls, failures and timings.
+
+    Raises
+    ------
+    KeyError
+        If one is of another kind.
+    """
+    properties: list[tuple[str, Any]] = []
+    for result in results:
+        properties.append((_NAMES[type(result)], msgspec.json.encode(result).decode()))
+        if isinstance(result, VerdictRecord):
+            plain = msgspec.to_builtins(result)  # execnet carries no enumeration
+            properties += [(f"zsgate_{name}", plain[name]) for name in _SHOWN]
+    return properties
+
+
+def from_properties(properties: Iterable[tuple[str, Any]]) -> Results:
+    """Return what user properties carry; other properties are left alone.
+
+    Raises
+    ------
+    msgspec.ValidationError
+        If a property of ours is not what :func:`to_properties` makes.
+    """
+    found: dict[type[Entry], list[Any]] = {kind: [] for kind in _NAMES}
+    for name, value in properties:
+        if kind := _KINDS.get(name):
+            found[kind].append(msgspec.json.decode(str(value), type=kind))
+    verdicts, scores, controls, failures, timings = map(tuple, found.values())
+    return Results(verdicts=verdicts, scores=scores, controls=controls, failures=failures, timings=timings)
