@@ -1,4 +1,4 @@
-"""Average rank: a gene is where it is on average, and at a rank stands the gene found there most often.
+"""Average rank: each gene is predicted at its average rank, and each rank to hold the gene found there most often.
 
 For rank correlations the average ranking of Kedzierska et al. 2025: the mean of a gene's rank over the cells where it
 is above 0, on the same union of tokens as the model's. For hidden tokens what the paper has no baseline for: how often
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 FLAT = 1e-12  # variance of an entry below which a ranking counts as constant
-PRIOR = 3_000  # tokens that what stands at any rank counts for beside what was found at this one
+PRIOR = 3_000  # weight, in tokens, of how often a gene stands at any rank, beside how often it stands at this one
 
 
 def guesses(tally: RankTally, weight: Weight, *, in_sample: bool = False) -> dict[str, list[float]]:
@@ -51,9 +51,9 @@ def rank_correlation(tally: RankTally, *, in_sample: bool = False) -> list[float
         width = max(width, int(union.tokens.max(initial=-1)) + 1, seen.shape[2])
         if width > seen.shape[2]:
             seen = np.pad(seen, ((0, 0), (0, 0), (0, width - seen.shape[2])))
-        number, total = (np.ascontiguousarray(part.T) for part in seen)
         groups = tally.groups.codes[union.cells].astype(np.int64)
-        r = pearson(union.offsets, union.tokens, union.true, groups, number, total, in_sample)
+        by_token = np.ascontiguousarray(seen.transpose(0, 2, 1))
+        r = pearson(union.offsets, union.tokens, union.true, groups, by_token, in_sample)
         known = np.isfinite(r[:, 0])
         np.add.at(sums.T, groups[known], np.nan_to_num(r[known]))
         np.add.at(weights, groups[known], 1.0)
@@ -66,16 +66,27 @@ def pearson(
     tokens: npt.NDArray[np.int32],
     true: npt.NDArray[np.float32],
     groups: Integers,
-    number: Doubles,
-    total: Doubles,
+    seen: Doubles,
     in_sample: bool,
 ) -> Doubles:
     """Return Pearson's r of true with average ranks of each cell, (n_cells, 1 + n_groups).
 
     Column 0 averages over all groups but the cell's own (``in_sample``: its own too), column 1 + u also without u.
-    ``number`` and ``total`` are (n_tokens, n_groups). NaN where the true ranks are constant, 0 where
-    only the averages are.
+    NaN where the true ranks are constant, 0 where only the averages are.
+
+    Parameters
+    ----------
+    offsets, tokens, true
+        The entries of cell i are ``offsets[i]`` to ``offsets[i + 1]``: their tokens and true ranks.
+    groups
+        Group of each cell, (n_cells,).
+    seen
+        Number of cells of each group in which a token ranks above 0, and the sum of these ranks, (2, n_tokens,
+        n_groups).
+    in_sample
+        Whether a cell's own group counts.
     """
+    number, total = seen[0], seen[1]
     n_groups = number.shape[1]
     found = np.empty((len(groups), 1 + n_groups))
     whole_number, whole_total = number.sum(axis=1), total.sum(axis=1)
@@ -103,17 +114,25 @@ def pearson(
                 sums[column] += y
                 squares[column] += y * y
                 products[column] += x * y
-        length = max(stop - start, 1)
-        xx = x_squares - x_sum * x_sum / length
         for column in range(1 + n_groups):
-            yy = squares[column] - sums[column] * sums[column] / length
-            if xx <= FLAT * length:
-                found[cell, column] = np.nan
-            elif yy <= FLAT * length:
-                found[cell, column] = 0.0
-            else:
-                found[cell, column] = (products[column] - x_sum * sums[column] / length) / np.sqrt(xx * yy)
+            y_moments = sums[column], squares[column]
+            found[cell, column] = correlation(stop - start, (x_sum, x_squares), y_moments, products[column])
     return found
+
+
+@compiled
+def correlation(n: int, x: tuple[float, float], y: tuple[float, float], products: float) -> float:
+    """Return Pearson's r from the sums and sums of squares of x and of y and the sum of their products.
+
+    NaN where x is constant, 0 where only y is.
+    """
+    length = max(n, 1)
+    xx, yy = x[1] - x[0] * x[0] / length, y[1] - y[0] * y[0] / length
+    if xx <= FLAT * length:
+        return np.nan
+    if yy <= FLAT * length:
+        return 0.0
+    return float((products - x[0] * y[0] / length) / np.sqrt(xx * yy))
 
 
 def hidden_tokens(tally: RankTally, weight: Weight, *, in_sample: bool = False) -> dict[str, list[float]]:

@@ -6,13 +6,14 @@ released code does, whatever was done to it before: that of the Pancreas is log-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.baselines.draws import Draws
 from zsgate.data.preprocess import highly_variable, logged, logged_blocks, most_dispersed
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
 
 
-def embed(dataset: Dataset, on: str = "counts") -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+def embed(dataset: Dataset, on: str = "counts") -> Draws:
     """Return ([float32 (n_cells, up to 2,000)], notes); of many cells the rows lie in a mapped file.
 
     Parameters
@@ -42,18 +43,18 @@ def embed(dataset: Dataset, on: str = "counts") -> tuple[list[npt.NDArray[np.flo
     return _on_counts(dataset)
 
 
-def _on_counts(dataset: Dataset, said: str = "") -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+def _on_counts(dataset: Dataset, said: str = "") -> Draws:
     genes = highly_variable(dataset)
-    rows = spill.empty((dataset.n_cells, len(genes)))
+    rows = arrays.empty((dataset.n_cells, len(genes)))
     for part, block in logged_blocks(dataset, genes):
         block.toarray(out=rows[part])
-    return [rows], {"genes": len(genes)} | ({"computed on": said} if said else {})
+    return [rows], {"genes": len(genes), **({"computed on": said} if said else {})}
 
 
-def _on_x(x: Expression, kept: npt.NDArray[np.intp]) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+def _on_x(x: Expression, kept: npt.NDArray[np.intp]) -> Draws:
     n_cells = len(x.rows)
     genes = most_dispersed(logged((at, block[:, kept]) for at, block in x.blocks()), (n_cells, len(kept)))
-    rows = spill.empty((n_cells, len(genes)))
+    rows = arrays.empty((n_cells, len(genes)))
     for part, block in logged(((at, block[:, kept]) for at, block in x.blocks()), genes):
         rows[part] = block.toarray()
     return [rows], {"genes": len(genes), "computed on": f"X of {x.path.name}, as the paper's code does"}

@@ -1,8 +1,9 @@
-"""Mean: one number for every gene, one for each gene, or that beside the cell's own level; from other donors' cells.
+"""Mean: one number for all genes, one for each gene, or one for each gene above the cell's own level.
 
 Kedzierska et al. 2025 write of the mean of a gene; their code predicts the mean over all genes and cells, of the
-very cells it is scored on. Both are here, out of sample unless the paper's recipe is asked for. Neither knows how deep
-a cell was sequenced, which any model sees from the genes it is shown: hence the additive model of cells and genes.
+very cells it is scored on. Both are here, learnt from other donors' cells unless the paper's recipe is asked for.
+Neither knows how deep a cell was sequenced, which any model sees from the genes it is shown: hence the additive model
+of cells and genes.
 All weigh entries as the score does: no other number in a mean's place has a smaller error in the cells it is fitted on.
 """
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from zsgate.metrics.reconstruction.values import ValueTally, Weight
 
 Floats = npt.NDArray[np.float64]
-NOTHING = 1e-9  # weight that is rounding: an entry of a cell weighs over 1e-5, and a difference of sums errs by 1e-12
+NOTHING = 1e-9  # a smaller weight is rounding: an entry weighs over 1e-5, and a difference of sums errs by 1e-12
 
 
 def global_mean(tally: ValueTally, weight: Weight, *, in_sample: bool = False) -> list[float]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from zsgate.baselines.draws import Draws
 from zsgate.data.preprocess import highly_variable, logged_blocks
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 N_COMPONENTS = 50
 
 
-def embed(dataset: Dataset) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+def embed(dataset: Dataset) -> Draws:
     """Return ([float32 (n_cells, up to 50)], notes).
 
     The components are eigenvectors of the genes' covariance, which is built from the sparse matrix: the cells are

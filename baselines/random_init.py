@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.baselines.draws import Draws
 from zsgate.models.embedding import checked
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
     from zsgate.models.adapter import TwinMaker
 
 
-def embed(
-    dataset: Dataset, *, candidate: TwinMaker, seeds: int
-) -> tuple[list[npt.NDArray[np.float32]], dict[str, Any]]:
+def embed(dataset: Dataset, *, candidate: TwinMaker, seeds: int) -> Draws:
     """Return (one float32 (n_cells, n_dimensions) a seed, notes).
 
     Parameters
@@ -38,11 +37,11 @@ def embed(
     for seed in range(seeds):
         twin = candidate.random_init(seed).embed(dataset)
         rows = checked(twin, source=f"the twin of seed {seed}", n_cells=dataset.n_cells)
-        if draws and all(np.array_equal(rows[part], draws[-1][part]) for part in spill.stretches(rows)):
+        if draws and all(np.array_equal(rows[part], draws[-1][part]) for part in arrays.stretches(rows)):
             msg = (
                 f"{candidate.info.name}: random_init({seed - 1}) and random_init({seed}) embed every cell alike; "
                 "draw the untrained weights from the seed"
             )
             raise ValueError(msg)
-        draws.append(spill.moved(rows))
+        draws.append(arrays.moved(rows))
     return draws, {"seeds": list(range(seeds))}

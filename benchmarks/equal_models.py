@@ -156,7 +156,7 @@ def _scored(rows: Rows, dataset: Dataset, store: Store, clusterings: int) -> Mem
         "rows": embedding.digest,
         "cells": dataset.cells_digest,
         "n": clusterings,
-        "code": code_of("zsgate.metrics.embedding.shared"),
+        "code": code_of("zsgate.metrics.embedding.agreement"),
     }
     kept = store.json("member", key, compute)
     return Member({name: Score(**fields) for name, fields in kept["scores"].items()}, np.array(kept["widths"]))

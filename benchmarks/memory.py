@@ -58,7 +58,7 @@ def cells_of(dataset):
 
 def distances(dataset, folder, who):
     """Run the first blocks of the distance pass of all cells, and halve the cells once."""
-    from zsgate.metrics.embedding import silhouette
+    from zsgate.metrics.embedding import distance_pass
     from zsgate.metrics.neighbours.distances import distance_blocks
     from zsgate.system import arrays as spill
 
@@ -68,16 +68,16 @@ def distances(dataset, folder, who):
     def few(*given, **options):
         yield from islice(distance_blocks(*given, **options), BLOCKS)
 
-    silhouette.distance_blocks = few
-    silhouette.distance_pass(rows, cells, 14)
+    distance_pass.distance_blocks = few
+    distance_pass.distance_pass(rows, cells, 14)
     spill.take(rows, cells.halves("cells")[0][0])
     return {"blocks": BLOCKS, "block_seconds": (time.process_time() - started) / BLOCKS}
 
 
 def graph(dataset, folder, who):
     """Cluster the graph of random neighbours once."""
-    from zsgate.metrics.embedding.agreement import contingency
     from zsgate.metrics.embedding.clustering import NeighbourGraph
+    from zsgate.metrics.embedding.contingency import contingency
 
     cells, rows = cells_of(dataset), kept(folder, who)
     nearby = np.arange(cells.n_cells)[:, None] + np.random.default_rng(0).integers(1, 300, (cells.n_cells, 14))
@@ -109,14 +109,14 @@ def scvi(dataset, folder, who):
 
     few = {"max_epochs": 1, "limit_train_batches": 20}
     for job in [(scvi.place_of(dataset.counts) or dataset.counts, None, dataset.batches, 0, False)]:
-        scvi._schedule = lambda *_: few
-        scvi._train(job)
+        scvi.schedule = lambda *_: few
+        scvi.train(job)
 
 
 def whole_pass(n_cells):
     """Run the distance pass over so many cells in 50 dimensions."""
     from zsgate.metrics.cells import Cells
-    from zsgate.metrics.embedding.silhouette import distance_pass
+    from zsgate.metrics.embedding.distance_pass import distance_pass
 
     generator = np.random.default_rng(0)
     labels, batches, donors = (generator.integers(0, n, n_cells).astype(str) for n in (LABELS, 27, DONORS))

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from zsgate.baselines import scvi
 from zsgate.data import read as reading
+from zsgate.data.preprocess import highly_variable
 from zsgate.data.read import Columns, read_h5ad
 from zsgate.errors import UsageProblem
+from zsgate.metrics import avg_bio
 
 
 def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
@@ -26,7 +29,7 @@ def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
 )
 def test_the_paper_trains_shorter_on_more_cells(n_cells, epochs):
     """400 epochs up to 20,000 cells, then in inverse proportion: scvi-tools' own rule."""
-    assert scvi._schedule(n_cells, quick=False) == {"max_epochs": epochs}
+    assert scvi.schedule(n_cells, quick=False) == {"max_epochs": epochs}
 
 
 @pytest.mark.slow
@@ -35,7 +38,7 @@ def test_epochs_are_scvi_tools_own():
     from scvi.model._utils import get_max_epochs_heuristic
 
     for n_cells in np.unique(np.geomspace(10, 5_000_000, 200).astype(int)).tolist():
-        assert scvi._schedule(n_cells, quick=False)["max_epochs"] == get_max_epochs_heuristic(n_cells)
+        assert scvi.schedule(n_cells, quick=False)["max_epochs"] == get_max_epochs_heuristic(n_cells)
 
 
 @pytest.mark.slow
@@ -67,7 +70,6 @@ def test_counts_on_disk_train_to_the_same_bits(few_cells, tmp_path, monkeypatch,
     """A worker that maps the counts, and puts dense ones into a file, gives what one does that was sent them."""
     import pandas as pd
     import scvi as library
-    import torch
 
     monkeypatch.setattr(reading, "IN_MEMORY", 1000)
     adata = few_cells.to_anndata()
@@ -76,12 +78,90 @@ def test_counts_on_disk_train_to_the_same_bits(few_cells, tmp_path, monkeypatch,
     cells = read_h5ad(tmp_path / "cells.h5ad", "cells", Columns(label="type", counts="X"), cache=tmp_path / "cache")
     negative_binomial = library.distributions.NegativeBinomial
     monkeypatch.setattr(negative_binomial, "log_prob", negative_binomial.log_prob)  # put back what training replaces
-    monkeypatch.setattr(scvi, "_schedule", lambda *_: {"max_epochs": 2})
+    monkeypatch.setattr(scvi, "schedule", lambda *_: {"max_epochs": 2})
     genes = np.arange(0, len(cells.symbols), 9) if quick else None
     place, threads = scvi.place_of(cells.counts), torch.get_num_threads()
     assert place is not None
-    held, _ = scvi._train((cells.counts.copy(), genes, None, 0, quick))
+    held, _ = scvi.train((cells.counts.copy(), genes, None, 0, quick))
     monkeypatch.setattr("zsgate.system.arrays.IN_MEMORY", 1000)
-    mapped, _ = scvi._train((place, genes, None, 0, quick))
+    mapped, _ = scvi.train((place, genes, None, 0, quick))
     torch.set_num_threads(threads)
     np.testing.assert_array_equal(mapped, held)
+
+
+@pytest.mark.parametrize("kind", ["real", "all zero", "no zero"])
+def test_likelihood_and_gradients_are_scvi_tools_own(pancreas, kind):
+    """On 128 real cells x 2,000 genes: values and gradients of both parameters within 1e-6 of the largest one."""
+    from scvi.distributions import NegativeBinomial
+
+    rng = np.random.default_rng(0)
+    counts = pancreas.counts[np.sort(rng.permutation(pancreas.n_cells)[:128])][:, highly_variable(pancreas)].toarray()
+    counts = torch.tensor({"real": counts, "all zero": 0 * counts, "no zero": counts + 1}[kind], dtype=torch.float32)
+    mean = torch.tensor(rng.exponential(3, counts.shape), dtype=torch.float32)
+    dispersion = torch.tensor(rng.normal(size=counts.shape[1]), dtype=torch.float32)
+
+    def found(log_prob):
+        mu, log_theta = mean.clone().requires_grad_(), dispersion.clone().requires_grad_()
+        values = log_prob(NegativeBinomial(mu=mu, theta=torch.exp(log_theta), validate_args=False), counts)
+        (-values.sum(-1)).mean().backward()
+        return values.detach(), mu.grad, log_theta.grad
+
+    for ours, theirs in zip(found(scvi.log_prob), found(NegativeBinomial.log_prob), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6 * float(theirs.abs().max()))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("quick", [True, False])
+def test_latents_are_those_of_scvi_tools_alone(few_cells, monkeypatch, quick):
+    """A training that is written with scvi-tools and nothing of ours: the same epochs and latents, to the last bit.
+
+    Of 240 cells: the quick tier's to its end, which the validation ELBO decides, and 5 epochs on all genes.
+    """
+    import anndata
+    import pandas as pd
+    import scvi as library
+
+    negative_binomial = library.distributions.NegativeBinomial
+    own, threads = negative_binomial.log_prob, torch.get_num_threads()
+    monkeypatch.setattr(negative_binomial, "log_prob", own)  # put back what training replaces
+    if not quick:
+        monkeypatch.setattr(scvi, "schedule", lambda *_: {"max_epochs": 5})
+    genes = highly_variable(few_cells) if quick else None
+
+    torch.set_num_threads(1)
+    library.settings.seed = 3
+    adata = anndata.AnnData(few_cells.counts if genes is None else few_cells.counts[:, genes].toarray())
+    adata.obs["batch"] = pd.Categorical(few_cells.batches.astype(object))
+    library.model.SCVI.setup_anndata(adata, batch_key="batch")
+    model = library.model.SCVI(adata, n_layers=2, n_latent=30, gene_likelihood="nb")
+    model.train(**scvi.schedule(few_cells.n_cells, quick), accelerator="cpu", enable_progress_bar=False)
+    theirs = model.get_latent_representation()
+    assert negative_binomial.log_prob is own
+
+    ours, epochs = scvi.train((few_cells.counts, genes, few_cells.batches, 3, quick))
+    torch.set_num_threads(threads)
+    assert negative_binomial.log_prob is scvi.log_prob
+    assert epochs == len(model.history["elbo_train"])
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_stopping_early_costs_less_than_two_hundredths(pancreas, monkeypatch):
+    """AvgBIO of the quick schedule is within 0.02 of 400 epochs on the same genes, both over 3 seeds."""
+    short, notes = scvi.embed(pancreas, seeds=3, quick=True)
+    assert all(100 <= epochs < 250 for epochs in notes["epochs"])
+    monkeypatch.setattr(scvi, "schedule", lambda *_: {"max_epochs": 400})
+    long = [scvi.train(scvi_job) for scvi_job in _jobs(pancreas)]
+
+    of_short = np.mean([avg_bio(draw, pancreas).value for draw in short])
+    of_long = np.mean([avg_bio(latent, pancreas).value for latent, _ in long])
+    assert all(epochs == 400 for _, epochs in long)
+    assert abs(of_short - of_long) < 0.02, (of_short, of_long)
+
+
+def _jobs(dataset):
+    from zsgate.data.preprocess import highly_variable
+
+    genes = highly_variable(dataset)
+    return [(dataset.counts, genes, dataset.batches, seed, True) for seed in range(3)]

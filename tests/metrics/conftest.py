@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.resources
+import warnings
 from dataclasses import dataclass
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from zsgate.data.dataset import Dataset
+from zsgate.data.preprocess import log_normalised
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,32 @@ def cells(pancreas: RealCells) -> Dataset:
     rows = np.concatenate([np.flatnonzero(whole.donors == donor)[:20] for donor in largest])
     genes = np.argsort(-np.asarray(whole.counts[rows].sum(axis=0)).ravel(), kind="stable")[:600]
     return whole.subset(np.sort(rows)).with_genes(np.sort(genes))
+
+
+@pytest.fixture(scope="module")
+def some(pancreas):
+    """Return every second real cell: 546 cells."""
+    return pancreas.dataset.subset(np.arange(0, pancreas.dataset.n_cells, 2)), pancreas.embedding[::2]
+
+
+@pytest.fixture(scope="module")
+def adata(some):
+    """Return the same cells as scib wants them, with scanpy's neighbour graph of the embedding."""
+    import scanpy
+
+    dataset, rows = some
+    made = anndata.AnnData(log_normalised(dataset), obs=pd.DataFrame(index=dataset.cell_ids.astype(object)))
+    made.obs["label"] = pd.Categorical(dataset.cell_types.astype(object))
+    made.obs["batch"] = pd.Categorical(dataset.batches.astype(object))
+    made.obsm["X_emb"] = rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scanpy.pp.neighbors(made, use_rep="X_emb", n_neighbors=15)
+    return made
+
+
+@pytest.fixture
+def scib():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("scib")

@@ -54,19 +54,20 @@ def test_the_contributing_model_is_an_adapter(few_cells):
 
 def test_the_contributing_model_reconstructs(few_cells):
     """The example's windows are read; halves of the shown counts are told from what it says of hidden ones."""
-    from zsgate.metrics.reconstruction.one_pass import recover
+    from zsgate.baselines.averages import AVERAGES
+    from zsgate.metrics.reconstruction.one_pass import one_pass
     from zsgate.models.user_model import External
 
     namespace: dict = {}
     exec(blocks("CONTRIBUTING.md", "python")[2], namespace)
     model = External("docs:HalfRight", subject=namespace["HalfRight"]())
-    found = {masked: recover(model, few_cells, masked) for masked in (0.0, 0.15)}
+    found = {masked: one_pass(model, few_cells, AVERAGES, masked) for masked in (0.0, 0.15)}
 
     counts = few_cells.counts
     expected = np.mean([np.mean((counts[cell].data / 2) ** 2) for cell in range(few_cells.n_cells)])
-    ours = {masked: each["columns"]["default"]["mse_gep"]["candidate"][0] for masked, each in found.items()}
+    ours = {masked: each.columns["default"]["mse_gep"]["candidate"][0] for masked, each in found.items()}
     assert abs(ours[0.0] / expected - 1) < 1e-6
-    assert found[0.15]["scale"] == "counts"
+    assert found[0.15].scale == "counts"
     assert ours[0.15] > ours[0.0]
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.removal import Mask, ScoreOf, by_removal
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 from zsgate.verdict.recipe import Recipe
 
 ROUNDING = 1e-12  # cosine distances up to here are of cells in the same direction
@@ -23,14 +23,14 @@ def mixing(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> Score
     all of their cells rather than to the nearest batch's. The sum of cosine distances of x to n cells is
     ``n - x . (sum of their unit vectors)``, so no pair of cells is looked at.
     """
-    directions: Floats = spill.empty(rows.shape, np.float64)
-    for part in spill.stretches(directions):
+    directions: Floats = arrays.empty(rows.shape, np.float64)
+    for part in arrays.stretches(directions):
         norms = np.linalg.norm(rows[part].astype(np.float64), axis=1, keepdims=True)
         directions[part] = np.divide(rows[part], norms, out=np.zeros(rows[part].shape), where=norms > 0)
 
     def score(remaining: Mask) -> float:
         values = [
-            _of_type(spill.take(directions, chosen), cells.batches[chosen])
+            _of_type(arrays.take(directions, chosen), cells.batches[chosen])
             for label in np.unique(cells.labels[remaining])
             if len(chosen := np.flatnonzero(remaining & (cells.labels == label)))
         ]

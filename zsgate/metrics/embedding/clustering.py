@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 if TYPE_CHECKING:
     import igraph
@@ -67,7 +67,7 @@ class NeighbourGraph:
         pairs = np.unique(np.minimum(starts, ends) * len(order) + np.maximum(starts, ends))
         edges = np.column_stack(np.divmod(pairs, len(order)))
         content = hashlib.sha256(repr(whole.shape).encode())
-        for part in spill.stretches(whole):
+        for part in arrays.stretches(whole):
             content.update(whole[order[part]].data)
         return cls(edges, order, content.hexdigest())
 

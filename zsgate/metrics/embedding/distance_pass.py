@@ -17,7 +17,7 @@ from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.neighbours.distances import Block, Positions, distance_blocks
 from zsgate.metrics.neighbours.ties import copies
 from zsgate.models.embedding import Embedding
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 from zsgate.verdict.recipe import Recipe
 
 
@@ -116,7 +116,7 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
     borders = layout.starts[[run.start for run in by_label]]
     widths, mixing = np.zeros((2, len(by_label), n_columns))
     neighbours = np.empty((cells.n_cells, n_nearest), dtype=np.int32)
-    blocks = distance_blocks(spill.take(rows, layout.order), layout.starts, borders, n_nearest=n_nearest)
+    blocks = distance_blocks(arrays.take(rows, layout.order), layout.starts, borders, n_nearest=n_nearest)
     for block in blocks:
         here = layout.order[block.start : block.stop]
         neighbours[here] = layout.order[block.neighbours]

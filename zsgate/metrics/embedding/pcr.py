@@ -17,7 +17,7 @@ from zsgate.metrics.embedding.silhouette import silhouettes
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.removal import Mask, ScoreOf, by_removal
 from zsgate.models.embedding import Embedding
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 from zsgate.verdict.recipe import Recipe
 
 N_COMPONENTS = 50
@@ -169,7 +169,7 @@ def _of_counts_on_disk(dataset: Dataset, cells: Cells) -> ScoreOf:
     from zsgate.data.preprocess import logged_blocks
 
     counts = dataset.counts
-    values = spill.empty((counts.nnz,))
+    values = arrays.empty((counts.nnz,))
     for part, block in logged_blocks(dataset):
         values[counts.indptr[part.start] : counts.indptr[part.stop]] = block.data
     logged = sp.csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape, copy=False)

@@ -17,7 +17,7 @@ from zsgate.metrics.embedding.clustering import NeighbourGraph
 from zsgate.metrics.embedding.contingency import ari_columns, contingency, f1_columns, nmi_columns
 from zsgate.metrics.embedding.distance_pass import distance_pass, neighbours_in_graph, pass_of_draw
 from zsgate.models.embedding import Embedding
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 from zsgate.system.workers import WORKERS
 from zsgate.verdict.recipe import Recipe
 
@@ -86,7 +86,7 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
                 draw = embedding.draws[split % len(embedding.draws)]
                 for half in pair:
                     some = cells.take(half)
-                    width, graph = _alone(spill.take(draw, half), some, recipe)
+                    width, graph = _alone(arrays.take(draw, half), some, recipe)
                     asw.append(width)
                     yield Clustering(graph, some, recipe, split)
 

@@ -156,7 +156,7 @@ def nearest(squares: Floats, n_nearest: int) -> Positions:
     """Return the columns of the ``n_nearest`` smallest entries of each row, exactly, in no particular order.
 
     The k smallest entries lie in the k columns with the smallest minima of the matrix folded ``FOLD`` times,
-    so only these need a full look.
+    so only these are searched.
     """
     n_rows, n_columns = squares.shape
     width = n_columns // FOLD
@@ -164,8 +164,8 @@ def nearest(squares: Floats, n_nearest: int) -> Positions:
         return np.argpartition(squares, n_nearest - 1, axis=1)[:, :n_nearest]
     folded = squares[:, : FOLD * width].reshape(n_rows, FOLD, width).min(axis=1)
     best = np.argpartition(folded, n_nearest - 1, axis=1)[:, :n_nearest]
-    looked_at = (best[:, :, None] + width * np.arange(FOLD)).reshape(n_rows, -1)
+    candidates = (best[:, :, None] + width * np.arange(FOLD)).reshape(n_rows, -1)
     rest = np.broadcast_to(np.arange(FOLD * width, n_columns), (n_rows, n_columns - FOLD * width))
-    looked_at = np.hstack([looked_at, rest])
-    near = np.argpartition(np.take_along_axis(squares, looked_at, axis=1), n_nearest - 1, axis=1)
-    return np.take_along_axis(looked_at, near[:, :n_nearest], axis=1)
+    candidates = np.hstack([candidates, rest])
+    near = np.argpartition(np.take_along_axis(squares, candidates, axis=1), n_nearest - 1, axis=1)
+    return np.take_along_axis(candidates, near[:, :n_nearest], axis=1)

@@ -12,13 +12,13 @@ from zsgate.metrics.neighbours.distances import Factors, nearest
 from zsgate.metrics.neighbours.ties import copies
 
 Mask = npt.NDArray[np.bool_]
-SPARE = 4  # so many times more neighbours are found at first than are asked for, to have enough in most leave-outs
+SPARE = 4  # neighbours found at first, in multiples of those wanted: enough are left in most leave-outs
 
 
 class Neighbours:
     """The nearest other cells of each cell, nearest first, by Euclidean distance.
 
-    Among more copies of a cell than are asked for, which come first is drawn for each cell.
+    Where a cell has more copies than neighbours are wanted, which of them come first is drawn for each cell.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.cells import Codes, Floats
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def copies(rows: npt.NDArray[Any], more_than: int) -> Iterator[Group]:
     generator = np.random.default_rng(len(rows))
     mixed = np.empty(len(rows), dtype=np.uint64)
     weights = generator.integers(2**63, size=rows.shape[1] * rows.itemsize // 4, dtype=np.uint64) * 2 + 1
-    for part in spill.stretches(rows):
+    for part in arrays.stretches(rows):
         words = np.ascontiguousarray(rows[part] + rows.dtype.type(0)).view(np.uint32)  # -0 becomes 0
         mixed[part] = words.astype(np.uint64) @ weights
     _, code, sizes = np.unique(mixed, return_inverse=True, return_counts=True)

@@ -65,10 +65,10 @@ class Groups:
             What a group counts for, (size,).
         """
         rows = np.broadcast_to(sums, (1 + self.size, self.size))
-        kept = 1.0 - np.eye(self.size)
+        left = 1.0 - np.eye(self.size)
         with np.errstate(invalid="ignore", divide="ignore"):
             everybody = rows[0].sum() / weights.sum()
-            without = (rows[1:] * kept).sum(axis=1) / (kept @ weights)
+            without = (rows[1:] * left).sum(axis=1) / (left @ weights)
             alike = np.nansum(rows[0] / weights) / (weights > 0).sum()
         if len(self.units) != self.size:
             return [float(everybody), *[float("nan")] * (len(self.units) + 1)]

@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from zsgate.data.dataset import Dataset, effective_number
 from zsgate.errors import BaselineFailed, CandidateFailed
@@ -119,9 +120,7 @@ def _checked(adapter: GenePredictor, dataset: Dataset, masked: float) -> Iterato
         raise CandidateFailed(msg)
 
 
-def _refuse_misfits(
-    part: Any, first: Reconstruction, dataset: Dataset, seen: np.ndarray[Any, np.dtype[np.bool_]]
-) -> None:
+def _refuse_misfits(part: Any, first: Reconstruction, dataset: Dataset, seen: npt.NDArray[np.bool_]) -> None:
     """Raise CandidateFailed unless a window fits the dataset and the windows before it."""
     if not isinstance(part, Reconstruction):
         msg = f"reconstruct must yield zsgate.models.reconstruction.Reconstruction, not {type(part).__name__}"
@@ -205,7 +204,7 @@ def _fitted(name: str, fit: Callable[[], T]) -> T:
         raise BaselineFailed(msg) from error
 
 
-def described(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float]:
+def described(values: npt.NDArray[np.float64]) -> dict[str, float]:
     """Return count, mean, standard deviation and quartiles over cells, as the paper prints them."""
     known = values[np.isfinite(values)]
     if len(known) < 2:

@@ -20,8 +20,8 @@ from zsgate.metrics.reconstruction.groups import Groups
 from zsgate.metrics.reconstruction.values import COPY, POINTS, Weight
 from zsgate.models.reconstruction import Reconstruction
 
-LEVELS = 20  # the ranks 0 to 1 in twentieths, for what is likely at a rank
-UNITS = 2**24  # a cell's weight in whole numbers, whose sums tie exactly in any order of the cells
+LEVELS = 20  # ranks go from 0 to 1; how often a token stands at a rank is counted by twentieths
+UNITS = 2**24  # weight of a cell: a whole number, so that sums do not depend on the order of the cells
 TOP = 10
 HEADS = ("token", "log_probability", "likelier")
 STATISTICS = ("token_accuracy", "token_top10", "token_cross_entropy")
@@ -48,7 +48,7 @@ class RankTally:
     share
         Share of genes that were hidden: with 0 ranks are correlated, else hidden tokens are scored.
     spool
-        A file to keep the unions of all cells in, which memory may not hold.
+        A file for the unions of all cells, which may not fit into memory.
     seen
         Cells of each group whose token has a rank above 0, and the sum of these ranks, float64
         (2, n_groups, n_tokens); grows with the largest token.

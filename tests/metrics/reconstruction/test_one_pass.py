@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstructors import Bins, Ranks, score
+from reconstructors import Bins, Ranks, reconstructed, score
 
 from zsgate.data.dataset import Dataset
 from zsgate.errors import CandidateFailed
-from zsgate.metrics.reconstruction.metric import CANDIDATE
-from zsgate.metrics.reconstruction.one_pass import recover
+from zsgate.metrics.reconstruction.result import CANDIDATE
 from zsgate.models.reconstruction import Reconstruction, hidden
 from zsgate.verdict.terms import Terms
 from zsgate.verdict.verdict import judge
@@ -30,13 +29,13 @@ def test_order_and_windows_change_nothing(cells, kind, masked):
     generator = np.random.default_rng(1)
     permuted = few.subset(generator.permutation(few.n_cells)).with_genes(generator.permutation(len(few.symbols)))
     turned = replace(permuted)
-    plain = recover(kind(), few, masked)
-    for other in (recover(kind(window=7), few, masked), recover(kind(), turned, masked)):
-        assert other["units"] == plain["units"]
-        for way, statistics in plain["columns"].items():
+    plain = reconstructed(kind(), few, masked)
+    for other in (reconstructed(kind(window=7), few, masked), reconstructed(kind(), turned, masked)):
+        assert other.units == plain.units
+        for way, statistics in plain.columns.items():
             for statistic, sides in statistics.items():
                 for who, columns in sides.items():
-                    np.testing.assert_allclose(other["columns"][way][statistic][who], columns, rtol=1e-9, atol=1e-12)
+                    np.testing.assert_allclose(other.columns[way][statistic][who], columns, rtol=1e-9, atol=1e-12)
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.sampled_from([0.0, 0.15, 0.4, 1.0]), st.integers(0, 99))
@@ -89,7 +88,7 @@ class Odd(Bins):
 def test_what_does_not_fit_is_refused(cells, change, words):
     """A model's window that would give a wrong number is the candidate's failure, in words."""
     with pytest.raises(CandidateFailed, match=words):
-        recover(Odd(change), cells, 0.15)
+        reconstructed(Odd(change), cells, 0.15)
 
 
 def with_short_cells(dataset: Dataset) -> Dataset:
@@ -103,11 +102,11 @@ def with_short_cells(dataset: Dataset) -> Dataset:
 def test_short_and_fully_hidden_cells(cells):
     """A cell of one gene is hidden whole and scored; it has no ranking, for nobody, and drops out of both sides."""
     odd = with_short_cells(cells)
-    hid = recover(Bins(), odd, 0.15)
-    assert hid["n_scored"] == 240
+    hid = reconstructed(Bins(), odd, 0.15)
+    assert hid.n_scored == 240
     assert np.isfinite(score(hid, "mse_gep_m15").value)
-    shown = recover(Ranks(longest=50), odd)
-    assert shown["described"]["rank_correlation"]["count"] == (odd.counts.getnnz(axis=1) > 1).sum() < 240
+    shown = reconstructed(Ranks(longest=50), odd)
+    assert shown.described["rank_correlation"]["count"] == (odd.counts.getnnz(axis=1) > 1).sum() < 240
     for who in (CANDIDATE, "average_rank", "identity_copy"):
         assert np.isfinite(score(shown, "rank_correlation", who).value)
 
@@ -115,7 +114,7 @@ def test_short_and_fully_hidden_cells(cells):
 def test_nothing_hidden_that_could_be_scored_is_no_pass(cells):
     """Cells without any entry give NaN, which no policy lets pass."""
     empty = replace(cells, counts=cells.counts * 0)
-    found = recover(Bins(), empty, 0.15)
+    found = reconstructed(Bins(), empty, 0.15)
     ours, theirs = score(found, "mse_gep_m15"), score(found, "mse_gep_m15", "mean")
     assert np.isnan(ours.value)
     for policy in ("beats", "noninferior", "point"):
@@ -125,13 +124,13 @@ def test_nothing_hidden_that_could_be_scored_is_no_pass(cells):
 def test_metrics_refuse_another_share(cells):
     """A metric of 15 % hidden genes is not read off a pass with all genes shown."""
     with pytest.raises(ValueError, match="mse_gep_m15 is of 15 % hidden genes, not of 0 %"):
-        score(recover(Bins(), cells), "mse_gep_m15")
+        score(reconstructed(Bins(), cells), "mse_gep_m15")
 
 
 def test_without_donors_there_is_no_interval(cells):
     """Averages are then fitted over batches, and the verdict stays open."""
-    found = recover(Bins(), replace(cells, donors=None), 0.15)
-    assert found["groups"] == "batch"
+    found = reconstructed(Bins(), replace(cells, donors=None), 0.15)
+    assert found.groups == "batch"
     assert score(found, "mse_gep_m15").leave_outs == ()
     assert judge(score(found, "mse_gep_m15"), score(found, "mse_gep_m15", "mean")).interval is None
-    assert recover(Bins(), replace(cells, donors=None, batches=None), 0.15)["groups"] == "group of cells"
+    assert reconstructed(Bins(), replace(cells, donors=None, batches=None), 0.15).groups == "group of cells"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.embedding.agreement import ari_columns, contingency, nmi_columns
+from zsgate.metrics.embedding.contingency import ari_columns, contingency, nmi_columns
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zsgate.baselines import BASELINES, hvg, pca
+from zsgate.baselines import hvg, pca
 from zsgate.data.counts import blocks
 from zsgate.data.dataset import Dataset
 from zsgate.data.preprocess import highly_variable, log_normalised
@@ -134,51 +134,6 @@ def test_labels_are_not_looked_at(few_cells, baseline):
     """Other labels, batches and donors change no bit."""
     swapped = replace(few_cells, cell_types=few_cells.cell_types[::-1], batches=None, donors=None)
     np.testing.assert_array_equal(baseline.embed(swapped)[0][0], baseline.embed(few_cells)[0][0])
-
-
-def test_the_table_names_what_can_be_called():
-    """Every baseline of the table is a function of a dataset."""
-    from inspect import signature
-    from pkgutil import resolve_name
-
-    for name, where in BASELINES.items():
-        function = resolve_name(where)
-        assert next(iter(signature(function).parameters)) == "dataset", name
-
-
-def test_twins_are_drawn_by_seed(few_cells):
-    """random_init asks the candidate for one twin a seed, in order, and says which."""
-    from zsgate.baselines import random_init
-
-    class Twin:
-        def __init__(self, seed):
-            self.seed = seed
-
-        def embed(self, dataset):
-            return np.random.default_rng(self.seed).normal(size=(dataset.n_cells, 2)).astype(np.float32)
-
-    class Candidate:
-        def random_init(self, seed):
-            return Twin(seed)
-
-    draws, notes = random_init.embed(few_cells, candidate=Candidate(), seeds=3)
-    assert notes == {"seeds": [0, 1, 2]}
-    for seed, draw in enumerate(draws):
-        np.testing.assert_array_equal(draw, Twin(seed).embed(few_cells))
-
-
-def test_twins_that_ignore_their_seed_are_noticed(few_cells):
-    """Twins that embed alike would pass for several draws without any spread: an error that names the model."""
-    from types import SimpleNamespace
-
-    from zsgate.baselines import random_init
-
-    rows = np.random.default_rng(0).normal(size=(few_cells.n_cells, 3))
-    twin = SimpleNamespace(embed=lambda dataset: rows)
-    candidate = SimpleNamespace(info=SimpleNamespace(name="deaf"), random_init=lambda seed: twin)
-
-    with pytest.raises(ValueError, match=r"deaf: random_init\(0\) and random_init\(1\) embed every cell alike"):
-        random_init.embed(few_cells, candidate=candidate, seeds=5)
 
 
 def test_blocks_change_nothing(pancreas, monkeypatch):

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstructors import Ranks, entries, score
+from reconstructors import Ranks, entries, reconstructed, score
 
-from zsgate.metrics.reconstruction.one_pass import recover
 from zsgate.metrics.reconstruction.ranks import UNITS, correlations
 from zsgate.verdict.recipe import DEFAULT, KEDZIERSKA2023
 from zsgate.verdict.verdict import judge
@@ -36,7 +35,7 @@ def paper_correlations(table: pd.DataFrame, in_sample: bool) -> tuple[list[float
 
 def test_rank_correlations_by_a_plain_reading(cells):
     """The paper's outer join and averages in pandas; in and out of sample, and without a donor; 1e-6."""
-    found = recover(Ranks(longest=80), cells)
+    found = reconstructed(Ranks(longest=80), cells)
     table = entries(Ranks(longest=80), cells, 0.0).astype({"target": float})
 
     for recipe, in_sample in ((KEDZIERSKA2023, True), (DEFAULT, False)):
@@ -75,17 +74,17 @@ def guessed(table: pd.DataFrame, n_tokens: int) -> dict[str, float]:
 
 def test_hidden_tokens_by_a_plain_reading(cells):
     """Hits, top ten and cross-entropy of model and of the gene found most often at a rank; 1e-9."""
-    found = recover(Ranks(longest=80), cells, 0.15)
+    found = reconstructed(Ranks(longest=80), cells, 0.15)
     table = entries(Ranks(longest=80), cells, 0.15)
     theirs = guessed(table, int(table["true"].max()) + 1)
     hid = table[table["masked"]]
     ours = {
-        "token_accuracy": hid["token"] == hid["true"],
-        "token_top10": hid["likelier"] < 10,
-        "token_cross_entropy": -hid["log_probability"].astype(float),
+        "token_accuracy": hid.token == hid.true,
+        "token_top10": hid.likelier < 10,
+        "token_cross_entropy": -hid.log_probability.astype(float),
     }
     for statistic, values in ours.items():
-        expected = values.groupby(hid["cell"]).mean().mean()
+        expected = values.groupby(hid.cell).mean().mean()
         assert score(found, f"{statistic}_m15").value == pytest.approx(expected, rel=1e-9)
         their_score = score(found, f"{statistic}_m15", "average_rank")
         assert their_score.value == pytest.approx(theirs[statistic], rel=1e-9)
@@ -117,11 +116,11 @@ def test_a_constant_prediction_is_no_ranking(cells):
     """One token named everywhere correlates with nothing worth having, and loses to the average ranking."""
 
     class Constant(Ranks):
-        def _window(self, *given):
-            part = super()._window(*given)
+        def window_of(self, *given):
+            part = super().window_of(*given)
             return replace(part, predictions={**part.predictions, "token": np.full_like(part.tokens, 3)})
 
-    found = recover(Constant(longest=80), cells)
+    found = reconstructed(Constant(longest=80), cells)
     ours, theirs = score(found, "rank_correlation"), score(found, "rank_correlation", "average_rank")
     assert not judge(ours, theirs)
     assert judge(ours, theirs).outcome == "loses"

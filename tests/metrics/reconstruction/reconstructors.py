@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from zsgate.baselines.averages import AVERAGES
 from zsgate.data.dataset import Dataset
-from zsgate.metrics.reconstruction.metric import CANDIDATE, RECONSTRUCTION, Recovered
+from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
+from zsgate.metrics.reconstruction.one_pass import one_pass
+from zsgate.metrics.reconstruction.result import CANDIDATE, ReconstructionResult
 from zsgate.models.reconstruction import Reconstruction, hidden
 from zsgate.verdict.recipe import DEFAULT, Recipe
 from zsgate.verdict.score import Score
@@ -68,9 +71,10 @@ class Ranks:
         """Yield windows of predictions."""
         for start in range(0, dataset.n_cells, self.window):
             rows = np.arange(start, min(start + self.window, dataset.n_cells))
-            yield self._window(dataset, rows, masked, seed)
+            yield self.window_of(dataset, rows, masked, seed)
 
-    def _window(self, dataset: Dataset, rows: np.ndarray, masked: float, seed: int) -> Reconstruction:
+    def window_of(self, dataset: Dataset, rows: np.ndarray, masked: float, seed: int) -> Reconstruction:
+        """Return the window of some cells."""
         names = genes_named(dataset)
         rank_of = np.empty(len(names), np.int32)
         rank_of[np.argsort(names, kind="stable")] = np.arange(len(names))  # a token does not depend on the column
@@ -100,8 +104,13 @@ class Ranks:
         )  # fmt: skip
 
 
-def score(found: dict, name: str, who: str = CANDIDATE, recipe: Recipe = DEFAULT) -> Score:
-    return RECONSTRUCTION[name](Recovered(found, who, recipe))
+def reconstructed(model, dataset: Dataset, masked: float = 0.0) -> ReconstructionResult:
+    """Return what a model, the averages and a copy make of a dataset's genes."""
+    return one_pass(model, dataset, AVERAGES, masked)
+
+
+def score(found: ReconstructionResult, name: str, who: str = CANDIDATE, recipe: Recipe = DEFAULT) -> Score:
+    return RECONSTRUCTION[name](found.side(who, recipe))
 
 
 def entries(model, dataset: Dataset, masked: float) -> pd.DataFrame:

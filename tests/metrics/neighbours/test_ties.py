@@ -7,7 +7,7 @@ import pytest
 
 from zsgate.metrics import METRICS
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.embedding.silhouette import distance_pass
+from zsgate.metrics.embedding.distance_pass import distance_pass
 from zsgate.metrics.neighbours.knn import Neighbours
 from zsgate.metrics.neighbours.ties import copies
 

@@ -9,13 +9,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstructors import Bins, entries, score
+from reconstructors import Bins, entries, reconstructed, score
 
 from zsgate.baselines import mean
 from zsgate.data.dataset import Dataset
 from zsgate.data.preprocess import log_normalised
 from zsgate.metrics.reconstruction.groups import Groups
-from zsgate.metrics.reconstruction.one_pass import recover
 from zsgate.metrics.reconstruction.values import ValueTally
 from zsgate.models.reconstruction import Reconstruction, hidden
 from zsgate.verdict.recipe import KEDZIERSKA2023
@@ -25,7 +24,7 @@ from zsgate.verdict.verdict import judge
 @pytest.mark.parametrize("masked", [0.0, 0.15])
 def test_the_papers_numbers_by_a_plain_reading(cells, masked):
     """Pooled MSE of both heads and of the one mean, as utils.py and model_output.py compute them; 1e-9."""
-    found = recover(Bins(), cells, masked)
+    found = reconstructed(Bins(), cells, masked)
     table = entries(Bins(), cells, masked)
     scored = table[table["masked"]] if masked else table
     suffix = "_m15" if masked else ""
@@ -66,7 +65,7 @@ def averaged_out_of_sample(table: pd.DataFrame, masked: float, baseline: str) ->
 @pytest.mark.parametrize("baseline", ["mean", "gene_mean", "cell_gene_mean"])
 def test_means_are_fitted_on_other_donors_also_in_leave_outs(cells, masked, suffix, baseline):
     """The streamed moments give what fitting and predicting cell by cell gives, with everybody and without a donor."""
-    ours = score(recover(Bins(), cells, masked), f"mse_gep{suffix}", baseline)
+    ours = score(reconstructed(Bins(), cells, masked), f"mse_gep{suffix}", baseline)
     table = entries(Bins(), cells, masked).astype({"target": float})
 
     assert ours.value == pytest.approx(averaged_out_of_sample(table, masked, baseline), rel=1e-9)
@@ -121,7 +120,7 @@ class Dead:
 @pytest.mark.parametrize("scale", ["bin", "counts", "lognorm"])
 def test_a_baseline_in_disguise_does_not_beat_itself(cells, scale, baseline, weighting):
     """Fitted out of donor like the baseline, it has the same error; with entries weighing alike it is no better."""
-    found = recover(Dead(scale, baseline, weighting), cells, 0.15)
+    found = reconstructed(Dead(scale, baseline, weighting), cells, 0.15)
     ours, theirs = score(found, "mse_gep_m15"), score(found, "mse_gep_m15", baseline)
 
     assert not judge(ours, theirs)
@@ -132,7 +131,7 @@ def test_a_baseline_in_disguise_does_not_beat_itself(cells, scale, baseline, wei
 @pytest.mark.parametrize("scale", ["counts", "lognorm"])
 def test_a_cells_own_level_is_no_knowledge_of_genes(cells, scale):
     """The mean of the genes a cell shows may beat each gene's mean, and not what knows both."""
-    found = recover(Dead(scale, "cell", ""), cells, 0.15)
+    found = reconstructed(Dead(scale, "cell", ""), cells, 0.15)
     ours = score(found, "mse_gep_m15")
 
     assert judge(ours, score(found, "mse_gep_m15", "gene_mean")).passed == (scale == "lognorm")
@@ -169,7 +168,7 @@ def test_no_other_number_has_a_smaller_error_where_the_mean_was_fitted(lengths, 
 
 def test_each_cell_weighs_the_same(cells):
     """The candidate's score is the mean over cells of the mean over genes; leave-outs drop a donor's cells."""
-    found = recover(Bins(), cells, 0.15)
+    found = reconstructed(Bins(), cells, 0.15)
     table = entries(Bins(), cells, 0.15)
     hid = table[table["masked"]].assign(error=lambda t: (t["gep"].astype(float) - t["target"]) ** 2)
     of_cells = hid.groupby("cell")["error"].mean()
@@ -180,18 +179,18 @@ def test_each_cell_weighs_the_same(cells):
     expected = [of_cells[donor != each].mean() for each in ours.units]
     np.testing.assert_allclose(ours.leave_outs, expected, rtol=1e-9)
     assert ours.balanced == pytest.approx(of_cells.groupby(donor).mean().mean(), rel=1e-9)
-    assert found["described"]["mse_gep"]["50%"] == pytest.approx(of_cells.median(), rel=1e-9)
+    assert found.described["mse_gep"]["50%"] == pytest.approx(of_cells.median(), rel=1e-9)
 
 
 def test_closed_forms(cells):
     """A head three off has 9; a copy has 0 shown and (target + 1)**2 hidden; the floor is handed through."""
-    shown, hid = recover(Bins(), cells), recover(Bins(), cells, 0.15)
+    shown, hid = reconstructed(Bins(), cells), reconstructed(Bins(), cells, 0.15)
     assert score(shown, "mse_gepc").value == pytest.approx(9, rel=1e-12)
     assert score(hid, "mse_gepc_m15").value == pytest.approx(9, rel=1e-12)
     assert score(shown, "mse_gep", "identity_copy").value == 0
     table = entries(Bins(), cells, 0.15).query("masked")
     expected = ((table["target"] + 1.0) ** 2).groupby(table["cell"]).mean().mean()
     assert score(hid, "mse_gep_m15", "identity_copy").value == pytest.approx(expected, rel=1e-9)
-    assert (shown["floor"]["default"], hid["floor"]["paper"]) == (0.25, 0.25)
-    assert (shown["copied"]["identity_copy"], recover(Bins(copies=True), cells, 0.15)["copied"]["gep"]) == (0, 0)
-    assert shown["copied"]["gep"] > 0.1
+    assert (shown.floor["default"], hid.floor["paper"]) == (0.25, 0.25)
+    assert (shown.copied["identity_copy"], reconstructed(Bins(copies=True), cells, 0.15).copied["gep"]) == (0, 0)
+    assert shown.copied["gep"] > 0.1

@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import normalized_mutual_info_score
 
 from zsgate.metrics import METRICS, asw, batch_score
-from zsgate.metrics.cells import Cells
-from zsgate.metrics.embedding.agreement import ari_columns, contingency, nmi_columns
+from zsgate.metrics.cells import SPLITS, Cells
+from zsgate.metrics.embedding.contingency import ari_columns, contingency, nmi_columns
 from zsgate.verdict.verdict import judge
 
 PAPERS = ("asw", "nmi", "ari", "avg_bio", "batch_score")
@@ -97,3 +97,19 @@ def test_the_verdict_tells_both(uneven):
     assert fields["n_effective"] == ours.n_effective
     assert judge(replace(ours, balanced=None), theirs).balanced is None
     assert asw(rows, labels).balanced is None
+
+
+@pytest.mark.parametrize("of", ["units", "cells"])
+def test_halves_are_complementary(pancreas, of):
+    """Every cell is in one half; halves of the units divide no donor and differ by at most one donor."""
+    cells = Cells.of(pancreas.dataset)
+    splits = cells.halves(of)
+    assert len(splits) == SPLITS
+    for left, right in splits:
+        np.testing.assert_array_equal(np.sort(np.append(left, right)), np.arange(cells.n_cells))
+        if of == "units":
+            assert not set(cells.units[left]) & set(cells.units[right])
+            assert len(set(cells.units[left])) == len(set(cells.units[right])) == 10
+        else:
+            assert len(left) == len(right) == cells.n_cells // 2
+    assert len({left.tobytes() for left, _ in splits}) == SPLITS

@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import silhouette_samples, silhouette_score
 
 from zsgate.metrics import asw, batch_score
-from zsgate.metrics.cells import Cells
-from zsgate.metrics.embedding import silhouette
-from zsgate.metrics.neighbours import distances
 
 TOLERANCE = 1e-6
 
@@ -128,20 +125,6 @@ def test_the_score_spans_blocks_of_rows():
     labels = np.repeat([0, 1], [1700, 200])
     rows = (rng.normal(size=(1900, 5)) + labels[:, None]).astype(np.float32)
     assert asw(rows, labels).value == pytest.approx(sklearn_asw(rows, labels), abs=TOLERANCE)
-
-
-@pytest.mark.parametrize("tile_bytes", [1, 8000, 100_000])
-def test_factors_made_anew_give_the_same_pass(pancreas, monkeypatch, tile_bytes):
-    """An embedding too wide to be held in float64 is multiplied a tile at a time: 1e-12 from all at once."""
-    cells = Cells.of(pancreas.dataset)
-    whole = silhouette.distance_pass(pancreas.embedding, cells, 14)
-    monkeypatch.setattr(distances, "FACTOR_BYTES", 100_000)
-    monkeypatch.setattr(distances, "TILE_BYTES", tile_bytes)
-    assert len(distances._Factors.of(pancreas.embedding).tiles) > 1
-    tiled = silhouette.distance_pass(pancreas.embedding, cells, 14)
-    for name in ("asw", "label_widths", "batch_score"):
-        np.testing.assert_allclose(getattr(tiled, name), getattr(whole, name), rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(np.sort(tiled.neighbours, axis=1), np.sort(whole.neighbours, axis=1))
 
 
 def test_noise_scores_what_the_controls_expect():
