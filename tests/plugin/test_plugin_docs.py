@@ -55,11 +55,11 @@ def test_the_contributing_model_is_an_adapter(few_cells):
 def test_the_contributing_model_reconstructs(few_cells):
     """The example's windows are read; halves of the shown counts are told from what it says of hidden ones."""
     from zsgate.metrics.reconstruction.one_pass import recover
-    from zsgate.models.user_model import External
+    from zsgate.models.user_model import UserModel
 
     namespace: dict = {}
     exec(blocks("CONTRIBUTING.md", "python")[2], namespace)
-    model = External("docs:HalfRight", subject=namespace["HalfRight"]())
+    model = UserModel("docs:HalfRight", model=namespace["HalfRight"]())
     found = {masked: recover(model, few_cells, masked) for masked in (0.0, 0.15)}
 
     counts = few_cells.counts
