@@ -31,8 +31,8 @@ from benchmarks.checkpoints import make_geneformer, make_scgpt
 from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.models import load as load_model
-from zsgate.models.geneformer import adapter as geneformer
-from zsgate.models.scgpt import adapter as scgpt
+from zsgate.models.geneformer.load import load as load_geneformer
+from zsgate.models.scgpt.load import load as load_scgpt
 from zsgate.models.scgpt.tokens import KeyedDraws
 from zsgate.testing import some_cells
 
@@ -78,7 +78,7 @@ def long_cells(n_cells: int, n_genes: int) -> Dataset:
 
 
 def scgpt_rows(folder: Path, dataset, many, asked) -> None:  # type: ignore[no-untyped-def]
-    model = scgpt.load("scgpt_human", weights=folder, device="cpu", dtype="float32")
+    model = load_scgpt("scgpt_human", weights=folder, device="cpu", dtype="float32")
     columns = model._reader.columns(dataset.symbols)
     n_threads = torch.get_num_threads()
     known = model._reader.columns(many.symbols)
@@ -105,7 +105,7 @@ def scgpt_rows(folder: Path, dataset, many, asked) -> None:  # type: ignore[no-u
 
 
 def geneformer_rows(folder: Path, dataset, many, asked) -> None:  # type: ignore[no-untyped-def]
-    model = geneformer.load("geneformer_v1_10m", weights=folder, device="cpu", dtype="float32", cache=folder)
+    model = load_geneformer("geneformer_v1_10m", weights=folder, device="cpu", dtype="float32", cache=folder)
     columns = model.genes.columns(dataset.ensembl, dataset.symbols)
     if asked.tokenizer is not None:
         n_threads = torch.get_num_threads()

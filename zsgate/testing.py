@@ -29,7 +29,7 @@ import scipy.sparse as sp
 
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import Adapter, as_builtins
-from zsgate.models.user_model import External
+from zsgate.models.user_model import UserModel
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -57,7 +57,7 @@ class AdapterContract:
         if isinstance(adapter, Adapter):
             return adapter
         name = getattr(adapter, "__qualname__", type(adapter).__qualname__)
-        return External(f"{adapter.__module__}:{name}", subject=adapter)
+        return UserModel(f"{adapter.__module__}:{name}", model=adapter)
 
     @pytest.fixture
     def cells(self) -> Dataset:

@@ -14,9 +14,11 @@ import torch
 from safetensors.torch import save_file
 
 from zsgate.data.dataset import Dataset
-from zsgate.models.geneformer import adapter as geneformer
+from zsgate.models.geneformer.adapter import Geneformer
+from zsgate.models.geneformer.load import load as load_geneformer
 from zsgate.models.geneformer.network import GeneformerShape
-from zsgate.models.scgpt import adapter as scgpt
+from zsgate.models.scgpt.adapter import ScGPT
+from zsgate.models.scgpt.load import load as load_scgpt
 from zsgate.models.scgpt.network import ScGPTShape
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # drawn.py, shared with the scripts there
@@ -48,9 +50,9 @@ def scgpt_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def tiny_scgpt(scgpt_folder: Path) -> Callable[..., scgpt.ScGPT]:
+def tiny_scgpt(scgpt_folder: Path) -> Callable[..., ScGPT]:
     """Return what loads the tiny scGPT."""
-    return lambda **options: scgpt.load("scgpt_human", weights=scgpt_folder, device="cpu", offline=True, **options)
+    return lambda **options: load_scgpt("scgpt_human", weights=scgpt_folder, device="cpu", offline=True, **options)
 
 
 def geneformer_files(folder: Path, dataset: Dataset, *, special: bool) -> Path:
@@ -88,12 +90,12 @@ def geneformer_folders(few_cells: Dataset, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def tiny_geneformer(
     geneformer_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., geneformer.Geneformer]:
+) -> Callable[..., Geneformer]:
     """Return what loads a tiny Geneformer by name."""
     cache = tmp_path_factory.mktemp("cache")
 
-    def load(name: str = "geneformer_v1_10m", **options: object) -> geneformer.Geneformer:
+    def load(name: str = "geneformer_v1_10m", **options: object) -> Geneformer:
         folder = geneformer_folders[name]
-        return geneformer.load(name, weights=folder, device="cpu", offline=True, cache=cache, **options)  # type: ignore[arg-type]
+        return load_geneformer(name, weights=folder, device="cpu", offline=True, cache=cache, **options)  # type: ignore[arg-type]
 
     return load

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 import torch
 
 from zsgate.errors import UsageProblem
-from zsgate.models.device import chosen, fast_dtype
+from zsgate.models.device import chosen, chosen_device, chosen_dtype, fast_dtype, one_thread_each
 
 
 def test_the_cpu_needs_nothing():
@@ -32,3 +33,30 @@ def test_the_fast_format_is_the_hardware_s():
         pytest.skip("the kernel does not list the CPU's features here")
     native = {"avx512_bf16", "amx_tile"} & set(features.read_text().split())
     assert fast_dtype("cpu") == ("bfloat16" if native else "float32")
+
+
+def test_threads_are_given_back():
+    """The number of threads torch uses is what it was, also after an error."""
+    before = torch.get_num_threads()
+    with one_thread_each() as wide:
+        assert (wide, torch.get_num_threads()) == (before, 1)
+    with contextlib.suppress(KeyError), one_thread_each():
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_said():
+    """Asking for CUDA where torch sees none is a usage problem, not a fall back to the CPU."""
+    with pytest.raises(UsageProblem, match="sees no CUDA device"):
+        chosen_device("cuda")
+    assert chosen_device("auto") == torch.device("cpu")
+
+
+def test_number_formats_by_name_and_by_device():
+    """A name is what it says, nothing is float32 on a CPU, and what nobody knows is refused with those that are."""
+    cpu = torch.device("cpu")
+    assert chosen_dtype(None, cpu) == torch.float32
+    assert [chosen_dtype(name, cpu) for name in ("bfloat16", "float16")] == [torch.bfloat16, torch.float16]
+    with pytest.raises(UsageProblem, match=r"unknown dtype 'float8'.*float32, bfloat16, float16"):
+        chosen_dtype("float8", cpu)

@@ -131,15 +131,15 @@ def test_the_model_sees_no_labels(get, module, few_cells):
     """The AnnData a model gets has counts, genes, batches and donors."""
     seen = []
     adapter = get("function")
-    adapter.subject = lambda adata: seen.append(adata) or adata.X[:, :3].toarray()
+    adapter.model = lambda adata: seen.append(adata) or adata.X[:, :3].toarray()
     adapter.embed(few_cells)
     assert sorted(seen[0].obs.columns) == ["batch", "donor"]
 
 
 def test_a_class_is_given_the_device_it_takes(get):
     """A class with a device parameter gets it, one without is made with nothing."""
-    assert get("Device", device="cuda").subject.device == "cuda"
-    assert type(get("Callable", device="cuda").subject).__name__ == "Callable"
+    assert get("Device", device="cuda").model.device == "cuda"
+    assert type(get("Callable", device="cuda").model).__name__ == "Callable"
 
 
 def test_a_bare_model_gets_a_bare_card(get, module):

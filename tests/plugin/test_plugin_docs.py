@@ -56,11 +56,11 @@ def test_the_contributing_model_reconstructs(few_cells):
     """The example's windows are read; halves of the shown counts are told from what it says of hidden ones."""
     from zsgate.baselines.averages import AVERAGES
     from zsgate.metrics.reconstruction.one_pass import one_pass
-    from zsgate.models.user_model import External
+    from zsgate.models.user_model import UserModel
 
     namespace: dict = {}
     exec(blocks("CONTRIBUTING.md", "python")[2], namespace)
-    model = External("docs:HalfRight", subject=namespace["HalfRight"]())
+    model = UserModel("docs:HalfRight", model=namespace["HalfRight"]())
     found = {masked: one_pass(model, few_cells, AVERAGES, masked) for masked in (0.0, 0.15)}
 
     counts = few_cells.counts

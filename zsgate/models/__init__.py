@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 MODELS = {
     "cellama": "zsgate.models.cellama.adapter:CELLama",
-    **{name: f"zsgate.models.{checkpoint.family}.adapter:load" for name, checkpoint in CHECKPOINTS.items()},
+    **{name: f"zsgate.models.{checkpoint.family}.load:load" for name, checkpoint in CHECKPOINTS.items()},
 }
 
 
@@ -54,8 +55,8 @@ def load(
         If nothing of that name is there, it cannot be loaded, or it does not take a setting.
     """
     if name in MODELS:
-        given = {"weights": weights, "offline": offline, "cache": cache}
-        return _packaged(name, device, {key: value for key, value in given.items() if value}, settings)
+        places = {"weights": weights, "offline": offline, "cache": cache}
+        return _load_packaged(name, device, {key: value for key, value in places.items() if value}, settings)
     for what, value in {"weights": weights, **settings}.items():
         if value is not None:
             msg = f"{what} is for the packaged models ({', '.join(MODELS)}), not for {name!r}"
@@ -71,21 +72,20 @@ def load(
         msg = f"--model {name}: no such file or folder{hint}"
         raise UsageProblem(msg)
     if ":" in name:
-        from zsgate.models.user_model import External
+        from zsgate.models.user_model import UserModel
 
-        return External(name, device=device, folder=here)
+        return UserModel(name, device=device, folder=here)
     msg = unknown("model", name, tuple(MODELS)) + "; or pkg.mod:attr, or a path to embeddings"
     raise UsageProblem(msg)
 
 
-def _packaged(name: str, device: str, given: dict[str, Any], settings: dict[str, Any]) -> Adapter:
+def _load_packaged(name: str, device: str, places: Mapping[str, object], settings: Mapping[str, object]) -> Adapter:
     """Return a packaged model, made with what it takes; places it has no use for are left out, settings refused."""
     maker = resolve_name(MODELS[name])
     takes = inspect.signature(maker).parameters
     for setting in settings:
         if setting not in takes:
             raise UsageProblem(f"{name}: " + unknown("setting", setting, tuple(takes)))
-    if "name" in takes:
-        given["name"] = name
-    adapter: Adapter = maker(device=device, **{key: each for key, each in given.items() if key in takes}, **settings)
+    given = {key: value for key, value in {"name": name, **places}.items() if key in takes}
+    adapter: Adapter = maker(device=device, **given, **settings)
     return adapter

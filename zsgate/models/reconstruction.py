@@ -13,6 +13,7 @@ from zsgate.errors import CandidateFailed
 from zsgate.system.hashing import INCREMENT, mix
 
 Scale = Literal["bin", "rank", "counts", "lognorm"]
+Integers = npt.NDArray[np.integer[Any]]
 SCALES: tuple[Scale, ...] = ("bin", "rank", "counts", "lognorm")
 
 
@@ -86,29 +87,49 @@ def _check(reconstruction: Reconstruction) -> None:
 
 
 def hidden(
-    offsets: npt.NDArray[np.integer[Any]], genes: npt.NDArray[np.integer[Any]], share: float, seed: int = 0
+    offsets: Integers,
+    genes: Integers,
+    share: float,
+    seed: int = 0,
+    *,
+    expressed: tuple[Integers, Integers] | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Return which entries to hide: ``share`` of each cell's (if any, then at least one), bool (n_entries,).
 
-    The choice is keyed by the cell's set of genes: the same in any order, window or process.
+    All genes that a cell expresses have an order, and those first in it are hidden. It depends on the columns of the
+    expressed genes and on the seed alone: the same in any window, process or model. So two models that read the same
+    genes of a cell have the same ones hidden, and one that reads fewer has those hidden that come first among its own.
 
     Parameters
     ----------
     offsets
         Where each cell's entries begin and the last one's end, (n_cells + 1,).
     genes
-        A number of each entry's gene, distinct in a cell, (n_entries,).
+        The dataset's column of each entry's gene, distinct in a cell, (n_entries,), in any order.
     share
         Share to hide, 0 to 1.
     seed
         Another seed hides others.
+    expressed
+        Offsets and genes of all that the cells express, for a model that reads only some of it; None takes the
+        entries themselves.
     """
     lengths = np.diff(offsets)
     cell = np.repeat(np.arange(len(lengths)), lengths)
-    words = mix(genes.astype(np.uint64) + np.uint64(seed * INCREMENT % 2**64))
-    of_cell = np.zeros(len(lengths), np.uint64)
-    np.add.at(of_cell, cell, words)  # modulo 2**64, so in any order
-    place = np.empty(len(words), np.int64)
-    place[np.lexsort((mix(words ^ mix(of_cell)[cell]), cell))] = np.arange(len(words))
+    of_cell = mix(_sums(*((offsets, genes) if expressed is None else expressed), seed))
+    place = np.empty(len(genes), np.int64)
+    place[np.lexsort((mix(_words(genes, seed) ^ of_cell[cell]), cell))] = np.arange(len(genes))
     wanted = np.where(share > 0, np.maximum(1, np.rint(share * lengths)), 0)
     return place - np.repeat(offsets[:-1], lengths) < wanted[cell]
+
+
+def _words(genes: Integers, seed: int) -> npt.NDArray[np.uint64]:
+    """Return a word for each gene that looks random and is fixed by its column and the seed."""
+    return mix(genes.astype(np.uint64) + np.uint64(seed * INCREMENT % 2**64))
+
+
+def _sums(offsets: Integers, genes: Integers, seed: int) -> npt.NDArray[np.uint64]:
+    """Return for each cell the sum of its genes' words modulo 2 ** 64, the same in any order, (n_cells,)."""
+    sums = np.zeros(len(offsets) - 1, np.uint64)
+    np.add.at(sums, np.repeat(np.arange(len(sums)), np.diff(offsets)), _words(genes, seed))
+    return sums

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
 
 
-class External:
+class UserModel:
     """The adapter of ``pkg.mod:attr``.
 
     The attribute is a function ``f(adata) -> array``, or a class (made with no argument, or with ``device`` if it
@@ -41,7 +41,7 @@ class External:
         ``"cpu"`` or ``"cuda"``.
     folder
         Put on the import path, as ``python -m`` would.
-    subject
+    model
         The user's object, where it is there already; None imports it.
     twin
         Seed of an untrained twin; None is the model itself.
@@ -59,40 +59,40 @@ class External:
         *,
         device: str = "cpu",
         folder: Path | None = None,
-        subject: Any = None,
+        model: Any = None,
         twin: int | None = None,
     ) -> None:
         self.name = name
         self.device = device
         self.twin = twin
-        self.subject = _imported(name, device, folder) if subject is None else subject
-        declared = getattr(self.subject, "fingerprint", None)
+        self.model = _import_model(name, device, folder) if model is None else model
+        declared = getattr(self.model, "fingerprint", None)
         if not isinstance(declared, str | None):
             msg = f"--model {name}: its fingerprint must be a string, or None to keep nothing, not {declared!r}"
             raise UsageProblem(msg)
-        if hasattr(self.subject, "random_init"):
+        if hasattr(self.model, "random_init"):
             self.random_init = self._random_init
-        if hasattr(self.subject, "reconstruct"):
+        if hasattr(self.model, "reconstruct"):
             self.reconstruct = self._reconstruct
-            self.scale, self.heads = _declared(name, self.subject)
+            self.scale, self.heads = _read_scale(name, self.model)
 
     @property
     def info(self) -> ModelInfo:
         """The card the user's object carries, or a bare one."""
-        info = getattr(self.subject, "info", None)
+        info = getattr(self.model, "info", None)
         if isinstance(info, ModelInfo):
             return info
         return ModelInfo(
-            name=getattr(self.subject, "name", None) or self.name.rpartition(":")[2],
-            independent_cells=bool(getattr(self.subject, "independent_cells", True)),
-            stochastic=bool(getattr(self.subject, "stochastic", False)),
+            name=getattr(self.model, "name", None) or self.name.rpartition(":")[2],
+            independent_cells=bool(getattr(self.model, "independent_cells", True)),
+            stochastic=bool(getattr(self.model, "stochastic", False)),
             notes=(f"imported from {self.name}",),
         )
 
     @property
     def fingerprint(self) -> str | None:
         """What the user's object declares, a twin's told apart by its seed; None keeps nothing between runs."""
-        declared = getattr(self.subject, "fingerprint", None)
+        declared = getattr(self.model, "fingerprint", None)
         of = "" if self.twin is None else f":random{self.twin}"
         return None if declared is None else f"{self.name}:{self.device}:{declared}{of}"
 
@@ -106,7 +106,7 @@ class External:
         ValueError
             If it is no embedding of the cells.
         """
-        call = getattr(self.subject, "embed", self.subject)
+        call = getattr(self.model, "embed", self.model)
         values = call(dataset.to_anndata())
         if hasattr(values, "loc") and set(values.index) == set(dataset.cell_ids.tolist()):
             values = values.loc[dataset.cell_ids.tolist()]
@@ -114,22 +114,22 @@ class External:
 
     def _reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
         """Yield what the user's object predicts of the genes of the dataset's AnnData."""
-        yield from self.subject.reconstruct(dataset.to_anndata(), masked=masked, seed=seed)
+        yield from self.model.reconstruct(dataset.to_anndata(), masked=masked, seed=seed)
 
-    def _random_init(self, seed: int) -> External:
-        return External(self.name, device=self.device, subject=self.subject.random_init(seed), twin=seed)
+    def _random_init(self, seed: int) -> UserModel:
+        return UserModel(self.name, device=self.device, model=self.model.random_init(seed), twin=seed)
 
 
-def _declared(name: str, subject: Any) -> tuple[Scale, tuple[str, ...]]:
+def _read_scale(name: str, model: Any) -> tuple[Scale, tuple[str, ...]]:
     """Return scale and heads of a user's ``reconstruct``, without which no test of it can be chosen."""
-    scale, heads = getattr(subject, "scale", None), tuple(getattr(subject, "heads", ("gep",)))
+    scale, heads = getattr(model, "scale", None), tuple(getattr(model, "heads", ("gep",)))
     if scale not in SCALES:
         msg = f"--model {name}: it has reconstruct(), so it must have scale, one of {', '.join(SCALES)}; not {scale!r}"
         raise UsageProblem(msg)
     return scale, heads
 
 
-def _imported(name: str, device: str, folder: Path | None) -> Any:
+def _import_model(name: str, device: str, folder: Path | None) -> Any:
     here = str(folder or Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -139,22 +139,22 @@ def _imported(name: str, device: str, folder: Path | None) -> Any:
         raise
     except BaseException as error:  # the boundary to code that is not ours: a module may fail, or exit, in any way
         hint = "is the package installed, or pytest started in its folder?"
-        msg = f"--model {name}: cannot import it ({_told(error)}); {hint}"
+        msg = f"--model {name}: cannot import it ({_describe_error(error)}); {hint}"
         raise UsageProblem(msg) from error
     try:
-        subject = _made(found, device) if inspect.isclass(found) else found
+        model = _make(found, device) if inspect.isclass(found) else found
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # and so may a class
-        msg = f"--model {name}: cannot make one ({_told(error)}); it is called with device or nothing"
+        msg = f"--model {name}: cannot make one ({_describe_error(error)}); it is called with device or nothing"
         raise UsageProblem(msg) from error
-    if not callable(subject) and not hasattr(subject, "embed"):
-        msg = f"--model {name}: an object of type {type(subject).__name__} neither can be called nor has embed(adata)"
+    if not callable(model) and not hasattr(model, "embed"):
+        msg = f"--model {name}: an object of type {type(model).__name__} neither can be called nor has embed(adata)"
         raise UsageProblem(msg)
-    return subject
+    return model
 
 
-def _made(kind: type, device: str) -> Any:
+def _make(kind: type, device: str) -> Any:
     try:
         takes_device = "device" in inspect.signature(kind).parameters
     except ValueError:  # a class of C code says nothing
@@ -162,7 +162,7 @@ def _made(kind: type, device: str) -> Any:
     return kind(device=device) if takes_device else kind()
 
 
-def _told(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     """Return an error in one line, with the place it comes from."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = "" if place.filename.startswith("<frozen") else f", {Path(place.filename).name}:{place.lineno}"

@@ -18,6 +18,7 @@ from zsgate.errors import UsageProblem
 from zsgate.system.files import replaced_whole, sha256_of
 
 PAD, MASK, CLS, EOS = "<pad>", "<mask>", "<cls>", "<eos>"
+TOKEN_BITS = 15  # a token fits in these low bits of a packed sort key
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -55,7 +56,7 @@ def read_dictionary(path: Path) -> dict[str, Any]:
         raise UsageProblem(msg) from error
 
 
-def kept_as_json(path: Path, cache: Path) -> dict[str, Any]:
+def read_through_json(path: Path, cache: Path) -> dict[str, Any]:
     """Return the dictionary in ``path``; a pickle is converted once and then read from ``cache``.
 
     The copy is named by the pickle's SHA-256, so that an altered file is never mistaken for it.

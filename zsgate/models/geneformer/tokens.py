@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.models.geneformer.dictionaries import CLS, EOS, GeneDictionary
-from zsgate.models.transformer.tokens import Tokens, in_chunks
+from zsgate.models.transformer.tokens import Tokens, tokenise_in_chunks
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
-
-TOKEN_BITS = 15  # a token fits in these low bits of a packed sort key
 
 
 @dataclass(frozen=True)
@@ -37,16 +35,16 @@ class GeneformerTokenizer:
 
     def __call__(self, counts: sp.csr_matrix, columns: npt.NDArray[np.int32], n_threads: int = 1) -> Tokens:
         """Return the tokens of all cells; columns of the same token are summed."""
-        counts, columns, source = collapsed(counts, columns)
+        counts, columns, source = sum_columns(counts, columns)
         column_of = np.full(len(self.genes.tokens), -1, np.int32)
         column_of[columns[columns >= 0]] = source[columns >= 0]
 
         def tokenise(start: int, stop: int) -> Tokens:
-            return self._ranked(counts, columns, column_of, start, stop)
+            return self._rank(counts, columns, column_of, start, stop)
 
-        return in_chunks(tokenise, counts.shape[0], n_threads)
+        return tokenise_in_chunks(tokenise, counts.shape[0], n_threads)
 
-    def _ranked(
+    def _rank(
         self,
         counts: sp.csr_matrix,
         columns: npt.NDArray[np.int32],
@@ -67,10 +65,10 @@ class GeneformerTokenizer:
         kept, ranked = ranking.unpack_ranks(offsets, ids, values, keys, medians, limit)
         tokens = Tokens(kept, ranked, column_of[ranked])
         special = self.genes.tokens
-        return tokens.framed(special[CLS], special[EOS]) if self.genes.has_special else tokens
+        return tokens.frame(special[CLS], special[EOS]) if self.genes.has_special else tokens
 
 
-def collapsed(
+def sum_columns(
     counts: sp.csr_matrix, columns: npt.NDArray[np.int32]
 ) -> tuple[sp.csr_matrix, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Return (counts, token of each column, original column), the columns of one token summed in its first."""

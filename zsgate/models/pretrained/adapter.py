@@ -16,9 +16,9 @@ import torch
 
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
-from zsgate.models.pretrained import paper_input
 from zsgate.models.pretrained.checkpoints import Checkpoint
 from zsgate.models.pretrained.coverage import GeneCoverage
+from zsgate.models.pretrained.paper_input import describe_input
 from zsgate.models.pretrained.weights import FoundFile
 from zsgate.models.transformer.runner import Batch, Runner, windows
 from zsgate.models.transformer.tokens import Tokens
@@ -50,8 +50,11 @@ class Pretrained(ABC):
         ``"official"`` or ``"paper"``: the preparation of the model's authors, or of Kedzierska et al.
     twin
         (seed, init) of the untrained weights; None in the trained model.
+    budget
+        Tokens a batch; None is a cell a batch on a CPU, and what suits a GPU there.
     """
 
+    loader: ClassVar[str]  # the module whose load() makes the adapter
     gene_ids: ClassVar[Literal["symbol", "ensembl"]]
 
     checkpoint: Checkpoint
@@ -62,6 +65,7 @@ class Pretrained(ABC):
     dtype: torch.dtype
     preset: str = "official"
     twin: tuple[int, str] | None = None
+    budget: int | None = None
 
     @property
     @abstractmethod
@@ -72,6 +76,11 @@ class Pretrained(ABC):
     @abstractmethod
     def settings(self) -> tuple[object, ...]:
         """What else than files, device, dtype, preset and twin fixes the embedding."""
+
+    @property
+    def preset_modules(self) -> tuple[str, ...]:
+        """Modules that only this preset uses; their code and packages count in its fingerprint alone."""
+        return ()
 
     @property
     @abstractmethod
@@ -118,6 +127,11 @@ class Pretrained(ABC):
         if self.twin is not None:
             yield f"untrained, seed {self.twin[0]}, {self.twin[1]} layers"
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules whose code, and all that it imports, fixes the embedding."""
+        return type(self).__module__, self.loader, *self.preset_modules
+
     @cached_property
     def fingerprint(self) -> str:
         """Digest of weights, settings and the code that computes."""
@@ -126,13 +140,13 @@ class Pretrained(ABC):
         parts = (
             sorted((name, file.sha256) for name, file in self.files.items()),
             (str(self.device), str(self.dtype), self.preset, self.twin, self.settings),
-            code_of(type(self).__module__),
+            code_of(*self.modules),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def reads(self, dataset: Dataset) -> str:
         """Return in words what is read of a dataset instead of its counts, or ``""``."""
-        return paper_input.said(dataset) if self.preset == "paper" else ""
+        return describe_input(dataset) if self.preset == "paper" else ""
 
     def check(self, dataset: Dataset) -> None:
         """Raise UsageProblem if ``embed`` would refuse ``dataset``; runs nothing of the network."""
@@ -160,13 +174,14 @@ class Pretrained(ABC):
     def _runner(self) -> Runner:
         """Return what runs the network, which is built here once and not by each thread."""
         _ = self.network
-        return Runner(self.device)
+        side_by_side = None if self.budget is None else False
+        return Runner(self.device, self.budget, side_by_side=side_by_side)
 
-    def _twin(self, seed: int, init: str) -> Self:
+    def _untrained(self, seed: int, init: str) -> Self:
         return replace(self, state=None, twin=(seed, init))
 
 
-def one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+def check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
     """Raise UsageProblem unless ``value`` is among ``known``."""
     if value not in known:
         msg = f"{what} {value!r} is none of {', '.join(known)}"

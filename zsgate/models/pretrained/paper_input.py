@@ -57,7 +57,7 @@ class PaperInput:
         return values
 
 
-def said(dataset: Dataset) -> str:
+def describe_input(dataset: Dataset) -> str:
     """Return in words what the paper's preset reads of a dataset."""
     if dataset.expression is None:
         return "the counts, for no X beside them is at hand"

@@ -143,7 +143,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return dict(found)
 
 
-def matched(
+def match_tensors(
     state: Mapping[str, Tensor],
     expected: Mapping[str, tuple[int, ...]],
     *,

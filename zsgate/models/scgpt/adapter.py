@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,18 +13,15 @@ import torch
 
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
-from zsgate.models.pretrained import predictions as reconstructed
-from zsgate.models.pretrained.adapter import Pretrained, Tokenise, cache_folder, one_of
-from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.adapter import Pretrained, Tokenise, check_choice
 from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, gene_coverage
-from zsgate.models.pretrained.weights import find_files, matched, read_tensors
+from zsgate.models.pretrained.predictions import hide_genes, reconstruct_bins
 from zsgate.models.reconstruction import Reconstruction, Scale
-from zsgate.models.scgpt import network as scgpt_network
-from zsgate.models.scgpt.network import KNOWN_EXTRAS, ScGPTNetwork, ScGPTShape, random_state, with_torch_names
-from zsgate.models.scgpt.presets import PRESETS, paper_genes, read_vocabulary
+from zsgate.models.scgpt.network import INITS, ScGPTNetwork, ScGPTShape, random_state
+from zsgate.models.scgpt.presets import PRESETS, Preset
 from zsgate.models.scgpt.tokens import MASK_VALUE, SPECIAL, KeyedDraws, OfficialDraws, ScGPTTokenizer
-from zsgate.models.transformer.runner import Batch, chosen_device, chosen_dtype, windows
-from zsgate.models.transformer.tokens import Tokens, masked_genes
+from zsgate.models.transformer.runner import Batch, windows
+from zsgate.models.transformer.tokens import Tokens
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -36,7 +32,7 @@ WINDOW = 512  # cells whose predictions are held at a time
 
 @dataclass(frozen=True, kw_only=True)
 class ScGPT(Pretrained):
-    """The adapter of an scGPT checkpoint; made by :func:`load`.
+    """The adapter of an scGPT checkpoint; made by :func:`zsgate.models.scgpt.load.load`.
 
     Attributes
     ----------
@@ -51,6 +47,7 @@ class ScGPT(Pretrained):
         How often a gate embeds, with the seeds from ``seed`` on: scores are means, and the spread joins the interval.
     """
 
+    loader: ClassVar[str] = "zsgate.models.scgpt.load"
     gene_ids: ClassVar[Literal["symbol", "ensembl"]] = "symbol"
     scale: ClassVar[Scale] = "bin"
     heads: ClassVar[tuple[str, ...]] = ("gep", "gepc")
@@ -65,8 +62,8 @@ class ScGPT(Pretrained):
         if type(self.draws) is not int or self.draws < 1:
             msg = f"{self.checkpoint.name}: draws must be a whole number from 1 on, not {self.draws!r}"
             raise UsageProblem(msg)
-        one_of(f"{self.checkpoint.name}: preset", self.preset, tuple(PRESETS))
-        one_of(f"{self.checkpoint.name}: randomness", self.randomness, RANDOMNESS)
+        check_choice(f"{self.checkpoint.name}: preset", self.preset, tuple(PRESETS))
+        check_choice(f"{self.checkpoint.name}: randomness", self.randomness, RANDOMNESS)
 
     @property
     def dimensions(self) -> int:
@@ -77,6 +74,11 @@ class ScGPT(Pretrained):
     def settings(self) -> tuple[object, ...]:
         """What else fixes the embedding."""
         return self.randomness, self.seed
+
+    @property
+    def preset_modules(self) -> tuple[str, ...]:
+        """Modules that only this preset uses."""
+        return self._preset.modules
 
     @property
     def info(self) -> ModelInfo:
@@ -121,20 +123,20 @@ class ScGPT(Pretrained):
         masked
             Share of each cell's genes whose value is hidden; 0 shows all, as the paper does.
         seed
-            Seed of the choice of hidden genes, which is keyed by cell.
+            Seed of the choice of hidden genes, which depends on nothing else but the genes that a cell expresses.
         """
         tokenise, run = self._tokeniser(dataset), self._runner()
         for start, stop in windows(dataset.n_cells, WINDOW):
             tokens = tokenise(start, stop)
             assert tokens.bins is not None
-            hidden = masked_genes(tokens, masked, seed)
-            shown = replace(tokens, bins=np.where(hidden, np.int8(MASK_VALUE), tokens.bins))
+            hide = hide_genes(tokens, dataset.counts[start:stop], masked, seed)
+            shown = replace(tokens, bins=np.where(hide, np.int8(MASK_VALUE), tokens.bins))
             heads = {name: np.empty(len(tokens.ids), np.float32) for name in self.heads}
             for cells, outputs in run(shown, self._predictions):
                 place = tokens.entries(cells)
                 for head, output in zip(heads.values(), outputs, strict=True):
                     head[place] = output
-            yield reconstructed.bins(np.arange(start, stop), tokens, hidden, heads)
+            yield reconstruct_bins(np.arange(start, stop), tokens, hide, heads)
 
     def random_init(self, seed: int, init: str | None = None) -> Self:
         """Return the same architecture with the same tokens, untrained.
@@ -147,9 +149,9 @@ class ScGPT(Pretrained):
             ``"independent"`` draws every layer; ``"identical"`` copies the first, as upstream's module and so the
             paper's twin do; None takes the preset's.
         """
-        init = init or PRESETS[self.preset].init
-        one_of(f"{self.checkpoint.name}: init", init, scgpt_network.INITS)
-        return self._twin(seed, init)
+        init = init or self._preset.init
+        check_choice(f"{self.checkpoint.name}: init", init, INITS)
+        return self._untrained(seed, init)
 
     def with_seed(self, seed: int) -> Self:
         """Return the same model with other draws of its tokens: what the sampling costs."""
@@ -169,14 +171,17 @@ class ScGPT(Pretrained):
         return ScGPTNetwork.of(state, self.shape).to(self.device, self.dtype)
 
     @property
+    def _preset(self) -> Preset:
+        return PRESETS[self.preset]
+
+    @property
     def _reader(self) -> ScGPTTokenizer:
-        return ScGPTTokenizer(self.vocabulary, self.shape.max_seq_len, PRESETS[self.preset].cls_value)
+        return ScGPTTokenizer(self.vocabulary, self.shape.max_seq_len, self._preset.cls_value)
 
     def _tokeniser(self, dataset: Dataset) -> Tokenise:
         columns, coverage = self._reader.columns(dataset.symbols), self.coverage(dataset)
-        n_hvg = PRESETS[self.preset].n_hvg
-        if n_hvg is not None and coverage.sufficient:
-            columns = np.where(paper_genes(dataset, columns >= 0, n_hvg), columns, np.int32(-1))
+        if coverage.sufficient:
+            columns = np.where(self._preset.choose_genes(dataset, columns >= 0), columns, np.int32(-1))
         check_coverage(coverage, dataset, columns)
         keyed = self.randomness == "keyed"
         draws = KeyedDraws(self.seed) if keyed else OfficialDraws.seeded(self.seed)
@@ -193,68 +198,3 @@ class ScGPT(Pretrained):
     def _predictions(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         assert batch.bins is not None
         return self.network.predictions(batch.ids, batch.bins, batch.runs)
-
-
-def load(
-    name: str = "scgpt_human",
-    *,
-    weights: Path | None = None,
-    device: str = "auto",
-    dtype: str | None = None,
-    preset: str = "official",
-    randomness: str = "keyed",
-    seed: int = 0,
-    draws: int = 1,
-    offline: bool = False,
-    cache: Path | None = None,
-) -> ScGPT:
-    """Return the adapter of a published scGPT checkpoint.
-
-    Parameters
-    ----------
-    name
-        A name in :data:`zsgate.models.pretrained.checkpoints.CHECKPOINTS`.
-    weights
-        Folder with ``best_model.pt`` (or ``.safetensors``), ``args.json`` and ``vocab.json``; None takes
-        the cache, filled from the official place.
-    device
-        ``"cpu"``, ``"cuda"`` or ``"auto"``.
-    dtype
-        ``"float32"``, ``"bfloat16"`` or ``"float16"``; None is bfloat16 on a GPU that has it, else float32.
-    preset, randomness, seed, draws
-        As :class:`ScGPT` has them.
-    offline
-        Whether nothing may be downloaded.
-    cache
-        Folder of downloads; None is the platform's cache folder.
-
-    Raises
-    ------
-    UsageProblem
-        If a file is absent, truncated, altered or not that of an scGPT checkpoint.
-    """
-    where = chosen_device(device)
-    files = find_files(CHECKPOINTS[name], weights, cache_folder(cache), offline=offline)
-    shape = ScGPTShape.read(files["args.json"].path)
-    vocabulary = read_vocabulary(files["vocab.json"].path)
-    model = files["best_model.pt"].path
-    state, left_out = matched(
-        with_torch_names(read_tensors(model)),
-        shape.tensors(len(vocabulary)),
-        where=model,
-        extras=KNOWN_EXTRAS,
-    )
-    return ScGPT(
-        checkpoint=CHECKPOINTS[name],
-        state=state,
-        files=files,
-        left_out=left_out,
-        device=where,
-        dtype=chosen_dtype(dtype, where),
-        preset=preset,
-        shape=shape,
-        vocabulary=vocabulary,
-        randomness=randomness,
-        seed=seed,
-        draws=draws,
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,16 @@ from zsgate.models.transformer.kernels import Bits, Floats, Ids, Integers, compi
 
 Bytes = npt.NDArray[np.int8]
 Doubles = npt.NDArray[np.float64]
+
+
+class Entries(NamedTuple):
+    """Token, column of the dataset, bin and number of tied bins of each entry, arrays of one length."""
+
+    ids: Ids
+    columns: Ids
+    bins: Bytes
+    ties: Bytes
+
 
 TABLED = 1024  # counts below this are binned through a table, larger ones one by one
 
@@ -95,20 +107,18 @@ def draw_bins(words: Bits, below: Bytes, ties: Bytes) -> Bytes:
 
 
 @compiled
-def assemble(
-    offsets: Integers, kept: Integers, ids: Ids, columns: Ids, bins: Bytes, ties: Bytes, first: int, value: int
-) -> tuple[Integers, Ids, Ids, Bytes, Bytes]:
-    """Return the entries ``kept`` of each cell behind a token ``first`` whose bin is ``value``."""
+def assemble(offsets: Integers, kept: Integers, entries: Entries, first: int, value: int) -> tuple[Integers, Entries]:
+    """Return (offsets, entries): those ``kept`` of each cell, behind a token ``first`` whose bin is ``value``."""
     n_cells = len(offsets) - 1
     size = len(kept) + n_cells
     all_offsets = offsets + np.arange(n_cells + 1)
-    all_ids, all_columns = np.empty(size, np.int32), np.empty(size, np.int32)
-    all_bins, all_ties = np.empty(size, np.int8), np.empty(size, np.int8)
+    ids, columns = np.empty(size, np.int32), np.empty(size, np.int32)
+    bins, ties = np.empty(size, np.int8), np.empty(size, np.int8)
     for cell in range(n_cells):
         place = all_offsets[cell]
-        all_ids[place], all_columns[place], all_bins[place], all_ties[place] = first, -1, value, 0
+        ids[place], columns[place], bins[place], ties[place] = first, -1, value, 0
         for entry in kept[offsets[cell] : offsets[cell + 1]]:
             place += 1
-            all_ids[place], all_columns[place] = ids[entry], columns[entry]
-            all_bins[place], all_ties[place] = bins[entry], ties[entry]
-    return all_offsets, all_ids, all_columns, all_bins, all_ties
+            ids[place], columns[place] = entries.ids[entry], entries.columns[entry]
+            bins[place], ties[place] = entries.bins[entry], entries.ties[entry]
+    return all_offsets, Entries(ids, columns, bins, ties)

@@ -1,6 +1,7 @@
 """scGPT's network: gene and value embeddings, a post-norm encoder, two heads that predict bins.
 
-Architecture and names of the tensors: Cui et al. 2024 (Nature Methods) and the authors' released code.
+Architecture and names of the tensors: Cui et al. 2024 (Nature Methods) and the authors' released code. Shapes in
+comments: N tokens of all cells together, B cells, D dimensions.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -18,7 +19,8 @@ from torch.nn import functional
 from zsgate.errors import UsageProblem
 from zsgate.models.scgpt.tokens import N_BINS, PAD_VALUE
 from zsgate.models.transformer.attention import Runs
-from zsgate.models.transformer.encoder import Encoder, Layer, Linear, Norm, moved
+from zsgate.models.transformer.encoder import Encoder, Layer, Linear, move
+from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes
 
 EPSILON = 1e-5
 INITS = ("independent", "identical")
@@ -39,14 +41,21 @@ class ScGPTShape:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the shape stated in ``args.json``; anything the network cannot honour is refused."""
+        """Return the shape stated in ``args.json``.
+
+        Raises
+        ------
+        UsageProblem
+            If it is not JSON, lacks a size, or states anything that the network cannot honour.
+        """
         try:
-            args: dict[str, Any] = dict(json.loads(path.read_text()))
+            args: dict[str, object] = dict(json.loads(path.read_text()))
         except (ValueError, TypeError) as error:
             msg = f"{path} is not JSON of names and values: {error}"
             raise UsageProblem(msg) from error
-        sizes: dict[str, Any] = {name: args.get(name) for name in cls.__dataclass_fields__}
-        wrong = [f"{name} is {size!r}" for name, size in sizes.items() if type(size) is not int or size < 1]
+        found = {name: args.get(name) for name in cls.__dataclass_fields__}
+        sizes = {name: size for name, size in found.items() if type(size) is int and size > 0}
+        wrong = [f"{name} is {size!r}" for name, size in found.items() if name not in sizes]
         fixed = {"n_bins": N_BINS, "pad_value": PAD_VALUE, "mask_value": -1, "input_emb_style": "continuous"}
         fixed |= {"pad_token": "<pad>", "input_style": "binned"}
         wrong += [
@@ -61,37 +70,29 @@ class ScGPTShape:
             raise UsageProblem(msg)
         return cls(**sizes)
 
-    def tensors(self, n_tokens: int) -> dict[str, tuple[int, ...]]:
+    def tensors(self, n_tokens: int) -> Shapes:
         """Return name and shape of every tensor the network uses."""
         d, hidden = self.embsize, self.d_hid
-        shapes: dict[str, tuple[int, ...]] = {"encoder.embedding.weight": (n_tokens, d)}
-        shapes |= _norm("encoder.enc_norm", d)
-        shapes |= _linear("value_encoder.linear1", d, 1) | _linear("value_encoder.linear2", d, d)
-        shapes |= _norm("value_encoder.norm", d)
+        shapes: Shapes = {"encoder.embedding.weight": (n_tokens, d)}
+        shapes |= norm_shapes("encoder.enc_norm", d)
+        shapes |= linear_shapes("value_encoder.linear1", d, 1) | linear_shapes("value_encoder.linear2", d, d)
+        shapes |= norm_shapes("value_encoder.norm", d)
         for number in range(self.nlayers):
             layer = f"transformer_encoder.layers.{number}"
             shapes |= {
                 f"{layer}.self_attn.in_proj_weight": (3 * d, d),
                 f"{layer}.self_attn.in_proj_bias": (3 * d,),
             }
-            shapes |= _linear(f"{layer}.self_attn.out_proj", d, d)
-            shapes |= _linear(f"{layer}.linear1", hidden, d) | _linear(f"{layer}.linear2", d, hidden)
-            shapes |= _norm(f"{layer}.norm1", d) | _norm(f"{layer}.norm2", d)
+            shapes |= linear_shapes(f"{layer}.self_attn.out_proj", d, d)
+            shapes |= linear_shapes(f"{layer}.linear1", hidden, d) | linear_shapes(f"{layer}.linear2", d, hidden)
+            shapes |= norm_shapes(f"{layer}.norm1", d) | norm_shapes(f"{layer}.norm2", d)
         for name, n_out in (("0", d), ("2", d), ("4", 1)):
-            shapes |= _linear(f"decoder.fc.{name}", n_out, d)
-        shapes |= _linear("mvc_decoder.gene2query", d, d)
+            shapes |= linear_shapes(f"decoder.fc.{name}", n_out, d)
+        shapes |= linear_shapes("mvc_decoder.gene2query", d, d)
         return shapes | {"mvc_decoder.W.weight": (d, d)}
 
 
-def _linear(name: str, n_out: int, n_in: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (n_out, n_in), f"{name}.bias": (n_out,)}
-
-
-def _norm(name: str, d: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (d,), f"{name}.bias": (d,)}
-
-
-def with_torch_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def use_torch_names(state: State) -> dict[str, Tensor]:
     """Return the state with flash-attention's names for attention replaced by torch's: a pure renaming."""
 
     def renamed(name: str) -> str:
@@ -134,42 +135,40 @@ class ScGPTNetwork:
     projected_values: Tensor | None = None
 
     @classmethod
-    def of(cls, state: Mapping[str, Tensor], shape: ScGPTShape) -> Self:
+    def of(cls, state: State, shape: ScGPTShape) -> Self:
         """Return the network with the tensors of ``state``, which :meth:`ScGPTShape.tensors` names."""
-
-        def linear(name: str) -> Linear:
-            return Linear(state[f"{name}.weight"], state[f"{name}.bias"])
-
-        def norm(name: str) -> Norm:
-            return Norm(state[f"{name}.weight"], state[f"{name}.bias"], EPSILON)
 
         def layer(name: str) -> Layer:
             attention = f"{name}.self_attn"
             return Layer(
                 project=Linear(state[f"{attention}.in_proj_weight"], state[f"{attention}.in_proj_bias"]),
-                output=linear(f"{attention}.out_proj"),
-                norm_attention=norm(f"{name}.norm1"),
-                up=linear(f"{name}.linear1"),
-                down=linear(f"{name}.linear2"),
-                norm=norm(f"{name}.norm2"),
+                output=make_linear(state, f"{attention}.out_proj"),
+                norm_attention=make_norm(state, f"{name}.norm1", EPSILON),
+                up=make_linear(state, f"{name}.linear1"),
+                down=make_linear(state, f"{name}.linear2"),
+                norm=make_norm(state, f"{name}.norm2", EPSILON),
             )
 
-        every = torch.tensor(VALUES, dtype=torch.float32)[:, None]
-        hidden = linear("value_encoder.linear1")(every).relu()
+        def gep(number: str) -> Linear:
+            return make_linear(state, f"decoder.fc.{number}")
+
+        every = torch.tensor(VALUES, dtype=torch.float32)[:, None]  # (53, 1)
+        hidden = make_linear(state, "value_encoder.linear1")(every).relu()  # (53, D)
+        values = make_linear(state, "value_encoder.linear2")(hidden)  # (53, D)
         layers = tuple(layer(f"transformer_encoder.layers.{number}") for number in range(shape.nlayers))
         return cls(
-            genes=norm("encoder.enc_norm")(state["encoder.embedding.weight"]),
-            values=norm("value_encoder.norm")(linear("value_encoder.linear2")(hidden)),
+            genes=make_norm(state, "encoder.enc_norm", EPSILON)(state["encoder.embedding.weight"]),
+            values=make_norm(state, "value_encoder.norm", EPSILON)(values),
             encoder=Encoder(layers, shape.nheads),
-            expression=(linear("decoder.fc.0"), linear("decoder.fc.2"), linear("decoder.fc.4")),
-            query=linear("mvc_decoder.gene2query"),
+            expression=(gep("0"), gep("2"), gep("4")),
+            query=make_linear(state, "mvc_decoder.gene2query"),
             inner=state["mvc_decoder.W.weight"],
         )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Return the network on ``device`` in ``dtype``."""
-        whole = moved(self, device, dtype)
-        first, second, third = (moved(part, device, dtype) for part in self.expression)
+        whole = move(self, device, dtype)
+        first, second, third = (move(part, device, dtype) for part in self.expression)
         encoder, project = self.encoder.to(device, dtype), self.encoder.layers[0].project
         return replace(
             whole,
@@ -180,28 +179,29 @@ class ScGPTNetwork:
         )
 
     def cells(self, ids: Tensor, bins: Tensor, runs: Runs) -> Tensor:
-        """Return the class token's output for each run, not normalised, (n_runs, d)."""
-        return self.encoder.of_first_tokens(*self._embedded(ids, bins, runs))
+        """Return the class token's output for each run, not normalised, (B, D), of ids and bins (N,)."""
+        return self.encoder.of_first_tokens(*self._embed(ids, bins, runs))
 
     def predictions(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Tensor]:
-        """Return the bins predicted by GEP and GEPC for each token, both float32 (n_tokens,)."""
-        output = self.encoder(*self._embedded(ids, bins, runs))
+        """Return the bins predicted by GEP and GEPC for each token, both float32 (N,)."""
+        output = self.encoder(*self._embed(ids, bins, runs))  # (N, D)
         first, second, third = self.expression
-        gep = third(functional.leaky_relu(second(functional.leaky_relu(first(output)))))
-        cell = output[runs.starts] @ self.inner  # inner(query) . cell = query . (cell inner)
+        gep = third(functional.leaky_relu(second(functional.leaky_relu(first(output)))))  # (N, 1)
+        cell = output[runs.starts] @ self.inner  # (B, D); inner(query) . cell = query . (cell inner)
         repeats = torch.tensor(runs.lengths, device=ids.device)
-        of_token = cell.repeat_interleave(repeats, dim=0, output_size=len(ids))
+        of_token = cell.repeat_interleave(repeats, dim=0, output_size=len(ids))  # (N, D)
         gepc = (self.query(self.genes[ids]).sigmoid() * of_token).sum(-1)
         return gep[:, 0].float(), gepc.float()
 
-    def _embedded(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Runs, Tensor | None]:
+    def _embed(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Runs, Tensor | None]:
+        """Return the tokens (N, D), their runs, and what the first layer projects the tokens to (N, 3 D), if known."""
         value, projected = bins.long() - PAD_VALUE, None
         if self.projected_genes is not None and self.projected_values is not None:
-            projected = _looked_up(ids, self.projected_genes).add_(_looked_up(value, self.projected_values))
-        return _looked_up(ids, self.genes).add_(_looked_up(value, self.values)), runs, projected
+            projected = _look_up(ids, self.projected_genes).add_(_look_up(value, self.projected_values))
+        return _look_up(ids, self.genes).add_(_look_up(value, self.values)), runs, projected
 
 
-def _looked_up(rows: Tensor, table: Tensor) -> Tensor:
+def _look_up(rows: Tensor, table: Tensor) -> Tensor:
     return functional.embedding(rows, table)  # copies whole rows: twice as fast as indexing
 
 
@@ -222,7 +222,7 @@ def random_state(shape: ScGPTShape, n_tokens: int, seed: int, init: str = "indep
         what ``torch.nn.TransformerEncoder`` makes of upstream's model and so of the paper's.
     """
     generator = torch.Generator().manual_seed(seed)
-    state = dict(_drawn(shape.tensors(n_tokens), generator))
+    state = dict(_draw(shape.tensors(n_tokens), generator))
     if init == "identical":
         first = "transformer_encoder.layers.0."
         for name in state:
@@ -231,7 +231,7 @@ def random_state(shape: ScGPTShape, n_tokens: int, seed: int, init: str = "indep
     return state
 
 
-def _drawn(shapes: Mapping[str, tuple[int, ...]], generator: torch.Generator) -> Iterator[tuple[str, Tensor]]:
+def _draw(shapes: Mapping[str, tuple[int, ...]], generator: torch.Generator) -> Iterator[tuple[str, Tensor]]:
     for name, size in shapes.items():
         if name == "encoder.embedding.weight":
             yield name, torch.empty(size).uniform_(-0.1, 0.1, generator=generator)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
-from zsgate.models.pretrained.paper_input import PaperInput
 from zsgate.models.scgpt.tokens import PAD_VALUE, SPECIAL
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
-
-LEAST_COUNTS = 3  # the paper drops genes with fewer
 
 
 @dataclass(frozen=True)
@@ -32,53 +29,34 @@ class Preset:
     ----------
     cls_value
         Value of the class token.
-    n_hvg
-        Highly variable genes kept; None keeps every gene of the vocabulary.
     init
         How the untrained twin's layers are drawn.
+    chooser
+        ``module:function`` that chooses genes; empty keeps every gene of the vocabulary. It is named and not imported,
+        so that the fingerprint of a preset without it does not depend on the packages that it needs.
     """
 
     cls_value: int
-    n_hvg: int | None
     init: str
+    chooser: str = ""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules that only this preset uses."""
+        return (self.chooser.partition(":")[0],) if self.chooser else ()
+
+    def choose_genes(self, dataset: Dataset, known: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Return which of the ``known`` genes the model is shown, bool (n_genes,)."""
+        if not self.chooser:
+            return known
+        chosen: npt.NDArray[np.bool_] = resolve_name(self.chooser)(dataset, known)
+        return chosen
 
 
 PRESETS = {
-    "official": Preset(cls_value=PAD_VALUE, n_hvg=None, init="independent"),
-    "paper": Preset(cls_value=0, n_hvg=1200, init="identical"),
+    "official": Preset(cls_value=PAD_VALUE, init="independent"),
+    "paper": Preset(cls_value=0, init="identical", chooser="zsgate.models.scgpt.paper_genes:choose_genes"),
 }
-
-
-def paper_genes(dataset: Dataset, known: npt.NDArray[np.bool_], n_genes: int) -> npt.NDArray[np.bool_]:
-    """Return the ``n_genes`` highly variable genes among the ``known`` with at least 3 counts, bool (n_genes_all,).
-
-    Flavour ``seurat_v3`` (Stuart et al. 2019), all cells together, as the paper's notebooks call it: on X of the file
-    where that is beside the counts, although the flavour is meant for counts.
-    """
-    try:
-        import anndata
-        import scanpy
-    except ImportError as error:
-        msg = "the preset 'paper' selects genes as the paper does: pip install scanpy scikit-misc"
-        raise UsageProblem(msg) from error
-    papers = PaperInput.of(dataset)
-    shown = dataset.counts if papers is None else papers.rows(0, dataset.n_cells)
-    candidates = np.flatnonzero(known & (np.asarray(shown.sum(axis=0)).ravel() >= LEAST_COUNTS))
-    if len(candidates) <= n_genes:
-        chosen = candidates
-    else:
-        cells = anndata.AnnData(shown[:, candidates])
-        try:
-            with warnings.catch_warnings():  # scanpy's, on names and on its own future
-                warnings.simplefilter("ignore")
-                table = scanpy.pp.highly_variable_genes(cells, n_top_genes=n_genes, flavor="seurat_v3", inplace=False)
-        except ValueError as error:
-            msg = f"the preset 'paper' cannot select genes on {dataset.n_cells} cells of {dataset.name!r}: {error}"
-            raise UsageProblem(msg) from error
-        chosen = candidates[table["highly_variable"].to_numpy()]
-    selected = np.zeros(len(known), dtype=bool)
-    selected[chosen] = True
-    return selected
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.models.transformer.tokens import Tokens, in_chunks
+from zsgate.models.transformer.tokens import Tokens, tokenise_in_chunks
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -129,8 +129,11 @@ class ScGPTTokenizer:
             offsets, ids, genes, values = kernels.select(indptr, counts.indices, counts.data, columns)
             below, ties = binning.digitise(offsets, values, QUANTILES)
             kept_offsets, kept, bins = draws(offsets, ids, values, below, ties, self.max_length - 1)
-            first = self.vocabulary["<cls>"]
-            return Tokens(*binning.assemble(kept_offsets, kept, ids, genes, bins, ties, first, self.cls_value))
+            entries = binning.Entries(ids, genes, bins, ties)
+            all_offsets, kept_entries = binning.assemble(
+                kept_offsets, kept, entries, self.vocabulary["<cls>"], self.cls_value
+            )
+            return Tokens(all_offsets, *kept_entries)
 
         one_after_the_other = isinstance(draws, OfficialDraws)
-        return in_chunks(tokenise, counts.shape[0], 1 if one_after_the_other else n_threads)
+        return tokenise_in_chunks(tokenise, counts.shape[0], 1 if one_after_the_other else n_threads)

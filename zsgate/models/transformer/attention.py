@@ -1,4 +1,7 @@
-"""Attention over packed runs: each token attends to its own run, nothing is padded."""
+"""Attention over packed runs: each token attends to its own run, nothing is padded.
+
+Shapes in comments: N tokens of all cells together, B cells, T tokens of each, H heads, D dimensions, E = D / H.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +54,34 @@ class Runs:
         return max(self.lengths)
 
     @cached_property
+    def places(self) -> Tensor:
+        """Place of each token in its run, from 0 on, int64 (n_tokens,)."""
+        n_tokens = sum(self.lengths)
+        lengths = torch.tensor(self.lengths, device=self.device)
+        starts = self.starts.repeat_interleave(lengths, output_size=n_tokens)
+        return torch.arange(n_tokens, device=self.device) - starts
+
+    @cached_property
+    def alike(self) -> bool:
+        """Whether all runs have as many tokens."""
+        return len(set(self.lengths)) == 1
+
+    @cached_property
     def firsts(self) -> Runs:
         """Runs of one token each, as many as there are runs."""
         return Runs((1,) * len(self.lengths), self.device)
+
+
+def means(x: Tensor, runs: Runs, skip: int = 0) -> Tensor:
+    """Return the mean of x (N, D) over the tokens of each run, (B, D), ``skip`` tokens at both ends left out."""
+    if runs.alike:
+        of_run = torch.unflatten(x, 0, (len(runs.lengths), -1))  # (B, T, D)
+        return of_run[:, skip : of_run.shape[1] - skip].mean(1)
+    lengths = torch.tensor(runs.lengths, device=x.device)
+    if skip:
+        left = lengths.repeat_interleave(lengths, output_size=len(x)) - runs.places  # tokens to the run's end
+        x = x[(runs.places >= skip) & (left > skip)]
+    return torch.segment_reduce(x, "mean", lengths=lengths - 2 * skip, axis=0)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs) -> Tensor:
@@ -74,9 +102,11 @@ def attend(query: Tensor, key: Tensor, value: Tensor, queries: Runs, keys: Runs)
     packed = _packed_kernel() if _suits_packed_kernel(query) else None
     if packed is not None:
         return packed(query, key, value, queries, keys)
+    if queries.alike and keys.alike:
+        batch = (torch.unflatten(part, 0, (len(keys.lengths), -1)) for part in (query, key, value))
+        return _within(*batch).flatten(0, 1)  # (B, T, H, E) -> (N, H, E)
     parts = zip(_cut(query, queries), _cut(key, keys), _cut(value, keys), strict=True)
-    runs = [_within(*run) for run in parts]
-    return runs[0] if len(runs) == 1 else torch.cat(runs)
+    return torch.cat([_within(*(part[None] for part in run))[0] for run in parts])
 
 
 def attend_with_few(query: Tensor, x: Tensor, weight: Tensor, bias: Tensor, runs: Runs) -> Tensor:
@@ -98,22 +128,23 @@ def attend_with_few(query: Tensor, x: Tensor, weight: Tensor, bias: Tensor, runs
     """
     n_heads, d_head = query.shape[1:]
     if x.is_cuda:
-        made = functional.linear(x, weight, bias).view(-1, 2, n_heads, d_head)
+        made = functional.linear(x, weight, bias).view(-1, 2, n_heads, d_head)  # (N, 2, H, E)
         return attend(query, made[:, 0], made[:, 1], runs.firsts, runs)
-    keys, values = weight.view(2, n_heads, d_head, -1)
-    asked = torch.einsum("nhe,hed->nhd", query, keys) * d_head**-0.5
+    keys, values = weight.view(2, n_heads, d_head, -1)  # each (H, E, D)
+    asked = torch.einsum("bhe,hed->bhd", query, keys) * d_head**-0.5  # (B, H, D)
     parts = zip(asked, _cut(x, runs), strict=True)
-    means = torch.stack([(one @ part.T).softmax(-1) @ part for one, part in parts])
-    mixed: Tensor = torch.einsum("nhd,hed->nhe", means, values) + bias.view(2, n_heads, d_head)[1]
+    mixed_x = torch.stack([(one @ part.T).softmax(-1) @ part for one, part in parts])  # (B, H, D)
+    mixed: Tensor = torch.einsum("bhd,hed->bhe", mixed_x, values) + bias.view(2, n_heads, d_head)[1]  # (B, H, E)
     return mixed
 
 
 def _within(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return the attention within runs of one length, (B, T, H, E) of tensors of that shape."""
     if query.dtype == torch.bfloat16 and query.device.type == "cpu":
         return _in_blocks(query, key, value)
-    heads_first = (part.transpose(0, 1)[None] for part in (query, key, value))
+    heads_first = (part.transpose(1, 2) for part in (query, key, value))  # each (B, H, T, E)
     mixed: Tensor = functional.scaled_dot_product_attention(*heads_first)  # type: ignore[arg-type]
-    return mixed[0].transpose(0, 1)
+    return mixed.transpose(1, 2)  # (B, T, H, E)
 
 
 def _in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -121,18 +152,18 @@ def _in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
     On CPUs torch's fused kernel takes twice as long in bfloat16, no less than in float32.
     """
-    query, key, value = (part.transpose(0, 1).contiguous() for part in (query, key, value))
-    n_heads, n_queries, d = query.shape
-    mixed, n_keys = torch.empty_like(query), key.shape[1]
-    n_blocks = min(n_queries, -(-n_heads * n_queries * n_keys // BLOCK))
+    n_runs, n_queries, n_heads, d = query.shape
+    query, key, value = (part.transpose(1, 2).flatten(0, 1).contiguous() for part in (query, key, value))  # (B H, T, E)
+    mixed, n_keys, n_rows = torch.empty_like(query), key.shape[1], n_runs * n_heads
+    n_blocks = min(n_queries, -(-n_rows * n_queries * n_keys // BLOCK))
     size = -(-n_queries // n_blocks)
-    room = query.new_empty(n_heads * size * n_keys)
+    room = query.new_empty(n_rows * size * n_keys)
     for part, out in zip(torch.split(query, size, 1), torch.split(mixed, size, 1), strict=True):
-        scores = room[: n_heads * part.shape[1] * n_keys].view(n_heads, -1, n_keys)
+        scores = room[: n_rows * part.shape[1] * n_keys].view(n_rows, -1, n_keys)  # (B H, T of the block, T)
         torch.bmm(part, key.transpose(1, 2), out=scores)
         softmax_in_place(scores, d**-0.5)
         out.copy_(torch.bmm(scores, value))
-    return mixed.transpose(0, 1)
+    return torch.unflatten(mixed, 0, (n_runs, n_heads)).transpose(1, 2)  # (B, T, H, E)
 
 
 def _cut(packed: Tensor, runs: Runs) -> tuple[Tensor, ...]:

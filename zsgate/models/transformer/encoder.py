@@ -1,7 +1,11 @@
-"""The encoder both models share: post-norm layers with ReLU, over packed runs of tokens."""
+"""The encoder that all networks share: post-norm layers over packed runs of tokens.
+
+Shapes in comments: N tokens of all cells together, B cells, H heads, D dimensions, E = D / H of a head.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Self, TypeVar
 
@@ -12,17 +16,27 @@ from torch.nn import functional
 from zsgate.models.transformer.attention import Runs, attend, attend_with_few
 
 Part = TypeVar("Part")
+Activation = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Linear:
-    """Weight (n_out, n_in), in rows or as oneDNN packs it, and bias (n_out,)."""
+    """A linear layer; it computes in the number format of its weight, whatever the input's is.
+
+    Attributes
+    ----------
+    weight
+        Shape (n_out, n_in), in rows or as oneDNN packs it.
+    bias
+        Shape (n_out,).
+    """
 
     weight: Tensor
     bias: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x weightᵀ + bias."""
+        """Return x weightᵀ + bias, (..., n_out), of x (..., n_in)."""
+        x = x.to(self.weight.dtype)
         if self.weight.is_mkldnn:
             product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
             return product
@@ -33,17 +47,17 @@ class Linear:
         weight = self.weight.to_dense() if self.weight.is_mkldnn else self.weight
         return replace(self, weight=weight[start:stop], bias=self.bias[start:stop])
 
-    def packed(self) -> Self:
+    def pack(self) -> Self:
         """Return the same product with its weight laid out once as oneDNN reads it, where it can be.
 
         On a CPU that is 1.1 (bfloat16) to 1.2 (float32) times as fast. torch.compile uses the same two operators.
         """
-        if not _packs(self.weight):
+        if not _can_pack(self.weight):
             return self
         return replace(self, weight=torch.ops.mkldnn._reorder_linear_weight(self.weight, None))
 
 
-def _packs(weight: Tensor) -> bool:
+def _can_pack(weight: Tensor) -> bool:
     built: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     known = built and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     if not known or weight.device.type != "cpu":
@@ -54,22 +68,34 @@ def _packs(weight: Tensor) -> bool:
 
 @dataclass(frozen=True)
 class Norm:
-    """Layer normalisation: weight and bias (d,)."""
+    """Layer normalisation in the number format of its weight; weight and bias have shape (D,)."""
 
     weight: Tensor
     bias: Tensor
     epsilon: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return x normalised along its last axis."""
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
+        """Return x (..., D) normalised along its last axis."""
+        return functional.layer_norm(x.to(self.weight.dtype), self.weight.shape, self.weight, self.bias, self.epsilon)
 
 
 @dataclass(frozen=True)
 class Layer:
     """One layer: attention, add and norm, feed-forward, add and norm.
 
-    ``project`` yields query, key and value, in blocks of d.
+    Attributes
+    ----------
+    project
+        Query, key and value in one product, (3 D, D).
+    output
+        What is made of the mixed values, (D, D).
+    norm_attention, norm
+        Norms behind attention and behind the feed-forward part. Where they are in float32 and the products are not,
+        the sums between them are in float32 too.
+    up, down
+        The feed-forward part, (F, D) and (D, F).
+    activation
+        Between ``up`` and ``down``; it may change its input.
     """
 
     project: Linear
@@ -78,28 +104,34 @@ class Layer:
     up: Linear
     down: Linear
     norm: Norm
+    activation: Activation = torch.relu_
 
     def __call__(self, x: Tensor, runs: Runs, heads: int, projected: Tensor | None = None) -> Tensor:
-        """Return the layer's output for every token, (n_tokens, d); ``projected`` is ``project(x)`` if known."""
-        projected = self.project(x) if projected is None else projected
-        query, key, value = torch.unflatten(projected, -1, (3, heads, -1)).unbind(1)
+        """Return the layer's output for every token, (N, D); ``projected`` is ``project(x)`` if known."""
+        projected = self.project(x) if projected is None else projected  # (N, 3 D)
+        query, key, value = torch.unflatten(projected, -1, (3, heads, -1)).unbind(1)  # each (N, H, E)
         return self._finish(x, attend(query, key, value, runs, runs))
 
     def of_first_tokens(self, x: Tensor, runs: Runs, heads: int) -> Tensor:
-        """Return the layer's output for the first token of each run, (n_runs, d), at that cost only."""
-        first, d = x[runs.starts], x.shape[1]
+        """Return the layer's output for the first token of each run, (B, D), at that cost only."""
+        first, d = x[runs.starts], x.shape[1]  # (B, D)
         ask, tell = self.project.rows(0, d), self.project.rows(d, 3 * d)
-        query = torch.unflatten(ask(first), -1, (heads, -1))
+        query = torch.unflatten(ask(first), -1, (heads, -1))  # (B, H, E)
         return self._finish(first, attend_with_few(query, x, tell.weight, tell.bias, runs))
 
-    def packed(self) -> Self:
+    def pack(self) -> Self:
         """Return the layer with its weights packed for the CPU, where they can be."""
         names = ("project", "output", "up", "down")
-        return replace(self, **{name: getattr(self, name).packed() for name in names})
+        return replace(self, **{name: getattr(self, name).pack() for name in names})
 
     def _finish(self, x: Tensor, mixed: Tensor) -> Tensor:
-        x = self.norm_attention(self.output(mixed.flatten(1)).add_(x))
-        return self.norm(self.down(self.up(x).relu_()).add_(x))
+        x = self.norm_attention(_add(self.output(mixed.flatten(1)), x))  # (N, D)
+        return self.norm(_add(self.down(self.activation(self.up(x))), x))  # (N, D)
+
+
+def _add(product: Tensor, x: Tensor) -> Tensor:
+    """Return the sum of a fresh ``product``, which may be changed, and ``x``, in the wider format of the two."""
+    return product.add_(x) if product.dtype == x.dtype else product + x
 
 
 @dataclass(frozen=True)
@@ -113,13 +145,13 @@ class Encoder:
     heads: int
 
     def __call__(self, x: Tensor, runs: Runs, projected: Tensor | None = None) -> Tensor:
-        """Return the last layer's output for every token, (n_tokens, d)."""
+        """Return the last layer's output for every token, (N, D)."""
         for layer in self.layers:
             x, projected = layer(x, runs, self.heads, projected), None
         return x
 
     def of_first_tokens(self, x: Tensor, runs: Runs, projected: Tensor | None = None) -> Tensor:
-        """Return the last layer's output for the first token of each run, (n_runs, d)."""
+        """Return the last layer's output for the first token of each run, (B, D)."""
         x = self.first_layers(len(self.layers) - 1)(x, runs, projected)
         return self.layers[-1].of_first_tokens(x, runs, self.heads)
 
@@ -127,15 +159,21 @@ class Encoder:
         """Return the encoder cut off behind its first ``n`` layers."""
         return replace(self, layers=self.layers[:n])
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Return the encoder with its tensors on ``device`` in ``dtype``."""
-        layers = [moved(layer, device, dtype) for layer in self.layers]
-        packed = [layer.packed() for layer in layers]
+    def to(self, device: torch.device, dtype: torch.dtype, norms: torch.dtype | None = None) -> Self:
+        """Return the encoder with its tensors on ``device`` in ``dtype``, those of its norms in ``norms`` if given."""
+        layers = [move(layer, device, dtype) for layer in self.layers]
+        if norms is not None:
+            pairs = [(move(each.norm_attention, device, norms), move(each.norm, device, norms)) for each in self.layers]
+            layers = [
+                replace(layer, norm_attention=attention, norm=norm)
+                for layer, (attention, norm) in zip(layers, pairs, strict=True)
+            ]
+        packed = [layer.pack() for layer in layers]
         packed[-1] = replace(packed[-1], project=layers[-1].project)  # of_first_tokens reads it in rows
         return replace(self, layers=tuple(packed))
 
 
-def moved(part: Part, device: torch.device, dtype: torch.dtype) -> Part:
+def move(part: Part, device: torch.device, dtype: torch.dtype) -> Part:
     """Return a dataclass of tensors, however nested, with the tensors on ``device`` in ``dtype``."""
     changed: dict[str, object] = {}
     for each in fields(part):  # type: ignore[arg-type]
@@ -143,5 +181,5 @@ def moved(part: Part, device: torch.device, dtype: torch.dtype) -> Part:
         if isinstance(value, Tensor):
             changed[each.name] = value.to(device, dtype)
         elif hasattr(value, "__dataclass_fields__"):
-            changed[each.name] = moved(value, device, dtype)
+            changed[each.name] = move(value, device, dtype)
     return replace(part, **changed)  # type: ignore[type-var]

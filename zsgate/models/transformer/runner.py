@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from zsgate.errors import UsageProblem
+from zsgate.models.device import one_thread_each
 from zsgate.models.transformer.attention import Runs
 from zsgate.models.transformer.tokens import Rows, Tokens, batches
 
@@ -58,9 +58,9 @@ Forward = Callable[[Batch], Sequence[torch.Tensor]]
 class Runner:
     """Runs a forward pass over many cells.
 
-    On the CPU a batch is one cell, as many at a time as there are threads, each on one: rows then do not depend
-    on batches or on the number of CPUs, and a cell's activations stay in the cache. On a GPU a batch is
-    as many cells as the token budget holds; running out of memory halves it.
+    On a CPU as many batches run at a time as there are threads, each on one. A batch is one cell, unless the model
+    says otherwise: rows then do not depend on batches or on the number of CPUs, and a cell's activations stay in the
+    cache. On a GPU a batch is as many cells as the token budget holds; running out of memory halves it.
 
     Parameters
     ----------
@@ -68,20 +68,32 @@ class Runner:
         Where the network is.
     budget
         Tokens a batch; None is a cell a batch on a CPU, and what suits a GPU there.
+    alike
+        Whether all cells of a batch must have as many tokens.
+    side_by_side
+        Whether batches run at the same time, one a thread; None: on a CPU.
     """
 
-    def __init__(self, device: torch.device, budget: int | None = None) -> None:
+    def __init__(
+        self, device: torch.device, budget: int | None = None, *, alike: bool = False, side_by_side: bool | None = None
+    ) -> None:
+        on_cpu = device.type == "cpu"
         self.device = device
-        self.budget = budget or (0 if device.type == "cpu" else GPU_BUDGET)
+        self.budget = budget or (0 if on_cpu else GPU_BUDGET)
+        self.alike = alike
+        self.side_by_side = on_cpu if side_by_side is None else side_by_side
 
     def __call__(self, tokens: Tokens, forward: Forward) -> Iterator[tuple[Rows, Outputs]]:
         """Yield (positions of the cells of a batch, the arrays ``forward`` made of it), longest cells first."""
-        if not self.budget:
+        if self.side_by_side:
             yield from self._on_threads(tokens, forward)
             return
-        waiting = list(batches(tokens.lengths, self.budget))[::-1]
+        waiting = self._batches(tokens.lengths)[::-1]
         while waiting:
             cells = waiting.pop()
+            if len(cells) > 1 and tokens.lengths[cells].sum() > self.budget:  # made before there was too little room
+                waiting += [cells[part] for part in self._batches(tokens.lengths[cells])][::-1]
+                continue
             try:
                 outputs = self._run(tokens, cells, forward)
             except torch.OutOfMemoryError as error:
@@ -89,62 +101,32 @@ class Runner:
             else:
                 yield cells, outputs
                 continue
-            waiting += self._halved(tokens, cells, reason)
+            self._halve_budget(tokens.lengths[cells], reason)
+            waiting.append(cells)
 
     def _on_threads(self, tokens: Tokens, forward: Forward) -> Iterator[tuple[Rows, Outputs]]:
-        cells = list(batches(tokens.lengths, 0))
+        cells = self._batches(tokens.lengths)
         with one_thread_each() as n_threads, ThreadPoolExecutor(n_threads) as pool:
             yield from zip(cells, pool.map(lambda each: self._run(tokens, each, forward), cells), strict=True)
+
+    def _batches(self, lengths: npt.NDArray[np.int64]) -> list[Rows]:
+        return list(batches(lengths, self.budget, alike=self.alike))
 
     def _run(self, tokens: Tokens, cells: Rows, forward: Forward) -> Outputs:
         with torch.inference_mode():
             outputs = forward(Batch.of(tokens.take(cells), self.device))
             return tuple(output.cpu().numpy() for output in outputs)
 
-    def _halved(self, tokens: Tokens, cells: Rows, reason: str) -> list[Rows]:
-        """Halve the budget and return the failed batch in parts that respect it."""
-        if len(cells) == 1:
-            msg = f"{self.device} has no room for one cell of {tokens.lengths[cells[0]]} tokens: {reason}"
+    def _halve_budget(self, lengths: npt.NDArray[np.int64], reason: str) -> None:
+        """Halve the budget below the tokens of a batch that had no room; refuse a single cell that has none."""
+        if len(lengths) == 1:
+            msg = f"{self.device} has no room for one cell of {lengths[0]} tokens: {reason}"
             raise UsageProblem(msg)
         torch.cuda.empty_cache()
-        self.budget = max(1, min(self.budget, int(tokens.lengths[cells].sum())) // 2)
-        return [cells[part] for part in batches(tokens.lengths[cells], self.budget)][::-1]
-
-
-@contextmanager
-def one_thread_each() -> Iterator[int]:
-    """Let torch use one thread an operation inside the block; yield how many it used before."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield n_threads
-    finally:
-        torch.set_num_threads(n_threads)
+        self.budget = max(1, min(self.budget, int(lengths.sum())) // 2)
 
 
 def windows(n_cells: int, size: int = WINDOW) -> Iterator[tuple[int, int]]:
     """Yield (start, stop) of consecutive windows over the cells."""
     for start in range(0, n_cells, size):
         yield start, min(start + size, n_cells)
-
-
-def chosen_device(name: str) -> torch.device:
-    """Return the device called ``name``; ``"auto"`` is CUDA where torch sees it."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        msg = f"device {name}: torch {torch.__version__} sees no CUDA device"
-        raise UsageProblem(msg)
-    return torch.device(name)
-
-
-def chosen_dtype(name: str | None, device: torch.device) -> torch.dtype:
-    """Return the number format called ``name``; None is bfloat16 on a GPU that has it, else float32."""
-    if name is None:
-        half = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if half else torch.float32
-    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if name not in known:
-        msg = f"dtype {name!r} is none of {', '.join(known)}"
-        raise UsageProblem(msg)
-    return known[name]

@@ -58,7 +58,7 @@ class Tokens:
         ends = np.cumsum(lengths)
         return np.repeat(self.offsets[cells] - ends + lengths, lengths) + np.arange(lengths.sum())
 
-    def framed(self, first: int, last: int) -> Tokens:
+    def frame(self, first: int, last: int) -> Tokens:
         """Return every run with the special tokens ``first`` and ``last`` around it; runs without bins only."""
         offsets = self.offsets + 2 * np.arange(len(self.offsets))
         ids = np.empty(offsets[-1], np.int32)
@@ -74,7 +74,7 @@ class Tokens:
         return {name: change(part) for name, part in parts.items() if part is not None}
 
 
-def joined(parts: list[Tokens]) -> Tokens:
+def join(parts: list[Tokens]) -> Tokens:
     """Return the cells of all ``parts``, one after the other."""
     ends = np.cumsum([part.offsets[-1] for part in parts])
     starts = [0, *ends[:-1].tolist()]
@@ -84,41 +84,34 @@ def joined(parts: list[Tokens]) -> Tokens:
     return Tokens(offsets=np.concatenate([*offsets, ends[-1:]]), **together)
 
 
-def in_chunks(tokenise: Callable[[int, int], Tokens], n_cells: int, n_threads: int) -> Tokens:
+def tokenise_in_chunks(tokenise: Callable[[int, int], Tokens], n_cells: int, n_threads: int) -> Tokens:
     """Return ``tokenise(start, stop)`` over all cells, chunks spread over threads."""
     starts = range(0, n_cells, CHUNK)
     stops = [min(start + CHUNK, n_cells) for start in starts]
     if n_threads == 1 or len(stops) == 1:
-        return joined([tokenise(start, stop) for start, stop in zip(starts, stops, strict=True)])
+        return join([tokenise(start, stop) for start, stop in zip(starts, stops, strict=True)])
     with ThreadPoolExecutor(n_threads) as pool:
-        return joined(list(pool.map(tokenise, starts, stops)))
+        return join(list(pool.map(tokenise, starts, stops)))
 
 
-def batches(lengths: npt.NDArray[np.int64], budget: int) -> Iterator[Rows]:
-    """Yield positions of cells, longest cells first, with at most ``budget`` tokens a batch (or one cell)."""
+def batches(lengths: npt.NDArray[np.int64], budget: int, *, alike: bool = False) -> Iterator[Rows]:
+    """Yield positions of cells, longest cells first, in batches.
+
+    Parameters
+    ----------
+    lengths
+        Tokens of each cell, (n_cells,).
+    budget
+        Tokens a batch may have; a cell with more is a batch of its own.
+    alike
+        Whether all cells of a batch must have as many tokens.
+    """
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        filled = np.cumsum(lengths[order[start:]])
-        size = max(1, int(np.searchsorted(filled, budget, side="right")))
+        left = lengths[order[start:]]
+        size = max(1, int(np.searchsorted(np.cumsum(left), budget, side="right")))
+        if alike:
+            size = min(size, int(np.searchsorted(-left, -left[0], side="right")))
         yield order[start : start + size]
         start += size
-
-
-def masked_genes(tokens: Tokens, share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Return which tokens are masked: ``share`` of each cell's genes (if any, then at least one), never special ones.
-
-    The choice is keyed by the cell's set of genes: the same in any order, batch or process.
-    """
-    from zsgate.models.transformer import kernels
-
-    if share == 0:
-        return np.zeros(len(tokens.ids), dtype=bool)
-    words = kernels.hash_entries(tokens.offsets, tokens.ids, np.zeros(len(tokens.ids), np.float32), seed)
-    words[tokens.columns < 0] = np.iinfo(np.uint64).max
-    cell = np.repeat(np.arange(len(tokens.lengths)), tokens.lengths)
-    place = np.empty(len(words), np.int64)
-    place[np.lexsort((words, cell))] = np.arange(len(words)) - np.repeat(tokens.offsets[:-1], tokens.lengths)
-    genes = np.add.reduceat(tokens.columns >= 0, tokens.offsets[:-1], dtype=np.int64)
-    wanted = np.maximum(1, np.rint(share * genes)).astype(np.int64)
-    return place < np.repeat(wanted, tokens.lengths)

@@ -19,8 +19,8 @@ from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.data.read import read_h5ad
 from zsgate.models.adapter import Adapter
-from zsgate.models.pretrained.paper_input import PaperInput, said
-from zsgate.models.scgpt.presets import paper_genes
+from zsgate.models.pretrained.paper_input import PaperInput, describe_input
+from zsgate.models.scgpt.paper_genes import choose_genes
 
 Make = Callable[..., Adapter]
 CARD = CARDS["pancreas_hormone2cell"]
@@ -51,7 +51,7 @@ def test_rows_are_those_of_the_file(dataset: Dataset, in_file: anndata.AnnData) 
         assert (rows.dtype, rows.indices.dtype) == (np.float32, np.int32)
         np.testing.assert_array_equal(rows.toarray(), in_file.X[start:stop].toarray().astype(np.float32))
     assert not np.array_equal(rows.data, np.rint(rows.data))
-    assert said(dataset) == f"X of {CARD.files[0].name}, as the paper's code does"
+    assert describe_input(dataset) == f"X of {CARD.files[0].name}, as the paper's code does"
 
 
 def test_geneformer_ranks_what_is_in_x(dataset: Dataset, in_file: anndata.AnnData, tiny_geneformer: Make) -> None:
@@ -66,7 +66,7 @@ def test_geneformer_ranks_what_is_in_x(dataset: Dataset, in_file: anndata.AnnDat
         assert (values > 0).all()
     counted = replace(model, preset="official")._tokeniser(dataset)(0, 50)
     assert not np.array_equal(counted.ids, tokens.ids)
-    assert model.reads(dataset) == said(dataset)
+    assert model.reads(dataset) == describe_input(dataset)
     assert replace(model, preset="official").reads(dataset) == ""
 
 
@@ -80,10 +80,10 @@ def test_scgpt_s_genes_are_the_papers(dataset: Dataset, in_file: anndata.AnnData
         warnings.simplefilter("ignore")  # scanpy's, on values that are no counts
         sc.pp.filter_genes(theirs, min_counts=3)
         sc.pp.highly_variable_genes(theirs, n_top_genes=1200, flavor="seurat_v3", subset=True)
-    ours = paper_genes(dataset, known, 1200)
+    ours = choose_genes(dataset, known)
     names = np.array(in_file.var_names)
     assert set(names[ours]) == set(theirs.var_names)
-    assert set(names[paper_genes(replace(dataset, expression=None), known, 1200)]) != set(theirs.var_names)
+    assert set(names[choose_genes(replace(dataset, expression=None), known)]) != set(theirs.var_names)
 
 
 def test_without_x_the_counts_are_read(dataset: Dataset, tiny_geneformer: Make) -> None:

@@ -1,4 +1,4 @@
-"""The BERT encoder equals transformers' BertModel, and its checkpoints are read strictly."""
+"""CELLama's network equals transformers' BertModel, and its checkpoints are read strictly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from zsgate.models.cellama import bert
+from zsgate.errors import UsageProblem
+from zsgate.models.cellama.network import CELLamaNetwork, read_network
+from zsgate.models.transformer.attention import Runs
+from zsgate.models.transformer.bert import BertShape, bert_shapes, draw_state
+from zsgate.models.transformer.runner import Batch, Runner
+from zsgate.models.transformer.tokens import Tokens
 
 CONFIG = {
     "vocab_size": 50,
@@ -21,10 +26,11 @@ CONFIG = {
     "max_position_embeddings": 32,
     "type_vocab_size": 2,
     "layer_norm_eps": 1e-12,
-    "initializer_range": 0.02,
     "pad_token_id": 0,
     "hidden_act": "gelu",
 }
+SHAPE = BertShape(24, 4, 40, 3, 32, 50, 2, 1e-12)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +56,8 @@ def folder(oracle, tmp_path):
     return tmp_path
 
 
-def encoder(folder, dtype=torch.float32):
-    return bert.Encoder(*bert.load(folder), torch.device("cpu"), dtype)
+def network(folder, dtype=torch.float32) -> CELLamaNetwork:
+    return read_network(folder).to(CPU, dtype)
 
 
 @pytest.mark.parametrize("length", [1, 2, 7, 31, 32])
@@ -59,40 +65,48 @@ def encoder(folder, dtype=torch.float32):
 def test_hidden_states_are_those_of_transformers(oracle, folder, length, size):
     """Within 2e-6 in float32, for one token, odd lengths and the longest; bfloat16 within its rounding."""
     ids = torch.randint(1, 50, (size, length), generator=torch.Generator().manual_seed(length))
+    runs = Runs((length,) * size, CPU)
     with torch.inference_mode():
-        known = oracle(ids).last_hidden_state
-    torch.testing.assert_close(encoder(folder).hidden(ids), known, atol=2e-6, rtol=1e-5)
-    rough = encoder(folder, torch.bfloat16).hidden(ids)
+        known = oracle(ids).last_hidden_state.flatten(0, 1)
+        torch.testing.assert_close(network(folder).hidden(ids.flatten(), runs), known, atol=2e-6, rtol=1e-5)
+        rough = network(folder, torch.bfloat16).hidden(ids.flatten(), runs)
     assert rough.dtype == torch.float32
     assert (rough - known).norm() < 0.03 * known.norm()
 
 
-def test_pooling_puts_every_row_in_its_place(oracle, folder, monkeypatch):
+@pytest.mark.parametrize("alike", [True, False])
+def test_pooling_puts_every_row_in_its_place(oracle, folder, alike):
     """Sequences of mixed lengths, in batches of few tokens: the mean over tokens, each at its own position."""
-    monkeypatch.setattr(bert, "TOKENS_PER_BATCH", 20)
     generator = np.random.default_rng(0)
-    tokens = [generator.integers(1, 50, length) for length in generator.integers(1, 32, 40)]
+    sequences = [generator.integers(1, 50, length) for length in generator.integers(1, 32, 40)]
+    offsets = np.cumsum([0, *map(len, sequences)])
+    ids = np.concatenate(sequences).astype(np.int32)
+    tokens, bert = Tokens(offsets, ids, np.full(len(ids), -1, np.int32)), network(folder)
+
+    def means(batch: Batch) -> tuple[torch.Tensor]:
+        return (bert.means(batch.ids, batch.runs),)
+
     rows = np.full((40, 24), np.nan, dtype=np.float32)
-    for positions, pooled in encoder(folder).mean_pooled(tokens):
-        assert np.isnan(rows[positions]).all(), "a position comes once"
-        rows[positions] = pooled
+    for cells, (pooled,) in Runner(CPU, 64, alike=alike)(tokens, means):
+        assert np.isnan(rows[cells]).all(), "a position comes once"
+        rows[cells] = pooled
     with torch.inference_mode():
-        known = [oracle(torch.from_numpy(ids)[None]).last_hidden_state[0].mean(dim=0).numpy() for ids in tokens]
+        known = [oracle(torch.from_numpy(ids)[None]).last_hidden_state[0].mean(dim=0).numpy() for ids in sequences]
     np.testing.assert_allclose(rows, known, atol=2e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda t: t.pop("encoder.layer.1.output.dense.bias"), "missing ['encoder.layer.1.output.dense.bias']"),
-        (lambda t: t.update({"encoder.layer.3.extra": torch.zeros(1)}), "unexpected ['encoder.layer.3.extra']"),
+        (lambda t: t.pop("encoder.layer.1.output.dense.bias"), "1 missing: encoder.layer.1.output.dense.bias"),
+        (lambda t: t.update({"encoder.layer.3.extra": torch.zeros(1)}), "1 unknown: encoder.layer.3.extra"),
         (
             lambda t: t.update({"embeddings.LayerNorm.bias": torch.zeros(25)}),
-            "misshapen ['embeddings.LayerNorm.bias']",
+            "1 misshapen: embeddings.LayerNorm.bias (25,) for (24,)",
         ),
         (
             lambda t: t.update({"embeddings.word_embeddings.weight": torch.zeros(24, 50)}),
-            "misshapen ['embeddings.word_embeddings.weight']",
+            "1 misshapen: embeddings.word_embeddings.weight (24, 50) for (50, 24)",
         ),
     ],
 )
@@ -102,29 +116,38 @@ def test_a_checkpoint_that_does_not_fit_is_refused(folder, change, says):
     tensors = load_file(path)
     change(tensors)
     save_file(tensors, path)
-    with pytest.raises(ValueError, match=r"model\.safetensors: ") as refused:
-        bert.load(folder)
+    with pytest.raises(UsageProblem, match=r"model\.safetensors does not fit the model") as refused:
+        read_network(folder)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "entry", [{"hidden_act": "relu"}, {"pad_token_id": 1}, {"hidden_size": 23}, {"vocab_size": None}]
+)
+def test_another_architecture_is_refused(folder, entry):
+    """Settings that the network does not honour, and sizes that are missing or do not fit, are named."""
+    (folder / "config.json").write_text(json.dumps(CONFIG | entry))
+    with pytest.raises(UsageProblem, match=f"is not that of a sentence transformer: .*{next(iter(entry))}"):
+        read_network(folder)
 
 
 def test_what_is_not_on_the_way_is_left_out(folder):
     """The pooler and the position ids of older files are not loaded and not missed."""
     path = folder / "model.safetensors"
-    tensors = load_file(path)
+    ids, runs = torch.arange(1, 9), Runs((8,), CPU)
+    tensors, known = load_file(path), network(folder).means(ids, runs)
     assert "pooler.dense.weight" in tensors
-    known = bert.load(folder)[1]
     save_file({**tensors, "embeddings.position_ids": torch.arange(32)}, path)
-    found = bert.load(folder)[1]
-    assert found.keys() == known.keys() == bert.shapes(CONFIG).keys()
+    assert torch.equal(network(folder).means(ids, runs), known)
     save_file({name: tensor for name, tensor in tensors.items() if not name.startswith("pooler")}, path)
-    assert bert.load(folder)[1].keys() == known.keys()
+    assert torch.equal(network(folder).means(ids, runs), known)
 
 
 def test_untrained_weights_are_distributed_as_berts():
     """N(0, 0.02) matrices, zero biases, unit norms, a zero row for padding, as transformers draws them."""
-    config = {**CONFIG, "vocab_size": 5000, "hidden_size": 64, "intermediate_size": 256}
-    tensors = bert.untrained(config, seed=0)
-    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == bert.shapes(config)
+    shapes = bert_shapes(BertShape(64, 4, 256, 3, 32, 5000, 2, 1e-12))
+    tensors = draw_state(shapes, seed=0)
+    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == shapes
     for name, tensor in tensors.items():
         if name.endswith("bias"):
             assert not tensor.any()
@@ -138,8 +161,8 @@ def test_untrained_weights_are_distributed_as_berts():
 
 def test_seeds_decide_untrained_weights():
     """The same seed gives the same tensors, another seed others; torch's own generator is left alone."""
-    state = torch.random.get_rng_state()
-    one, same, other = (bert.untrained(CONFIG, seed)["embeddings.word_embeddings.weight"] for seed in (1, 1, 2))
+    state, shapes = torch.random.get_rng_state(), bert_shapes(SHAPE)
+    one, same, other = (draw_state(shapes, seed)["embeddings.word_embeddings.weight"] for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert torch.equal(torch.random.get_rng_state(), state)

@@ -12,7 +12,8 @@ import pytest
 
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
-from zsgate.models.cellama.adapter import MAX_TOKENS, WEIGHTS, CELLama, sentences
+from zsgate.models.cellama.adapter import WEIGHTS, CELLama
+from zsgate.models.cellama.tokens import MAX_TOKENS, write_sentences
 from zsgate.testing import AdapterContract
 
 
@@ -56,7 +57,7 @@ def made(counts, symbols):
 
 def test_embeddings_are_sentence_transformers_own(oracle, cells, rows):
     """On the sentences of 64 real cells within 1e-5 in float32; in bfloat16 every cosine is above 0.999."""
-    known = encoded(oracle, sentences(cells))
+    known = encoded(oracle, write_sentences(cells))
     assert (rows.shape, rows.dtype) == ((64, 384), np.float32)
     np.testing.assert_allclose(rows, known, atol=1e-5)
     rough = CELLama(dtype="bfloat16").embed(cells)
@@ -68,18 +69,17 @@ def test_long_sentences_are_cut_where_sentence_transformers_cuts_them(cellama, o
     """30 long names are more than 256 tokens; both cut them at the same one."""
     long = np.array([f"{symbol}-AC{i:06d}.{i % 7}-ZQXJ{i}" for i, symbol in enumerate(cells.symbols.tolist())])
     few = replace(cells, symbols=long).subset(np.arange(4))
-    tokens = cellama._tokenised(few)
-    assert {len(line) for line in tokens} == {MAX_TOKENS}
+    assert set(cellama.tokenizer(few).lengths.tolist()) == {MAX_TOKENS}
     assert oracle.max_seq_length == MAX_TOKENS
-    np.testing.assert_allclose(cellama.embed(few), encoded(oracle, sentences(few)), atol=1e-5)
+    np.testing.assert_allclose(cellama.embed(few), encoded(oracle, write_sentences(few)), atol=1e-5)
 
 
 def test_a_sentence_names_the_highest_genes_in_order():
     """The paper's template, by falling count, ties by name; genes without a count are not named."""
     symbols = np.array(["ZYX", "INS", "GCG", "ACTB", "SST"])
-    lines = sentences(made([[5, 9, 5, 0, 1], [0, 0, 2, 0, 7]], symbols))
+    lines = write_sentences(made([[5, 9, 5, 0, 1], [0, 0, 2, 0, 7]], symbols))
     assert lines == ["Top genes are INS, GCG, ZYX, and SST.", "Top genes are SST, and GCG."]
-    assert sentences(made([[5, 9, 5, 0, 1], [1, 1, 1, 1, 1]], symbols), n_genes=2) == [
+    assert write_sentences(made([[5, 9, 5, 0, 1], [1, 1, 1, 1, 1]], symbols), n_genes=2) == [
         "Top genes are INS, and GCG.",
         "Top genes are ACTB, and GCG.",
     ]
@@ -88,14 +88,14 @@ def test_a_sentence_names_the_highest_genes_in_order():
 def test_cells_with_one_gene_or_none_have_a_sentence(cellama, oracle):
     """Their rows too are sentence-transformers' own."""
     odd = made([[0, 0], [0, 3], [2, 1]], np.array(["INS", "GCG"]))
-    lines = sentences(odd)
+    lines = write_sentences(odd)
     assert lines == ["No gene is expressed.", "Top gene is GCG.", "Top genes are INS, and GCG."]
     np.testing.assert_allclose(cellama.embed(odd), encoded(oracle, lines), atol=1e-5)
 
 
 def test_a_real_sentence_has_thirty_genes(cells):
     """Each cell's line names its 30 highest genes, recomputed from the dense matrix."""
-    for line, counts in zip(sentences(cells), cells.counts.toarray(), strict=True):
+    for line, counts in zip(write_sentences(cells), cells.counts.toarray(), strict=True):
         ranked = sorted(zip(-counts, cells.symbols.tolist(), strict=True))[:30]
         names = [symbol for _, symbol in ranked]
         assert line == f"Top genes are {', '.join(names[:-1])}, and {names[-1]}."
@@ -133,7 +133,7 @@ def test_twins_share_the_tokens_and_nothing_else(cellama, cells, rows):
     """Twins of two seeds differ from each other and from the model, have its shape, and tokenise nothing again."""
     few, trained = cells.subset(np.arange(4)), rows[:4]
     twins = [cellama.random_init(seed) for seed in (0, 1)]
-    assert all(twin._tokens is cellama._tokens for twin in twins)
+    assert all(twin.tokenizer(few) is cellama.tokenizer(few) for twin in twins)
     one, other = (twin.embed(few) for twin in twins)
     assert one.shape == other.shape == trained.shape
     np.testing.assert_allclose(np.linalg.norm(one, axis=1), 1, atol=1e-5)

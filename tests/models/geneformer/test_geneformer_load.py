@@ -1,0 +1,51 @@
+"""Reading a Geneformer checkpoint: sizes, versions and the tied head are checked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save_file
+
+from zsgate.errors import UsageProblem
+from zsgate.models.geneformer.load import load
+from zsgate.models.pretrained.weights import read_tensors
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [({"vocab_size": 40_000}, r"vocab_size is 40,000, more than 32,768"), ({"hidden_act": "gelu"}, "hidden_act is")],
+)
+def test_a_wrong_config_json_is_refused(
+    geneformer_folders: dict[str, Path], tmp_path: Path, entry: dict[str, object], complaint: str
+) -> None:
+    """A config.json the network cannot honour is refused: its ranks hold tokens of 15 bits."""
+    folder = Path(shutil.copytree(geneformer_folders["geneformer_v1_10m"], tmp_path / "wide"))
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entry))
+    with pytest.raises(UsageProblem, match=complaint):
+        load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)
+
+
+def test_dictionaries_of_another_version_are_refused(geneformer_folders: dict[str, Path], tmp_path: Path) -> None:
+    """V2 dictionaries beside V1 weights do not load: the number of tokens gives them away."""
+    folder = Path(shutil.copytree(geneformer_folders["geneformer_v1_10m"], tmp_path / "mixed"))
+    for path in geneformer_folders["geneformer_v2_104m"].glob("*.pkl"):
+        shutil.copyfile(path, folder / path.name.replace("gc104M", "gc30M"))
+    with pytest.raises(UsageProblem, match=r"V1 weights .* go with the gc30M dictionaries"):
+        load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)
+
+
+def test_an_untied_head_is_refused(geneformer_folders: dict[str, Path], tmp_path: Path) -> None:
+    """A decoder that differs from the embeddings it is tied to is refused; an equal copy is left out."""
+    folder = Path(shutil.copytree(geneformer_folders["geneformer_v1_10m"], tmp_path / "untied"))
+    state = read_tensors(folder / "model.safetensors")
+    words = state["bert.embeddings.word_embeddings.weight"]
+    save_file(state | {"cls.predictions.decoder.weight": words.clone()}, folder / "model.safetensors")
+    model = load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)
+    assert model.left_out == ("cls.predictions.decoder.weight",)
+    save_file(state | {"cls.predictions.decoder.weight": words + 1}, folder / "model.safetensors")
+    with pytest.raises(UsageProblem, match="to which Geneformer ties it"):
+        load("geneformer_v1_10m", weights=folder, device="cpu", cache=tmp_path)

@@ -1,0 +1,76 @@
+"""Files of checkpoints: found, checked, refused; nothing in them is ever executed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from damage import refusals
+from safetensors.torch import save_file
+
+from zsgate.errors import UsageProblem
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.weights import find_files, read_tensors
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_absent_and_offline_lists_every_file_and_its_place(name: str, tmp_path: Path) -> None:
+    """Without files and network one error names each file, its address, its digest and the folder."""
+    with pytest.raises(UsageProblem) as raised:
+        find_files(CHECKPOINTS[name], None, tmp_path, offline=True)
+    message = str(raised.value)
+    assert str(tmp_path / "weights" / name) in message
+    for file in CHECKPOINTS[name].files:
+        assert file.name in message
+        assert (file.url or CHECKPOINTS[name].page) in message
+        assert (file.sha256 or "no published sha256") in message
+
+
+def test_files_without_a_direct_link_are_asked_of_the_user(tmp_path: Path) -> None:
+    """Checkpoints that are only in a Drive folder are not guessed at: the error names the folder."""
+    with pytest.raises(UsageProblem, match=r"(?s)no direct link.*drive\.google\.com/drive/folders/1kkug5C7"):
+        find_files(CHECKPOINTS["scgpt_blood"], None, tmp_path, offline=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_digest_says_where_it_was_read() -> None:
+    """Every literal sha256 cites its source, is one, and nothing without a source has one."""
+    files = {file for checkpoint in CHECKPOINTS.values() for file in checkpoint.files}
+    assert sum(file.sha256 is not None for file in files) == 17
+    for file in files:
+        assert (file.sha256 is None) is (file.read_in is None)
+        assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
+
+
+def test_official_dictionaries_and_vocabulary_are_the_published_ones(shared_data: Path) -> None:
+    """The real files at hand have the digests the catalogue states."""
+    folder = shared_data / "weights"
+    checked = 0
+    for name, place in (
+        ("scgpt_human", "scgpt_human"),
+        ("geneformer_v1_10m", "geneformer_v1"),
+        ("geneformer_v2_104m", "geneformer_v2"),
+    ):
+        for file in CHECKPOINTS[name].files:
+            path = folder / place / file.name
+            if path.exists():
+                assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
+                checked += 1
+    assert checked == 10
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])
+def test_damaged_weights_are_one_sentence(form: str, tmp_path: Path) -> None:
+    """Cut off or with some bytes changed, a file is refused by name, or is one of other values."""
+    path = tmp_path / f"model.{'safetensors' if form == 'safetensors' else 'bin'}"
+    state = {f"layer.{i}.weight": torch.ones(4, 4) * i for i in range(5)}
+    if form == "safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=form == "zip")
+    said = refusals(read_tensors, path, path.read_bytes(), 80)
+    assert len(said) > 40
+    assert all(str(path) in one for one in said)

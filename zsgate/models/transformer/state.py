@@ -1,0 +1,36 @@
+"""State: a network's tensors by name, as a checkpoint's file has them: their shapes, and the parts made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from zsgate.models.transformer.encoder import Linear, Norm
+
+Shapes = dict[str, tuple[int, ...]]
+State = Mapping[str, Tensor]
+
+
+def linear_shapes(name: str, n_out: int, n_in: int) -> Shapes:
+    """Return name and shape of the two tensors of a linear layer."""
+    return {f"{name}.weight": (n_out, n_in), f"{name}.bias": (n_out,)}
+
+
+def norm_shapes(name: str, d: int) -> Shapes:
+    """Return name and shape of the two tensors of a layer normalisation."""
+    return {f"{name}.weight": (d,), f"{name}.bias": (d,)}
+
+
+def make_linear(state: State, *names: str) -> Linear:
+    """Return the linear layer called ``names``; several are joined, one below the other, into one product."""
+    weights, biases = ([state[f"{name}.{part}"] for name in names] for part in ("weight", "bias"))
+    if len(names) == 1:
+        return Linear(weights[0], biases[0])
+    return Linear(torch.cat(weights), torch.cat(biases))
+
+
+def make_norm(state: State, name: str, epsilon: float) -> Norm:
+    """Return the layer normalisation called ``name``."""
+    return Norm(state[f"{name}.weight"], state[f"{name}.bias"], epsilon)
