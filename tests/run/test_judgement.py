@@ -185,7 +185,8 @@ def test_rows_that_move_withdraw_a_narrow_pass(pancreas: Dataset, typical: float
 def test_a_verdict_is_recorded_as_it_is(ours: Score) -> None:
     """Every number, under the test's names, and after JSON the same."""
     theirs = replace(ours, value=0.4, draws=(0.4,), leave_outs=(0.4,) * len(ours.units))
-    verdict = judge(ours, theirs, Terms(margin=0.01), NAMES)
+    made = judge(ours, theirs, Terms(policy="noninferior", margin=0.01), NAMES)
+    verdict = replace(made, unit="cells", level=0.8, paired=False, reason="why")  # nothing as it is by default
     record = Judgement(verdict, threshold=0.3).record(**TEST)
     same = asdict(verdict)
     interval, outcome, variance = (same.pop(name) for name in ("interval", "outcome", "variance"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from zsgate.config.config import Config
 from zsgate.errors import UsageProblem
-from zsgate.models.user_model import External
+from zsgate.models.adapter import ModelInfo
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Candidate
 from zsgate.run.run import Run
@@ -98,7 +99,7 @@ def test_pretraining_names_datasets_as_a_run_does(run, names, seen):
     """By name, or by the file of a dataset; other names are of data that are not judged on."""
     made = run(names)
     check_patterns(made)
-    made.candidate = Candidate("my.gate:Model", made, model=External("my.gate:Model", subject=len))
+    made.candidate = Candidate("my.gate:Model", made, model=SimpleNamespace(info=ModelInfo(name="m")))
     assert {name for name in ("lab", "mine") if made.exposure(name).status == "seen"} == seen
 
 

@@ -50,20 +50,21 @@ def test_a_waiver_covers_up_to_its_last_day_and_deficit(difference, today, words
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "state", "tests"),
+    ("verdicts", "whole", "state", "tests"),
     [
-        ([verdict(False, waiver=WAIVER), verdict(True)], "in force", 1),
-        ([verdict(False, waiver=WAIVER), verdict(False)], "exceeded", 1),
-        ([verdict(True)], "no longer needed", 0),
-        ([verdict(False, difference=0.2, reason="seen")], "does not apply: seen", 0),
-        ([verdict(False, difference=math.nan)], "exceeded", 0),
-        ([verdict(True, baseline="hvg")], "not tested", 0),
-        ([verdict(False, advisory=True)], "not tested", 0),
+        ([verdict(False, waiver=WAIVER), verdict(True)], True, "in force", 1),
+        ([verdict(False, waiver=WAIVER), verdict(False)], True, "exceeded", 1),
+        ([verdict(True)], True, "no longer needed", 0),
+        ([verdict(True)], False, "not needed by this run", 0),
+        ([verdict(False, difference=0.2, reason="seen")], True, "does not apply: seen", 0),
+        ([verdict(False, difference=math.nan)], True, "exceeded", 0),
+        ([verdict(True, baseline="hvg")], True, "not tested", 0),
+        ([verdict(False, advisory=True)], True, "not tested", 0),
     ],
 )
-def test_every_waiver_is_reviewed(verdicts, state, tests):
+def test_every_waiver_is_reviewed(verdicts, whole, state, tests):
     """One waived test keeps it in force; one that is worse than waived shows; none that fails makes it needless."""
-    (found,) = review([WAIVER], verdicts, DAY)
+    (found,) = review([WAIVER], verdicts, DAY, whole=whole)
     assert found == WaiverRecord(
         match="lab-scvi",
         reason="retraining",
@@ -75,27 +76,13 @@ def test_every_waiver_is_reviewed(verdicts, state, tests):
     )
 
 
-@pytest.mark.parametrize(
-    ("unjudged", "state"),
-    [
-        ((), "no longer needed"),
-        ((("lab", "scvi", "nmi"),), "not needed by this run"),
-        ((("lab", "hvg", "nmi"), ("other", "scvi", "nmi")), "no longer needed"),
-    ],
-)
-def test_a_test_that_was_not_judged_may_need_its_waiver(unjudged, state):
-    """What -k left out may fail; tests that the waiver is not for say nothing of it."""
-    (found,) = review([WAIVER], [verdict(True)], DAY, unjudged=unjudged)
-    assert (found.state, found.tests) == (state, 0)
-
-
 def test_an_expired_waiver_is_called_so():
     """Whatever its tests do, and beside one that renews it."""
     late = date(2028, 1, 1)
     for verdicts in ([verdict(False)], [verdict(True)], []):
-        assert review([WAIVER], verdicts, late)[0].state == "expired"
+        assert review([WAIVER], verdicts, late, whole=True)[0].state == "expired"
     renewed = replace(WAIVER, expires=late)
-    found = review([WAIVER, renewed], [verdict(False, waiver=renewed)], late)
+    found = review([WAIVER, renewed], [verdict(False, waiver=renewed)], late, whole=True)
     assert [(each.state, each.tests) for each in found] == [("expired", 0), ("in force", 1)]
 
 
@@ -110,5 +97,5 @@ def test_an_expired_waiver_is_called_so():
 )
 def test_only_a_run_on_all_that_a_waiver_is_for_can_do_without_it(match, datasets, state):
     """A job on a part of the project's datasets does not know of the others."""
-    (found,) = review([replace(WAIVER, match=match)], [verdict(True)], DAY, datasets=datasets)
+    (found,) = review([replace(WAIVER, match=match)], [verdict(True)], DAY, whole=True, datasets=datasets)
     assert found.state == state
