@@ -125,12 +125,25 @@ def test_folders_that_cannot_be_written_to_are_refused(gate, project, what):
 
 
 def test_a_report_that_cannot_be_written_in_the_end_exits_3(gate, project):
-    """A page that cannot be written is said so."""
-    project.mkdir("out").joinpath("index.html").mkdir()
-    result = gate("models:good", "--report=out", "-k", "hvg and asw")
+    """A page that cannot be written is said so, before anything runs if it is known then."""
+    project.makepyfile(
+        spoiler="""
+        from pathlib import Path
+        from models import good
 
+        def spoils(adata):
+            Path("out/index.html").unlink(missing_ok=True)
+            Path("out/index.html").mkdir(exist_ok=True)
+            return good(adata)
+        """
+    )
+    result = gate("spoiler:spoils", "--report=out", "-k", "hvg and asw")
     assert result.ret == 3
-    result.stdout.fnmatch_lines(["*cannot write the report*"])
+    result.stdout.fnmatch_lines(["exit 3: cannot write the report: IsADirectoryError: *"])
+
+    result = gate("models:good", "--report=out", "-k", "hvg and asw")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*cannot write the report there*"])
 
 
 def test_a_verdict_on_data_seen_in_pretraining_fails_if_asked(gate, verdict, project):

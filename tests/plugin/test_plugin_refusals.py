@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from fnmatch import fnmatch
+
 import anndata
 import numpy as np
 import pytest
@@ -31,7 +34,9 @@ def test_arguments(project, args, words):
     assert result.ret == 4
     result.stderr.fnmatch_lines([words])
     assert len([line for line in result.errlines if line.startswith("ERROR")]) == 1
-    assert not (project.path / "zsgate-report").exists()
+    record = json.loads((project.path / "zsgate-report" / "verdict.json").read_text(encoding="utf-8"))
+    assert (record["gate"], record["provenance"]["exit_code"]) == ("unusable", 4)
+    assert fnmatch(record["provenance"]["exit_reason"], words)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -121,26 +121,27 @@ def test_listing_refuses_what_cannot_be_used(gate, project, model, columns, word
         ("", ("-k", "random_init"), "not tested: random_init on cells: the candidate offers no random_init(seed)"),
     ],
 )
-def test_a_run_without_a_verdict_says_why(gate, project, ini, args, words):
+def test_a_run_without_a_verdict_says_why(gate, project, verdict, ini, args, words):
     """Exit 5 names the path or the expression that left nothing, and only then what the candidate lacks."""
     project.mkdir("tests").joinpath("test_own.py").write_text("def test_own(): pass", encoding="utf-8")
     project.makeini(f"[pytest]\n{ini}")
     result = gate("models:good", *args)
 
     assert result.ret == 5
-    assert any(line.startswith(f"zsgate: {words}") for line in result.outlines), result.stdout.str()
+    assert any(line.startswith("exit 5: ") and words in line for line in result.outlines), result.stdout.str()
     assert ("reconstruction" in result.stdout.str()) == ("reconstruction" in words)
-    assert not (project.path / "zsgate-report").exists()
+    assert (verdict()["gate"], verdict()["verdicts"]) == ("unusable", [])
+    assert words in verdict()["provenance"]["exit_reason"]
 
 
-def test_failures_of_the_repository_s_own_tests_make_no_page(gate, project):
-    """A path without a suite: pytest's own exit code, no record of a gate that did not run, and a line that says so."""
+def test_failures_of_the_repository_s_own_tests_are_no_verdict(gate, project, verdict):
+    """A path without a suite: pytest's own exit code, and a page that says that no gate ran."""
     project.makepyfile(test_own="def test_own(): assert False")
     result = gate("models:good", "test_own.py")
 
     assert result.ret == 1
-    assert not (project.path / "zsgate-report").exists()
-    result.stdout.fnmatch_lines(["zsgate: no test of the gate was selected: test_own.py *"])
+    assert verdict()["gate"] == "unusable"
+    result.stdout.fnmatch_lines(["exit 1: no test of the gate was selected: test_own.py *"])
 
 
 def test_two_datasets_of_one_name_are_refused(gate, project, cells_file):

@@ -13,11 +13,6 @@ expires = {expires}
 max_deficit = {deficit}
 """
 SOME = ("-k", "hvg and asw")
-# no selection in the eyes of pytest
-ONLY = """
-def pytest_collection_modifyitems(items):
-    items[:] = [item for item in items if "cells-hvg-{}" in item.name]
-"""
 
 
 def waiver(match="cells-hvg-asw", expires="9999-12-31", deficit=1):
@@ -32,7 +27,8 @@ def test_a_waived_loss_is_expected_and_listed(gate, project, verdict):
     assert result.ret == 0, result.stdout.str()
     assert result.parseoutcomes()["xfailed"] == 1
     assert "waived until 9999-12-31 by Ada (retraining): models:bad (asw" in result.stdout.str()
-    assert verdict()["gate"] == "passed"
+    assert verdict()["gate"] == "waived"
+    result.stdout.fnmatch_lines(["WAIVED: *"])
     (judged,) = verdict()["verdicts"]
     assert (judged["passed"], judged["waiver"]["owner"]) == (False, "Ada")
     assert [(each["state"], each["tests"]) for each in verdict()["waivers"]] == [("in force", 1)]
@@ -58,38 +54,6 @@ def test_a_waiver_that_does_not_hold_fails_the_test(gate, project, verdict, text
     assert words in verdict()["verdicts"][0]["sentence"]
     assert [each["state"] for each in verdict()["waivers"]] == [state]
     assert verdict()["gate"] == "inconclusive"  # as without the waiver: these 12 donors cannot tell noise from HVG
-
-
-def test_a_waiver_that_nothing_needs_fails_the_run(gate, project, verdict):
-    """Every test passes, nothing was left out, and the run says which waiver to remove; a selection cannot tell."""
-    project.makepyprojecttoml('[tool.zsgate]\ndatasets = ["cells.h5ad"]\n' + waiver("*-hvg-asw"))
-    assert gate("models:good", *SOME).ret == 0
-    assert [each["state"] for each in verdict()["waivers"]] == ["not needed by this run"]
-    project.makeconftest(ONLY.format("asw"))
-    result = gate("models:good", "--junitxml=out.xml", "--html=rows.html")
-
-    assert result.ret == 1, result.stdout.str()
-    assert verdict()["gate"] == "lost"
-    result.stdout.fnmatch_lines(["FAILED pyproject.toml::waiver[[]*-hvg-asw[]]*"])
-    assert result.parseoutcomes()["failed"] == 1
-    assert 'failures="1"' in (project.path / "out.xml").read_text(encoding="utf-8")
-    assert "waiver[*-hvg-asw]" in (project.path / "rows.html").read_text(encoding="utf-8")
-    assert "waiver '*-hvg-asw' is no longer needed" in verdict()["provenance"]["exit_reason"]
-    result.stdout.fnmatch_lines(["*LOST: models:good no longer needs 1 waiver (*-hvg-asw): 1 of 1 test passed*"])
-    project.makepyprojecttoml('[tool.zsgate]\ndatasets = ["cells.h5ad", "nightly.h5ad"]\n' + waiver("*-hvg-asw"))
-    assert gate("models:good").ret == 0
-    assert [each["state"] for each in verdict()["waivers"]] == ["not needed by this run"]
-
-
-def test_a_waiver_that_nothing_needs_does_not_hide_a_loss(gate, project, verdict):
-    """The reason of the exit code has both."""
-    margin = '[[tool.zsgate.threshold]]\nmatch = "cells-hvg-ari"\nmargin = 0.99\n'
-    project.makepyprojecttoml(waiver() + margin)
-    project.makeconftest(ONLY.format("a"))
-
-    assert gate("models:good").ret == 1
-    reason = "waiver 'cells-hvg-asw' is no longer needed; and 1 other test did not pass"
-    assert verdict()["provenance"]["exit_reason"] == reason
 
 
 def test_thresholds_of_single_tests_decide(gate, project, verdict):
