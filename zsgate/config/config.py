@@ -12,7 +12,7 @@ from zsgate.config.parse import Place
 from zsgate.config.sources import from_environment, from_pyproject
 from zsgate.data.catalogue.tiers import TIERS
 from zsgate.data.dataset import SCOPES
-from zsgate.data.file import is_file
+from zsgate.data.file.format import is_file
 from zsgate.data.leakage.exposure import ACTIONS
 from zsgate.errors import UsageProblem, unknown
 from zsgate.verdict.recipe import RECIPES

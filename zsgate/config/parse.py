@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zsgate.data.file import is_file
+from zsgate.data.file.format import is_file
 from zsgate.errors import UsageProblem
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")

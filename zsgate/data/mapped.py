@@ -21,7 +21,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from zsgate.data.counts import check_counts, matrix_digest, round_counts
-from zsgate.data.matrix import Matrix, by_rows
+from zsgate.data.file.matrix import Matrix, by_rows
 from zsgate.errors import UsageProblem
 from zsgate.system.files import replaced_whole
 from zsgate.system.sources import code_of
@@ -118,7 +118,7 @@ def map_counts(
 
 def _copy(matrix: Matrix, known: npt.NDArray[np.bool_], wanted: Filter, where: str, folder: Path) -> None:
     """Write the arrays of the cells and genes that are kept into ``folder``."""
-    n_cells, n_genes = matrix.shape
+    n_cells, n_genes = matrix.shape[0], matrix.n_genes
     seen, rich = np.zeros(n_genes, dtype=np.int64), np.zeros(n_cells, dtype=bool)
     for first, block in _checked(matrix, where, wanted.rounding):
         span = slice(first, first + block.shape[0])

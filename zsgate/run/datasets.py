@@ -17,7 +17,7 @@ from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.load import load
 from zsgate.data.check import no_batch_score, remarks
 from zsgate.data.dataset import Dataset
-from zsgate.data.file import is_file
+from zsgate.data.file.format import is_file
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.data.leakage.fingerprints import find_cells
