@@ -50,7 +50,7 @@ def check(given: argparse.Namespace) -> int:
     from zsgate.data.annotations import Columns
     from zsgate.data.catalogue.load import load as load_dataset
     from zsgate.data.check import check_file
-    from zsgate.data.file.format import is_file
+    from zsgate.data.file.path import is_file
     from zsgate.data.leakage.fingerprints import find_cells, load
     from zsgate.data.read import read_h5ad
     from zsgate.errors import UsageProblem

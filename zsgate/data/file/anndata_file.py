@@ -206,7 +206,7 @@ def open_file(path: Path) -> Iterator[AnnDataFile]:
             root = _root(path)
             if "obs" not in root:
                 msg = "AnnData's table of cells, obs, is not there"
-                raise KeyError(msg)  # noqa: TRY301
+                raise KeyError(msg)
             file = AnnDataFile(root, path.name)
     except Exception as error:
         if hasattr(root, "close"):

@@ -26,20 +26,13 @@ FOREIGN = (*OTHER, *PYTHON)
 MATRICES = ("matrix.mtx", "matrix.mtx.gz")  # what Cell Ranger's folders hold
 
 
-def is_file(entry: str) -> bool:
-    """Return whether a dataset is given by the path of its file or folder, and not by its name.
-
-    Names of datasets have no slash and do not end like files, of formats that are not read included.
-    """
-    return "/" in entry or entry.lower().endswith(FILES + FOREIGN)
-
-
 def refuse_other_formats(path: Path) -> None:
     """Raise UsageProblem unless ``path`` is there and ends like a file that is read; say how to convert another."""
+    known = path.suffix.lower() in FILES
     if not path.exists():
-        msg = f"{path}: no such file"
+        msg = f"{path}: no such file" + ("" if known else "; datasets are read from .h5ad files and .zarr stores")
         raise UsageProblem(msg)
-    if path.suffix.lower() in FILES:
+    if known:
         return
     if how := _conversion(path):
         msg = f"{path}: convert it to .h5ad first: {how}"

@@ -18,6 +18,7 @@ from zsgate.errors import UsageProblem
 from zsgate.system.files import replaced_whole, sha256_of
 
 PAD, MASK, CLS, EOS = "<pad>", "<mask>", "<cls>", "<eos>"
+PLAIN = (int, float, str)  # what values of a dictionary of genes may be
 TOKEN_BITS = 15  # a token fits in these low bits of a packed sort key
 
 
@@ -36,13 +37,20 @@ class _PlainUnpickler(pickle.Unpickler):
         return allowed[module, name]
 
 
-def read_dictionary(path: Path) -> dict[str, Any]:
+def read_dictionary(path: Path, kinds: tuple[type, ...] = PLAIN) -> dict[str, Any]:
     """Return the dictionary in a ``.pkl`` or ``.json`` file as builtins.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kinds
+        What its values may be.
 
     Raises
     ------
     UsageProblem
-        If the file is damaged, holds anything but a flat dictionary, or would run code.
+        If the file is damaged, holds anything but a flat dictionary of such values, or would run code.
     """
     content = path.read_bytes()
     try:
@@ -50,26 +58,33 @@ def read_dictionary(path: Path) -> dict[str, Any]:
         if not isinstance(found, dict):
             msg = f"it holds a {type(found).__name__}"
             raise TypeError(msg)
-        return {str(key): value.item() if isinstance(value, np.generic) else value for key, value in found.items()}
+        plain = {str(key): value.item() if isinstance(value, np.generic) else value for key, value in found.items()}
+        strange = [key for key, value in plain.items() if type(value) not in kinds]
+        if strange:
+            msg = f"the value of {strange[0]!r} is a {type(plain[strange[0]]).__name__}"
+            raise TypeError(msg)
+        return plain
     except Exception as error:  # the boundary to pickle and JSON: a damaged file fails in any way
         msg = f"{path} is not a readable dictionary of genes: {error}"
         raise UsageProblem(msg) from error
 
 
-def read_through_json(path: Path, cache: Path) -> dict[str, Any]:
+def read_through_json(path: Path, cache: Path, kinds: tuple[type, ...] = PLAIN) -> dict[str, Any]:
     """Return the dictionary in ``path``; a pickle is converted once and then read from ``cache``.
+
+    ``kinds`` is what :func:`read_dictionary` takes, and raises as that does.
 
     The copy is named by the pickle's SHA-256, so that an altered file is never mistaken for it.
     """
     if path.suffix == ".json":
-        return read_dictionary(path)
+        return read_dictionary(path, kinds)
     copy = cache / "dictionaries" / f"{path.stem}-{sha256_of(path)[:16]}.json"
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
-        found = json.dumps(read_dictionary(path))
+        found = json.dumps(read_dictionary(path, kinds))
         with replaced_whole(copy) as part:
             part.write_text(found, encoding="utf-8")
-    return read_dictionary(copy)
+    return read_dictionary(copy, kinds)
 
 
 @dataclass(frozen=True)
