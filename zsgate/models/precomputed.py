@@ -1,4 +1,4 @@
-"""Embeddings that somebody computed already, put in the dataset's order by cell id."""
+"""Embeddings computed beforehand and read from files, put in the dataset's order by cell id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from zsgate.data.annotations import Strings, refuse_duplicates
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -41,7 +41,7 @@ class Precomputed:
 
     @property
     def info(self) -> ModelInfo:
-        """The card: little is known of rows in a file."""
+        """The card, which says little: a file holds rows and no more."""
         left_out = (
             f"{n:,} rows of cells of the whole dataset that {name} does not draw are left out"
             for name, n in self._left_out.items()
@@ -79,9 +79,9 @@ class Precomputed:
             rows, ids = rows[~beyond], ids[~beyond]
             if beyond.any():
                 self._left_out[dataset.name] = int(beyond.sum())
-        _refuse_strangers(where, dataset.cell_ids, ids)
+        _refuse_others(where, dataset.cell_ids, ids)
         position = {cell: row for row, cell in enumerate(ids.tolist())}
-        return spill.take(rows, np.array([position[cell] for cell in dataset.cell_ids.tolist()]))
+        return arrays.take(rows, np.array([position[cell] for cell in dataset.cell_ids.tolist()]))
 
     check = embed  # the rows are at hand: reading them is the check
 
@@ -113,10 +113,10 @@ class Precomputed:
             raise UsageProblem(msg) from error
 
 
-def _refuse_strangers(where: str, expected: Strings, found: Strings) -> None:
+def _refuse_others(where: str, expected: Strings, found: Strings) -> None:
     faults = [
         f"{what} {len(cells)} cells: {', '.join(cells[:10].tolist())}{', ...' if len(cells) > 10 else ''}"
-        for what, cells in (("lacks", _absent(expected, found)), ("has extra", _absent(found, expected)))
+        for what, cells in (("lacks", _subtract(expected, found)), ("has extra", _subtract(found, expected)))
         if len(cells)
     ]
     if faults:
@@ -124,12 +124,12 @@ def _refuse_strangers(where: str, expected: Strings, found: Strings) -> None:
         raise UsageProblem(msg)
 
 
-def _absent(names: Strings, others: Strings) -> Strings:
+def _subtract(names: Strings, others: Strings) -> Strings:
     """Return the names that are not among ``others``, in their order."""
     return names[~np.isin(names, others)]
 
 
-def _npy(path: Path, _: str | None) -> Table:
+def _read_npy(path: Path, _: str | None) -> Table:
     names = path.with_suffix(".ids.txt")
     if not names.is_file():
         msg = f"{path}: {names.name} must lie beside it, one cell id a line, so that rows can be aligned"
@@ -138,7 +138,7 @@ def _npy(path: Path, _: str | None) -> Table:
     return rows, np.array(names.read_text(encoding="utf-8-sig").splitlines(), dtype=str)
 
 
-def _npz(path: Path, _: str | None) -> Table:
+def _read_npz(path: Path, _: str | None) -> Table:
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         if not {"X", "ids"} <= set(archive.files):
             msg = f"{path}: expected the keys X and ids, found {', '.join(archive.files)}"
@@ -150,7 +150,7 @@ def _npz(path: Path, _: str | None) -> Table:
             raise UsageProblem(msg) from None
 
 
-def _h5ad(path: Path, key: str | None) -> Table:
+def _read_h5ad(path: Path, key: str | None) -> Table:
     import anndata
 
     with warnings.catch_warnings():
@@ -171,7 +171,7 @@ def _h5ad(path: Path, key: str | None) -> Table:
         adata.file.close()
 
 
-def _parquet(path: Path, _: str | None) -> Table:
+def _read_parquet(path: Path, _: str | None) -> Table:
     import pandas as pd
 
     frame = pd.read_parquet(path)
@@ -179,8 +179,8 @@ def _parquet(path: Path, _: str | None) -> Table:
 
 
 _READERS: dict[str, Callable[[Path, str | None], Table]] = {
-    ".npy": _npy,
-    ".npz": _npz,
-    ".h5ad": _h5ad,
-    ".parquet": _parquet,
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".h5ad": _read_h5ad,
+    ".parquet": _read_parquet,
 }

@@ -22,7 +22,7 @@ from zsgate.models.pretrained.paper_input import describe_input
 from zsgate.models.pretrained.weights import FoundFile
 from zsgate.models.transformer.runner import Batch, Runner, windows
 from zsgate.models.transformer.tokens import Tokens
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -163,7 +163,7 @@ class Pretrained(ABC):
         from zsgate.system.progress import steps
 
         tokenise, run = self._tokeniser(dataset), self._runner()
-        rows = spill.empty((dataset.n_cells, self.dimensions))
+        rows = arrays.empty((dataset.n_cells, self.dimensions))
         with steps(f"{self.checkpoint.name}: embedding", dataset.n_cells) as advance:
             for start, stop in windows(dataset.n_cells):
                 for cells, (output,) in run(tokenise(start, stop), self._cells):
