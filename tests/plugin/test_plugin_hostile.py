@@ -85,9 +85,11 @@ def pytest_terminal_summary():
 )
 def test_a_loss_stays_a_loss(gate, project, verdict, monkeypatch, conftest, args, code):
     """Exit code, page, verdict.json, JUnit and step summary say the same, and it is no pass."""
+    # a conftest sees only the tests below it, a plugin all
     project.makeconftest(conftest)
+    project.makepyfile(hostile=conftest)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.path / "summary.md"))
-    result = gate("models:bad", *SELECT, "--junitxml=out.xml", *args)
+    result = gate("models:bad", *SELECT, "--junitxml=out.xml", "-p", "hostile", *args)
 
     record = verdict()
     assert result.ret == code, result.stdout.str()
