@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from zsgate.plugin.agreement import LastWord
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import Ending, ExitCode, Findings, Outcome, decide
 from zsgate.plugin.record import Start, record
@@ -54,15 +55,18 @@ class Finish:
 
     def pytest_report_header(self) -> list[str]:
         """Say what else runs, and where the candidate's vocabulary lacks much of a dataset."""
-        also = ["zsgate: the controls of the selected tests run as well"] if is_selection(self.config) else []
+        where = self.run.config.pyproject
+        also = [] if where is None else [f"zsgate: settings are those of {where}"]
+        also += ["zsgate: the controls of the selected tests run as well"] if is_selection(self.config) else []
         if self.config.option.collectonly:
             return also
         return also + [f"zsgate: {found.remark}" for found in self.run.coverage if found.remark]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Remember the session, whose exit status is ours to set."""
+        """Remember the session, whose exit status is ours to set; from now on nobody else registers before us."""
         self.session = session
+        self.config.pluginmanager.register(LastWord())
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from zsgate.config.config import Config
+from zsgate.config.sources import find_pyproject
 from zsgate.errors import UsageProblem
 from zsgate.fixtures import methods
 from zsgate.models import MODELS
@@ -47,7 +48,9 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
     folder = began.folder / (options.get("report") or REPORT)
     try:
-        settings = Config.gather(options, os.environ, began.folder, models=tuple(MODELS))
+        settings = Config.gather(
+            options, os.environ, began.folder, models=tuple(MODELS), pyproject=_settings_of(config)
+        )
         folder = began.folder / settings.report
         if runs:
             _refuse_unwritable("report", folder)
@@ -64,6 +67,16 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     WORKERS.number = share(getattr(config, "workerinput", {}).get("workercount", 1))
     config.add_cleanup(WORKERS.close)
     _register(config, run, began)
+
+
+def _settings_of(config: pytest.Config) -> Path | None:
+    """Return the file whose ``[tool.zsgate]`` counts: the one that pytest reads, else the nearest pyproject.toml."""
+    named = config.option.inifilename
+    root = Path(config.option.rootdir or "") / "pyproject.toml" if config.option.rootdir else None
+    if not named and root is not None and root.is_file():
+        return root.resolve()
+    ini = config.inipath if config.inipath is not None and config.inipath.suffix == ".toml" else None
+    return find_pyproject(config.invocation_params.dir, ini, only=bool(named))
 
 
 def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:

@@ -130,7 +130,7 @@ def _unusable(record: Record, model: str) -> str:
 
 def _broke(record: Record, model: str) -> str:
     causes = []
-    wrong = [control for control in record.controls if not control.passed]
+    wrong = [control for control in record.controls if not control.passed and not control.advisory]
     if wrong:
         names = joined(distinct(control.control for control in wrong))
         causes.append(f"{counted(len(wrong), 'control')} failed ({names})")
