@@ -181,7 +181,7 @@ class Finish:
             return
         writer.section("zsgate")
         writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
-        writer.write_line(f"exit {self.outcome.exit_code:d}: {self.outcome.reason}")
+        writer.write_line(f"exit {self.outcome.exit_code:d}: {self.record.provenance.exit_reason}")
         if self.page is not None:
             writer.write_line(f"page: {self.page}")
 

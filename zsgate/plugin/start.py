@@ -14,7 +14,7 @@ import pytest
 
 from zsgate.config.config import Config
 from zsgate.config.sources import find_pyproject
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, without_credentials
 from zsgate.fixtures import methods
 from zsgate.models import MODELS
 from zsgate.plugin.agreement import Agreement
@@ -59,7 +59,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     except UsageProblem as problem:
         if runs:
             _say_unusable(began, str(problem), folder)
-        msg = f"zsgate: {problem}"
+        msg = f"zsgate: {without_credentials(str(problem))}"
         raise pytest.UsageError(msg) from None
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.stash[methods.RUN] = run
