@@ -21,7 +21,7 @@ from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import ExitCode, Outcome
-from zsgate.plugin.record import Start
+from zsgate.plugin.provenance import Start
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
@@ -172,7 +172,7 @@ def _exists(folder: Path, arg: str) -> bool:
 def _repeat(config: pytest.Config) -> str:
     """Return the command of this run without what selects its tests."""
     given = [arg for arg in config.invocation_params.args if not is_of_gate(str(arg))]
-    return shlex.join(["pytest", *_without_selection(list(map(str, given)))])
+    return without_credentials(shlex.join(["pytest", *_without_selection(list(map(str, given)))]))
 
 
 def _without_selection(args: list[str]) -> list[str]:
