@@ -167,10 +167,9 @@ class Config:
         typed = {name: parsers[name].read(value, f"--{name}", place) for name, value in given.items()}
         del parsers["model"]  # only the command line names it
         pyproject = pyproject or find_pyproject(folder)
-        project, here = (
-            from_pyproject(pyproject, parsers, place),
-            {**from_environment(environment, parsers, place), **typed},
-        )
+        project = from_pyproject(pyproject, parsers, place)
+        here = {**from_environment(environment, parsers, place), **typed}
+        pyproject = pyproject if project else None
         own = {name: _without(table, here) for name, table in project.pop("own", {}).items()}
         usual = project.get("datasets") or tuple(own) or TIERS.get(project.get("tier", "full"), ())
         settings = {**project, **here, "own": own, "typed": frozenset(typed), "pyproject": pyproject}

@@ -14,7 +14,8 @@ import pytest
 from zsgate.plugin.agreement import LastWord
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import Ending, ExitCode, Findings, Outcome, decide
-from zsgate.plugin.record import Start, record
+from zsgate.plugin.provenance import Start
+from zsgate.plugin.record import record
 from zsgate.plugin.results import Results, told
 from zsgate.plugin.selection import is_selection, selection, why_nothing
 from zsgate.report import write
@@ -181,7 +182,7 @@ class Finish:
             return
         writer.section("zsgate")
         writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
-        writer.write_line(f"exit {self.outcome.exit_code:d}: {self.outcome.reason}")
+        writer.write_line(f"exit {self.outcome.exit_code:d}: {self.record.provenance.exit_reason}")
         if self.page is not None:
             writer.write_line(f"page: {self.page}")
 

@@ -14,14 +14,14 @@ import pytest
 
 from zsgate.config.config import Config
 from zsgate.config.sources import find_pyproject
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, without_credentials
 from zsgate.fixtures import methods
 from zsgate.models import MODELS
 from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import ExitCode, Outcome
-from zsgate.plugin.record import Start
+from zsgate.plugin.provenance import Start
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
@@ -59,7 +59,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     except UsageProblem as problem:
         if runs:
             _say_unusable(began, str(problem), folder)
-        msg = f"zsgate: {problem}"
+        msg = f"zsgate: {without_credentials(str(problem))}"
         raise pytest.UsageError(msg) from None
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.stash[methods.RUN] = run
@@ -172,7 +172,7 @@ def _exists(folder: Path, arg: str) -> bool:
 def _repeat(config: pytest.Config) -> str:
     """Return the command of this run without what selects its tests."""
     given = [arg for arg in config.invocation_params.args if not is_of_gate(str(arg))]
-    return shlex.join(["pytest", *_without_selection(list(map(str, given)))])
+    return without_credentials(shlex.join(["pytest", *_without_selection(list(map(str, given)))]))
 
 
 def _without_selection(args: list[str]) -> list[str]:

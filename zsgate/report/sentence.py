@@ -75,6 +75,8 @@ def _passed(record: Record, model: str) -> str:
 
 def _waived(record: Record, model: str) -> str:
     verdicts = deciding(record.verdicts)
+    if not verdicts:
+        return _NO_CLAIM.format(model)
     excused = distinct(verdict.baseline for verdict in verdicts if verdict.waiver)
     beaten = [name for name in distinct(verdict.baseline for verdict in verdicts) if name not in excused]
     against = f"{_verbs(verdicts)[0]} {joined(beaten)} and " if beaten else ""
