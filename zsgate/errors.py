@@ -10,6 +10,13 @@ class UsageProblem(ValueError):
     """The user's arguments or data cannot be used: exit 4, said before anything runs."""
 
 
+class MachineFailed(UsageProblem):
+    """The machine cannot do it, as where a disk is full or a folder cannot be locked: never the candidate's fault.
+
+    Exit 4 before anything runs, 3 afterwards.
+    """
+
+
 class CandidateFailed(AssertionError):
     """The candidate's own output is unusable: its tests fail, exit 1."""
 

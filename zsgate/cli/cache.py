@@ -85,9 +85,9 @@ def _days(text: str) -> float:
 
 
 def _root(given: argparse.Namespace) -> Path:
-    from platformdirs import user_cache_path
+    from zsgate.system.cache import folder
 
-    return settings_of(given).cache or user_cache_path("zsgate")
+    return folder(settings_of(given).cache)
 
 
 def _size(entries: Sequence[CacheEntry]) -> str:

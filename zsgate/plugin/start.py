@@ -27,6 +27,8 @@ from zsgate.report.record import GateState
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
 from zsgate.run.validate import check_patterns, preflight
+from zsgate.system import cache
+from zsgate.system.processes import interrupt_at_sigterm
 from zsgate.system.store import Store
 from zsgate.system.workers import WORKERS, share
 
@@ -63,6 +65,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     config.args[:] = _collected(config)
     WORKERS.number = share(getattr(config, "workerinput", {}).get("workercount", 1))
     config.add_cleanup(WORKERS.close)
+    config.add_cleanup(interrupt_at_sigterm())
     _register(config, run, began)
 
 
@@ -77,7 +80,7 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     if config.option.collectonly:
         _ = list(run.not_tested())  # as far as that needs the model and the user's files
     else:
-        _refuse_unwritable("cache", ledger.lasting.folder)
+        cache.prepare(ledger.lasting.folder, shared=settings.cache_shared)
         preflight(run)
     return run
 
@@ -111,10 +114,8 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
 
 def _stores(settings: Config, run: str) -> tuple[Store, Store]:
     """Return the store that lasts and the one that this run's workers share."""
-    from platformdirs import user_cache_path
-
-    root = settings.cache or user_cache_path("zsgate")
-    return Store(root), Store(root / "runs" / run)
+    root = cache.folder(settings.cache)
+    return Store(root, run, settings.fresh), Store(root / "runs" / run, run)
 
 
 def _begin(began: Start, folder: Path) -> None:

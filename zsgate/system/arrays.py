@@ -6,6 +6,7 @@ a million rows cost the process no memory of its own.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -81,6 +82,19 @@ def stretches(rows: Array) -> Iterator[slice]:
     height = max(1, STRETCH // max(1, rows[:1].nbytes))
     for start in range(0, len(rows), height):
         yield slice(start, min(start + height, len(rows)))
+
+
+def load_mapped(path: Path) -> Array:
+    """Return the array of a ``.npy`` file, mapped and read-only."""
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def describe(array: Array) -> dict[str, object]:
+    """Return ``dtype``, ``shape`` and ``sha256`` of an array; one that is mapped is read piece by piece."""
+    sha, rows = hashlib.sha256(), array if array.ndim else array.reshape(1)
+    for part in stretches(rows):
+        sha.update(rows[part].tobytes())
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": sha.hexdigest()}
 
 
 def _folder() -> str | None:
