@@ -28,7 +28,7 @@ from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
 from zsgate.run.validate import check_patterns, preflight
 from zsgate.system import cache
-from zsgate.system.processes import interrupt_at_sigterm
+from zsgate.system.processes import end_with, interrupt_at_sigterm
 from zsgate.system.store import Store
 from zsgate.system.workers import WORKERS, share
 
@@ -66,6 +66,8 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     WORKERS.number = share(getattr(config, "workerinput", {}).get("workercount", 1))
     config.add_cleanup(WORKERS.close)
     config.add_cleanup(interrupt_at_sigterm())
+    if hasattr(config, "workerinput"):
+        end_with(os.getppid())
     _register(config, run, began)
 
 
@@ -81,6 +83,8 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
         _ = list(run.not_tested())  # as far as that needs the model and the user's files
     else:
         cache.prepare(ledger.lasting.folder, shared=settings.cache_shared)
+        if settings.fresh:
+            cache.forget_made(ledger.lasting.folder)
         preflight(run)
     return run
 
@@ -114,7 +118,7 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
 
 def _stores(settings: Config, run: str) -> tuple[Store, Store]:
     """Return the store that lasts and the one that this run's workers share."""
-    root = cache.folder(settings.cache)
+    root = cache.find_folder(settings.cache)
     return Store(root, run, settings.fresh), Store(root / "runs" / run, run)
 
 

@@ -66,7 +66,7 @@ class CacheEntry:
         return time.time() - self.used > days * DAY
 
 
-def folder(given: Path | None = None) -> Path:
+def find_folder(given: Path | None = None) -> Path:
     """Return the cache folder: the one given, else the platform's.
 
     Raises
@@ -127,6 +127,11 @@ def contents(root: Path) -> list[CacheEntry]:
         for folder in folders:
             found += [_entry(kind, paths) for paths in _grouped(root / folder)]
     return found
+
+
+def forget_made(root: Path) -> None:
+    """Remove what a fresh run may not read and no :class:`~zsgate.system.store.Store` keeps: copies, compiled loops."""
+    remove(entry for entry in contents(root) if entry.kind in ("counts", "dictionaries", "kernels"))
 
 
 def remove(entries: Iterable[CacheEntry]) -> list[CacheEntry]:

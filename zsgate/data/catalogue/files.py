@@ -39,7 +39,7 @@ class Shelf:
     @classmethod
     def usual(cls) -> Shelf:
         """Return the platform's own, with no mirror."""
-        return cls(cache.folder())
+        return cls(cache.find_folder())
 
     def files(self, card: Card) -> dict[str, Path]:
         """Return the card's files by name, each the published one.
