@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from difflib import get_close_matches
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 class UsageProblem(ValueError):
@@ -23,6 +26,11 @@ class CandidateFailed(AssertionError):
 
 class BaselineFailed(RuntimeError):
     """A baseline could not be computed: the gate itself broke, exit 3."""
+
+
+def without_credentials(text: str) -> str:
+    """Return a text with names, passwords and tokens left out of the addresses in it: ``https://user:TOKEN@host``."""
+    return _CREDENTIALS.sub("", text)
 
 
 def unknown(what: str, value: str, known: tuple[str, ...]) -> str:

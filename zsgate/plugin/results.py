@@ -112,7 +112,7 @@ class Results:
         fails = []
         for nodeid, control in self.controls.items():
             self.controls[nodeid] = uninformative.annotate(control, known)
-            if uninformative.is_unsure(control) and not self.controls[nodeid].passed:
+            if uninformative.is_unsure(control) and not (self.controls[nodeid].passed or control.advisory):
                 fails.append((nodeid, control.sentence))
         for nodeid, verdict in self.verdicts.items():
             self.verdicts[nodeid] = changed = uninformative.withdraw(verdict, known)

@@ -75,6 +75,8 @@ def _passed(record: Record, model: str) -> str:
 
 def _waived(record: Record, model: str) -> str:
     verdicts = deciding(record.verdicts)
+    if not verdicts:
+        return _NO_CLAIM.format(model)
     excused = distinct(verdict.baseline for verdict in verdicts if verdict.waiver)
     beaten = [name for name in distinct(verdict.baseline for verdict in verdicts) if name not in excused]
     against = f"{_verbs(verdicts)[0]} {joined(beaten)} and " if beaten else ""
@@ -130,7 +132,7 @@ def _unusable(record: Record, model: str) -> str:
 
 def _broke(record: Record, model: str) -> str:
     causes = []
-    wrong = [control for control in record.controls if not control.passed]
+    wrong = [control for control in record.controls if not control.passed and not control.advisory]
     if wrong:
         names = joined(distinct(control.control for control in wrong))
         causes.append(f"{counted(len(wrong), 'control')} failed ({names})")
