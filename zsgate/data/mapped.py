@@ -165,10 +165,7 @@ def _seal(folder: Path, name: str, n_poor: int) -> None:
 
 
 def _is_sound(folder: Path) -> bool:
-    """Return whether a copy is there, whole and of its name; one that is not is removed, which is said.
-
-    Every byte is read, by several threads, which takes a small part of the time that making the copy takes.
-    """
+    """Return whether a copy is there, whole and of its name, by reading it; any other is removed, which is said."""
     if not folder.exists():
         return False
     try:

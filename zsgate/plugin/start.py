@@ -46,6 +46,9 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     pytest.UsageError
         If the arguments or the data cannot be used; pytest exits with 4.
     """
+    config.add_cleanup(interrupt_at_sigterm())
+    if hasattr(config, "workerinput"):
+        end_with(os.getppid())
     began = Start.of(config, options["model"])
     runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
     folder = began.folder / (options.get("report") or REPORT)
@@ -68,9 +71,6 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     config.args[:] = _collected(config)
     WORKERS.number = share(getattr(config, "workerinput", {}).get("workercount", 1))
     config.add_cleanup(WORKERS.close)
-    config.add_cleanup(interrupt_at_sigterm())
-    if hasattr(config, "workerinput"):
-        end_with(os.getppid())
     _register(config, run, began)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import MachineFailed
 
 IN_MEMORY = 1 << 28  # bytes of one array; a larger one lies in a file
 STRETCH = 1 << 25  # bytes of rows that are handled at a time
@@ -33,7 +33,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32, folder: Pat
 
     Raises
     ------
-    UsageProblem
+    MachineFailed
         If the disk has no room for it.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -48,7 +48,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32, folder: Pat
     except OSError as error:
         remedy = "" if folder else "; TMPDIR names another folder"
         msg = f"no room for {size / 1e9:,.1f} GB in {place or gettempdir()} ({error.strerror or error}){remedy}"
-        raise UsageProblem(msg) from error
+        raise MachineFailed(msg) from error
 
 
 def is_large(n_bytes: int) -> bool:

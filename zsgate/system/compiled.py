@@ -40,16 +40,18 @@ def compiled(function: Function, **options: Any) -> Function:
     return cast("Function", dispatcher)
 
 
-class _Kept(NumbaCache):  # type: ignore[misc]  # type: ignore[misc]
+class _Kept(NumbaCache):  # type: ignore[misc]
     """Numba's cache of one function; a disk that is full, or a file that is damaged, costs time and nothing else."""
 
     def load_overload(self, signature: Any, context: Any) -> Any:
+        """Return what was compiled before, or None."""
         try:
             return super().load_overload(signature, context)
         except Exception:  # the boundary to pickle: a damaged file fails in any way
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
+        """Keep what was compiled."""
         with suppress(OSError):
             super().save_overload(signature, data)
 

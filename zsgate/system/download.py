@@ -11,9 +11,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 from typing import IO, NoReturn
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from zsgate.errors import MachineFailed, UsageProblem
 from zsgate.system.files import locked, sha256_of
@@ -68,10 +69,9 @@ def fetch(
         except UsageProblem:
             raise
         except (http.client.HTTPException, OSError, ValueError) as error:  # the last: of an address that is none
-            said = str(error).replace(url, _shown(url))
             msg = (
-                f"{_shown(url)} could not be downloaded ({_without_secret(said, url)}). Run again to go on where it "
-                f"stopped, or put the file at {target}, or {instead}"
+                f"{_shown(url)} could not be downloaded ({error}). Run again to go on where it stopped, or put the "
+                f"file at {target}, or {instead}"
             )
             raise UsageProblem(msg) from error
         fault = _fault(part, sha256, n_bytes, is_whole=is_whole)
@@ -86,7 +86,7 @@ def fetch(
 
 
 def make_sure_of_room(target: Path, n_bytes: int | None, part: Path | None = None) -> None:
-    """Raise MachineFailed unless the disk has room for the ``n_bytes`` of ``target`` that ``part`` does not yet have."""
+    """Raise MachineFailed unless the disk has room for what ``part`` does not yet have of ``target``."""
     done = part.stat().st_size if part is not None and part.exists() else 0
     free = shutil.disk_usage(target.parent).free
     if n_bytes is not None and free < n_bytes - done:
@@ -110,7 +110,9 @@ def _receive(url: str, part: Path, *, has_digest: bool) -> bool:
     if urlsplit(url).scheme not in ("http", "https"):
         msg = "an address begins with https:// or http://"
         raise ValueError(msg)
-    request = urllib.request.Request(url, headers={"User-Agent": "zsgate"} | asked)
+    request = urllib.request.Request(_shown(url), headers={"User-Agent": "zsgate"} | asked)
+    if secret := urlsplit(url).netloc.rpartition("@")[0]:  # a name and password: for this place, and none it leads to
+        request.add_unredirected_header("Authorization", f"Basic {b64encode(unquote(secret).encode()).decode()}")
     try:
         answer = urllib.request.build_opener(SafeRedirects).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
@@ -230,13 +232,5 @@ def _shown(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:  # no address at all
-        return url
+        return url.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def _without_secret(said: str, url: str) -> str:
-    """Return what an error says without the name and password of an address."""
-    secret = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    for part in (secret, secret.rpartition(":")[2]):
-        said = said.replace(f"{part}@", "") if part else said
-    return said

@@ -38,7 +38,6 @@ Arrays = Sequence[Array]
 Notes = dict[str, Any]  # JSON-able
 Values = tuple[tuple[Array, ...], Notes]
 T = TypeVar("T")
-HEADER = "entry"  # the member of an archive that says what the others are
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,8 @@ class Store:
                 raise TypeError(msg)
             return tuple(values), json.loads(json.dumps(dict(notes)))
 
-        return self._cached(self._entry(kind, key, ".npz"), made)
+        found: Values = self._cached(self._entry(kind, key, ".npz"), made)
+        return found
 
     def has(self, kind: str, key: Mapping[str, object], suffix: str = ".npz") -> bool:
         """Return whether something is kept under ``key``: arrays, or JSON with ``suffix=".json"``."""
@@ -223,13 +223,13 @@ def _write_arrays(entry: _Entry[Values], path: Path, run: str, value: Values) ->
     small = [np.empty(0) if is_large else array for is_large, array in zip(large, values, strict=True)]
     header = [{**arrays.describe(array), "large": is_large} for is_large, array in zip(large, values, strict=True)]
     sealed = seal(entry.name, {"run": run, "notes": notes, "arrays": header})
-    np.savez(path, *small, **{HEADER: np.array(sealed)})
+    np.savez(path, *small, entry=np.array(sealed))
 
 
 def _read_arrays(entry: _Entry[Values]) -> tuple[str, Values]:
     # opened here, because np.load leaves a damaged file open
     with entry.path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        header = unseal(entry.name, str(archive[HEADER]))
+        header = unseal(entry.name, str(archive["entry"]))
         found = []
         for place, told in enumerate(header["arrays"]):
             array = arrays.load_mapped(_beside(entry.path, place)) if told["large"] else archive[f"arr_{place}"]
