@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import errno
+import re
 from collections.abc import Collection
 from difflib import get_close_matches
 

@@ -163,7 +163,7 @@ class Store:
         """Return the value of an entry; None if there is none, or none that can be believed, which is said."""
         try:
             run, value = entry.read(entry)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, PermissionError):  # what the lock says more of
             return None
         except Exception as error:  # the boundary to files: what was done to one makes reading it fail in any way
             self._say(f"{entry.path} is not used, for it is damaged or not zsgate's ({why(error)}): it is made again")
@@ -180,6 +180,7 @@ class Store:
             held.enter_context(locked(path))
         except MachineFailed as error:
             self._say(f"{error}; what is computed is not kept")
+            _remove(path)
             return False
         held.callback(_remove, path)  # locks need not stay: whoever gets the next one looks for the entry first
         return True
