@@ -74,6 +74,10 @@ class Config:
         Folder of the page.
     cache
         Folder of the store; None takes the platform's cache folder.
+    cache_shared
+        Use that folder also where others can write to it.
+    fresh
+        Read nothing that an earlier run kept there; what this one makes is kept. Good before a release.
     typed
         Names of the settings that the command line states.
     usual
@@ -108,6 +112,8 @@ class Config:
     seeds: int | None = field(default=None, metadata={"parse": parse.WHOLE})
     report: Path = field(default=Path("zsgate-report"), metadata={"parse": parse.PATH})
     cache: Path | None = field(default=None, metadata={"parse": parse.PATH})
+    cache_shared: bool = field(default=False, metadata={"parse": parse.SWITCH})
+    fresh: bool = field(default=False, metadata={"parse": parse.SWITCH})
     typed: frozenset[str] = field(default=frozenset(), compare=False)
     usual: tuple[str, ...] = field(default=(), compare=False)
     pyproject: Path | None = field(default=None, compare=False)

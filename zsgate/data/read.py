@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from platformdirs import user_cache_path
 
 from zsgate.data.annotations import Annotations, Columns, Strings, check_labels, column_of, gene_names, list_columns
 from zsgate.data.counts import as_counts, check_counts, fault_of, round_counts
@@ -17,6 +16,7 @@ from zsgate.data.expression import Expression
 from zsgate.data.file import AnnDataFile, identity_of, open_file
 from zsgate.data.mapped import Filter, map_counts
 from zsgate.errors import UsageProblem
+from zsgate.system.cache import find_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ def read_file(source: Source, cache: Path | None = None) -> Dataset:
             Filter(MIN_GENES, MIN_CELLS, rounding),
             where=f"{path.name} ({place})",
             key={**identity_of(path), "place": place},
-            cache=cache or user_cache_path("zsgate") / "prepared",
+            cache=cache or find_folder() / "prepared",
         )
     annotations = annotations.of(mapped.rows, mapped.genes)
     expression = expression and expression.subset(mapped.rows)

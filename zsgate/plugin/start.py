@@ -28,6 +28,8 @@ from zsgate.report.record import GateState
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
 from zsgate.run.validate import check_patterns, preflight
+from zsgate.system import cache
+from zsgate.system.processes import end_with, interrupt_at_sigterm
 from zsgate.system.store import Store
 from zsgate.system.workers import WORKERS, share
 
@@ -44,6 +46,9 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     pytest.UsageError
         If the arguments or the data cannot be used; pytest exits with 4.
     """
+    config.add_cleanup(interrupt_at_sigterm())
+    if hasattr(config, "workerinput"):
+        end_with(os.getppid())
     began = Start.of(config, options["model"])
     runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
     folder = began.folder / (options.get("report") or REPORT)
@@ -90,7 +95,9 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     if config.option.collectonly:
         _ = list(run.not_tested())  # as far as that needs the model and the user's files
     else:
-        _refuse_unwritable("cache", ledger.lasting.folder)
+        cache.prepare(ledger.lasting.folder, shared=settings.cache_shared)
+        if settings.fresh:
+            cache.forget_made(ledger.lasting.folder)
         preflight(run)
     return run
 
@@ -124,10 +131,8 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
 
 def _stores(settings: Config, run: str) -> tuple[Store, Store]:
     """Return the store that lasts and the one that this run's workers share."""
-    from platformdirs import user_cache_path
-
-    root = settings.cache or user_cache_path("zsgate")
-    return Store(root), Store(root / "runs" / run)
+    root = cache.find_folder(settings.cache)
+    return Store(root, run, settings.fresh), Store(root / "runs" / run, run)
 
 
 def _begin(began: Start, folder: Path) -> None:

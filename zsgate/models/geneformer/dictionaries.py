@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
-from zsgate.system.files import replaced_whole, sha256_of
+from zsgate.system.files import sha256_of
+from zsgate.system.sources import code_of
+from zsgate.system.store import Store
 
 PAD, MASK, CLS, EOS = "<pad>", "<mask>", "<cls>", "<eos>"
 TOKEN_BITS = 15  # a token fits in these low bits of a packed sort key
@@ -59,17 +61,12 @@ def read_dictionary(path: Path) -> dict[str, Any]:
 def read_through_json(path: Path, cache: Path) -> dict[str, Any]:
     """Return the dictionary in ``path``; a pickle is converted once and then read from ``cache``.
 
-    The copy is named by the pickle's SHA-256, so that an altered file is never mistaken for it.
+    The copy is kept under the pickle's SHA-256, so that an altered file is never mistaken for it.
     """
     if path.suffix == ".json":
         return read_dictionary(path)
-    copy = cache / "dictionaries" / f"{path.stem}-{sha256_of(path)[:16]}.json"
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        found = json.dumps(read_dictionary(path))
-        with replaced_whole(copy) as part:
-            part.write_text(found, encoding="utf-8")
-    return read_dictionary(copy)
+    key = {"dictionary": path.stem, "sha256": sha256_of(path), "code": code_of(__name__)}
+    return dict(Store(cache).json("dictionaries", key, lambda: read_dictionary(path)))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
@@ -186,12 +185,3 @@ def check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         msg = f"{what} {value!r} is none of {', '.join(known)}"
         raise UsageProblem(msg)
-
-
-def cache_folder(cache: Path | None) -> Path:
-    """Return ``cache``, or the platform's cache folder."""
-    if cache is not None:
-        return cache
-    from platformdirs import user_cache_path
-
-    return user_cache_path("zsgate")

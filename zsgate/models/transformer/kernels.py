@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.system.compiled import compiled
 from zsgate.system.hashing import mix
 
-Function = TypeVar("Function", bound=Callable[..., object])
 Bits = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
-
-
-def compiled(function: Function) -> Function:
-    """Return ``function`` compiled without the interpreter lock, kept on disk between processes."""
-    return cast("Function", numba.njit(cache=True, nogil=True)(function))
 
 
 mixed = compiled(mix)
