@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.models.transformer.kernels import compiled
+from zsgate.system.compiled import compiled
 
 if TYPE_CHECKING:
     from zsgate.metrics.reconstruction.ranks import RankTally

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.baselines.draws import Draws
-from zsgate.models.embedding import checked
+from zsgate.models.embedding import check_rows
 from zsgate.system import arrays
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def embed(dataset: Dataset, *, candidate: TwinMaker, seeds: int) -> Draws:
     draws: list[npt.NDArray[np.float32]] = []
     for seed in range(seeds):
         twin = candidate.random_init(seed).embed(dataset)
-        rows = checked(twin, source=f"the twin of seed {seed}", n_cells=dataset.n_cells)
+        rows = check_rows(twin, source=f"the twin of seed {seed}", n_cells=dataset.n_cells)
         if draws and all(np.array_equal(rows[part], draws[-1][part]) for part in arrays.stretches(rows)):
             msg = (
                 f"{candidate.info.name}: random_init({seed - 1}) and random_init({seed}) embed every cell alike; "

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -29,6 +29,7 @@ from zsgate.data.preprocess import highly_variable
 from zsgate.errors import UsageProblem
 from zsgate.system import arrays
 from zsgate.system.memory import keep_freed_blocks
+from zsgate.system.processes import NO_PROCESSES, processes
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -88,16 +89,36 @@ def _side_by_side(jobs: list[Job]) -> Iterator[Trained]:
     from zsgate.system.progress import steps
 
     workers = min(len(jobs), 2 * (os.cpu_count() or 1)) if jobs[0][-1] else 1
-    with (
-        ProcessPoolExecutor(workers, mp_context=_processes()) as pool,
-        steps("scvi: training", len(jobs)) as advance,
-    ):
-        for trained in pool.map(train, jobs):
+    with ExitStack() as held, steps("scvi: training", len(jobs)) as advance:
+        try:
+            pool = held.enter_context(processes(workers, _context()))
+            trained = pool.map(train, jobs)
+        except NO_PROCESSES:
+            trained = map(_train_here, jobs)
+        for each in trained:
             advance(1)
-            yield trained
+            yield each
 
 
-def _processes() -> BaseContext:
+def _train_here(job: Job) -> Trained:
+    """Return what :func:`train` does, in this process, which is then as it was: threads and random numbers."""
+    import scvi
+    import torch
+
+    before = torch.get_num_threads(), scvi.distributions.NegativeBinomial.log_prob, random.getstate()
+    of_numpy = np.random.get_state()  # noqa: NPY002 - the one that scvi-tools seeds
+    try:
+        with torch.random.fork_rng():
+            return train(job)
+    finally:
+        torch.set_num_threads(before[0])
+        torch.distributions.Distribution.set_default_validate_args(True)
+        scvi.distributions.NegativeBinomial.log_prob = before[1]
+        random.setstate(before[2])
+        np.random.set_state(of_numpy)  # noqa: NPY002
+
+
+def _context() -> BaseContext:
     """Return how to start processes: as forks of one that has imported scvi-tools already, where there is fork."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")

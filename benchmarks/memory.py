@@ -31,12 +31,12 @@ def embed(dataset, folder, who):
     """Embed by a baseline, check, keep, read again and hash, as a run does."""
     from importlib import import_module
 
-    from zsgate.models.embedding import Embedding, checked
+    from zsgate.models.embedding import Embedding, check_rows
     from zsgate.system.store import Store
 
     def compute():
         draws, notes = import_module(f"zsgate.baselines.{who}").embed(dataset)
-        return [checked(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
+        return [check_rows(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
 
     draws, notes = Store(folder / "store").arrays("embedding", {"who": who}, compute)
     assert Embedding(tuple(draws), who, notes).digest

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import http.server
 import threading
+import time
+from contextlib import suppress
+from typing import BinaryIO
 
 CONTENT = bytes(range(256)) * 4000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -25,10 +28,18 @@ class Place:
         Whether it does so, or answers with a part all the same.
     bytes_before_hanging_up
         None sends everything.
+    length
+        What Content-Length says; None is the truth, an empty text leaves it out.
+    chunks
+        Send in chunks, the last one marked, instead of saying a length.
+    drip
+        Seconds from one byte to the next; 0 sends all at once.
     moved_to
         Address to redirect to, from every path but itself.
     asked
         The range of every request so far.
+    names
+        The name and password of every request so far, as sent; None without.
     """
 
     def __init__(self, content: bytes = CONTENT) -> None:
@@ -38,11 +49,18 @@ class Place:
         self.mark: str | None = None
         self.heeds_marks = True
         self.bytes_before_hanging_up: int | None = None
+        self.length: str | None = None
+        self.chunks = False
+        self.drip = 0.0
         self.moved_to: str | None = None
+        self.names: list[str | None] = []
         self.asked: list[str | None] = []
         place = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            close_connection = True
+
             def do_GET(self) -> None:
                 place.answer(self)
 
@@ -57,6 +75,7 @@ class Place:
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         """Serve a request as told to."""
+        self.names.append(request.headers.get("Authorization"))
         if self.moved_to not in (None, request.path):
             request.send_response(302)
             request.send_header("Location", self.moved_to)
@@ -76,11 +95,26 @@ class Place:
             request.end_headers()
             return
         request.send_response(206 if start else 200)
-        request.send_header("Content-Length", str(len(content) - start))
+        if self.chunks:
+            request.send_header("Transfer-Encoding", "chunked")
+        elif self.length != "":
+            request.send_header("Content-Length", self.length or str(len(content) - start))
         if self.mark is not None:
             request.send_header("ETag", self.mark)
         request.end_headers()
-        request.wfile.write(content[start:][: self.bytes_before_hanging_up])
+        self.send(request.wfile, content[start:][: self.bytes_before_hanging_up])
+
+    def send(self, out: BinaryIO, content: bytes) -> None:
+        """Send the content as told to."""
+        if self.chunks:
+            end = b"" if self.bytes_before_hanging_up is not None else b"0\r\n\r\n"
+            out.write(b"%x\r\n%s\r\n%s" % (len(content), content, end))
+        elif not self.drip:
+            out.write(content)
+        with suppress(OSError):  # the reader has given up
+            for place in range(len(content) if self.drip else 0):
+                out.write(content[place : place + 1])
+                time.sleep(self.drip)
 
     def close(self) -> None:
         """Stop serving."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from collections.abc import Collection
 from difflib import get_close_matches
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 class UsageProblem(ValueError):
     """The user's arguments or data cannot be used: exit 4, said before anything runs."""
+
+
+class MachineFailed(UsageProblem):
+    """The machine cannot do it, as where a disk is full or a folder cannot be locked: never the candidate's fault.
+
+    Exit 4 before anything runs, 3 afterwards.
+    """
 
 
 class CandidateFailed(AssertionError):
@@ -16,6 +27,29 @@ class CandidateFailed(AssertionError):
 
 class BaselineFailed(RuntimeError):
     """A baseline could not be computed: the gate itself broke, exit 3."""
+
+
+def without_credentials(text: str) -> str:
+    """Return a text with names, passwords and tokens left out of the addresses in it: ``https://user:TOKEN@host``."""
+    return _CREDENTIALS.sub("", text)
+
+
+class GateBroke(RuntimeError):
+    """The gate itself or the machine failed, and neither the candidate nor a baseline: exit 3."""
+
+
+# what the system says where a disk is full, a quota used up, or a file system read-only or without locks
+OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOLCK)
+
+
+def machine_fault(error: BaseException | None) -> str:
+    """Return in words what failed if it was the machine, also as the cause of an error; else an empty string."""
+    if error is None:
+        return ""
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror}{where}; TMPDIR and --cache name folders with room"
+    return str(error) if isinstance(error, MachineFailed) else machine_fault(error.__cause__)
 
 
 def unknown(what: str, value: str, known: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from zsgate.models.embedding import Embedding, checked
+from zsgate.models.embedding import Embedding, check_rows
 
 ROWS = np.arange(12, dtype=np.float64).reshape(4, 3)
 
@@ -33,7 +33,7 @@ ROWS = np.arange(12, dtype=np.float64).reshape(4, 3)
 )
 def test_rows_of_numbers_are_taken(values):
     """Arrays, lists, data frames and tensors come back as float32, C-contiguous, with the same values."""
-    rows = checked(values, source="m", n_cells=4)
+    rows = check_rows(values, source="m", n_cells=4)
     assert rows.dtype == np.float32
     assert rows.flags.c_contiguous
     np.testing.assert_array_equal(rows, ROWS)
@@ -70,7 +70,7 @@ def with_(value):
 def test_what_is_no_embedding_is_refused_in_one_sentence(values, says):
     """Length, NaN, infinity (also of the cast), constants, shapes and types: the sentence names source and fault."""
     with pytest.raises(ValueError, match=r"^m ") as refused:
-        checked(values, source="m", n_cells=4)
+        check_rows(values, source="m", n_cells=4)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -80,18 +80,18 @@ def test_what_is_no_embedding_is_refused_in_one_sentence(values, says):
 def test_float64_far_from_the_origin_is_refused(kind, shift, fits):
     """Where float32 is coarser than the cells are apart; a large scale, or a far constant dimension, is fine."""
     rows = np.random.default_rng(0).normal(size=(300, 10))
-    checked(kind((1 + shift) * rows), source="m")
-    checked(kind(np.column_stack([rows, np.full(300, shift)])), source="m")
+    check_rows(kind((1 + shift) * rows), source="m")
+    check_rows(kind(np.column_stack([rows, np.full(300, shift)])), source="m")
     if fits:
-        np.testing.assert_allclose(checked(kind(rows + shift), source="m"), rows + shift, rtol=1e-7)
+        np.testing.assert_allclose(check_rows(kind(rows + shift), source="m"), rows + shift, rtol=1e-7)
     else:
         with pytest.raises(ValueError, match=r"^m loses [\d.e+]+ % of the variance .* float32; subtract the mean"):
-            checked(kind(rows + shift), source="m")
+            check_rows(kind(rows + shift), source="m")
 
 
 def test_one_cell_is_not_constant():
     """A single row cannot be told from a constant and passes."""
-    assert checked([[1.0, 1.0]], source="m").shape == (1, 2)
+    assert check_rows([[1.0, 1.0]], source="m").shape == (1, 2)
 
 
 @given(hnp.arrays(np.float32, (5, 2), elements=st.floats(-1e3, 1e3, width=32)), st.integers(0, 4), st.integers(0, 1))

@@ -10,7 +10,7 @@ import pytest
 
 from zsgate.errors import UsageProblem
 from zsgate.models import load
-from zsgate.models.embedding import checked
+from zsgate.models.embedding import check_rows
 
 SOURCE = """
 import functools
@@ -123,7 +123,7 @@ def test_a_partial_is_a_model_too(get, few_cells):
 @pytest.mark.parametrize("attribute", ["frame", "other_frame"])
 def test_a_data_frame_is_aligned_by_its_index(get, few_cells, attribute):
     """Rows named after the cells are put in their order; an index of something else is ignored."""
-    rows = checked(get(attribute).embed(few_cells), source="m", n_cells=few_cells.n_cells)
+    rows = check_rows(get(attribute).embed(few_cells), source="m", n_cells=few_cells.n_cells)
     np.testing.assert_array_equal(rows, few_cells.counts[:, :3].toarray())
 
 

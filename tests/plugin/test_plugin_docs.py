@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,7 @@ def test_the_models_of_the_documents_pass_the_contract(pytester):
 def test_the_readme_s_policies_and_waivers_run(project, verdict, gate):
     """Its table makes noise that loses pass: advisory metrics are shown, and the waiver covers HVG."""
     (table,) = (block for block in blocks("README.md", "toml") if "waiver" in block)
+    table = table.replace("2027-06-30", str(date.today()))  # that day will have passed
     (project.path / "pyproject.toml").write_text(table.replace('"lab-', '"cells-'), encoding="utf-8")
     result = gate("models:bad", "-k", "hvg and (avg_bio or label_transfer or connectivity or bras)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from importlib.resources import files
 from xml.etree import ElementTree as ET
 
@@ -157,8 +158,8 @@ def test_a_verdict_on_data_seen_in_pretraining_fails_if_asked(gate, verdict, pro
     assert any("models:good saw cells in pretraining" in caveat for caveat in record["caveats"])
     assert gate("models:good", "-k", "hvg and asw", "--leakage=fail").ret == 1
     with (project.path / "pyproject.toml").open("a", encoding="utf-8") as stream:
-        stream.write("[[tool.zsgate.waiver]]\nmatch = '*'\nreason = 'known'\nowner = 'me'\n")
-        stream.write("expires = 2999-01-01\nmax_deficit = 0.4\n")
+        stream.write("[[tool.zsgate.waiver]]\nmatch = 'cells-*'\nreason = 'known'\nowner = 'me'\n")
+        stream.write(f"expires = {date.today() + timedelta(days=30)}\nmax_deficit = 0.4\n")
     assert gate("models:good", "-k", "hvg and asw", "--leakage=fail").ret == 1  # it excuses being behind alone
     (failed,) = verdict()["verdicts"]
     assert (failed["outcome"], failed["passed"]) == ("beats", False)

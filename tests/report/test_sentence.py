@@ -77,7 +77,7 @@ def test_headline_of_a_candidate_that_failed(record: Record) -> None:
 def test_headline_of_a_waived_loss() -> None:
     """What is waived is said to be, and against whom; a waiver that nothing needs is the reason why a run is lost."""
     excused = verdict("d", "hvg", "asw", waiver=WaiverTerms(**TERMS))
-    record = judged(replace(empty(), gate=GateState.PASSED), [excused])
+    record = judged(replace(empty(), gate=GateState.WAIVED), [excused])
     assert headline(record) == "cellama is waived against hvg: 0 of 1 test passed, 1 waived on d."
     needless = WaiverRecord(**TERMS, state="no longer needed", tests=0)
     won = judged(empty(), [verdict("d", "hvg", "asw", passed=True, outcome=Outcome.BEATS)])

@@ -17,7 +17,7 @@ from zsgate.metrics import METRICS, asw, avg_bio, batch_score
 from zsgate.metrics.cache import forget
 from zsgate.metrics.cells import Cells
 from zsgate.metrics.embedding.clustering import NeighbourGraph
-from zsgate.models.embedding import Embedding, checked
+from zsgate.models.embedding import Embedding, check_rows
 from zsgate.run import controls, stability
 from zsgate.system import arrays
 from zsgate.system.store import Store
@@ -74,7 +74,7 @@ def test_hvg_in_a_file_has_the_same_bits(few_cells, everything_large, monkeypatc
     """And is checked without a copy."""
     (mapped,), notes = hvg.embed(few_cells)
     assert lies_in_a_file(mapped)
-    assert checked(mapped, source="hvg", n_cells=few_cells.n_cells) is mapped
+    assert check_rows(mapped, source="hvg", n_cells=few_cells.n_cells) is mapped
     monkeypatch.undo()
     (held,), same = hvg.embed(few_cells)
     assert not lies_in_a_file(held)
@@ -87,12 +87,12 @@ def test_hvg_in_a_file_has_the_same_bits(few_cells, everything_large, monkeypatc
 def test_the_last_of_many_rows_is_looked_at(everything_large, value):
     """What is unusable is refused in any stretch, also after the cast to float32."""
     rows = np.random.default_rng(0).normal(size=(500, 9))
-    assert lies_in_a_file(checked(rows, source="it"))
+    assert lies_in_a_file(check_rows(rows, source="it"))
     rows[-1, -1] = value
     with pytest.raises(ValueError, match=r"1 of 500 cells \(first: row 499\)"):
-        checked(rows, source="it")
+        check_rows(rows, source="it")
     with pytest.raises(ValueError, match="the same row for all 500 cells"):
-        checked(np.ones((500, 9)), source="it")
+        check_rows(np.ones((500, 9)), source="it")
 
 
 def test_scores_of_mapped_rows_have_the_same_bits(few_cells, everything_large, monkeypatch, tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from zsgate.cli import main
 from zsgate.data import read as reading
 from zsgate.data.annotations import Columns
 from zsgate.data.read import read_h5ad
+from zsgate.errors import UsageProblem
 from zsgate.system import arrays
-from zsgate.system.cache import DAY, contents, remove
+from zsgate.system.cache import DAY, contents, find_folder, forget_made, prepare, remove
 from zsgate.system.store import Store
 
 
@@ -122,7 +125,7 @@ def test_counts_that_are_being_opened_stay(root, capsys):
     (counts,) = (thing.paths[0] for thing in contents(root) if thing.kind == "counts")
     with FileLock(f"{counts}.lock"):
         assert main(["cache", "clean", "--cache", str(root), "--kind", "counts", "--yes"]) == 0
-    assert "1 are in use and stay" in capsys.readouterr().out
+    assert "1 are in use or not yours and stay" in capsys.readouterr().out
     assert kinds(root) == EVERY
 
 
@@ -152,3 +155,66 @@ def test_half_a_file_of_a_killed_run_goes_too(root):
     assert main(["cache", "clean", "--cache", str(root), "--older-than", "1", "--yes"]) == 0
     assert not any(part.exists() for part in parts)
     assert not [path for path in Path(root / "prepared").iterdir() if path.is_dir()]
+
+
+def test_without_a_home_a_folder_must_be_named(tmp_path):
+    """No HOME and no entry in the list of accounts: one sentence with the remedy, and no folder called ~."""
+    code = (
+        "import os\nfrom zsgate.system.cache import find_folder\nfrom zsgate.errors import UsageProblem\n"
+        "if hasattr(os, 'getuid') and os.getuid() == 0: os.setuid(54321)\n"
+        "try: print(find_folder())\nexcept UsageProblem as problem: print(problem)"
+    )
+    bare = {"PATH": os.environ["PATH"]}
+    (tmp_path / "x").mkdir(mode=0o777)
+
+    def said(**more):
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=bare | more, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert said(HOME=str(tmp_path)) == str(tmp_path / ".cache" / "zsgate")
+    assert said(XDG_CACHE_HOME=str(tmp_path)) == str(tmp_path / "zsgate")
+    if os.getuid() == 0:
+        assert said().startswith("nothing can be kept: HOME is not set")
+        assert "--cache DIR or ZSGATE_CACHE" in said()
+    assert find_folder(tmp_path / "given") == tmp_path / "given"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("inside", [".", "embedding", "runs"])
+def test_a_cache_that_others_can_write_to_is_refused(tmp_path, inside):
+    """The folder or one in it, with what to do; --cache-shared takes it."""
+    cache = tmp_path / "cache"
+    prepare(cache)
+    prepare(cache)
+    (cache / inside).mkdir(exist_ok=True)
+    (cache / inside).chmod(0o777)
+    with pytest.raises(UsageProblem, match=r"everybody can write to it.*chmod go-w.*--cache-shared") as refused:
+        prepare(cache)
+    assert f"--cache {cache / inside}:" in str(refused.value)
+    prepare(cache, shared=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give folders away")
+def test_another_account_s_sub_folder_is_refused(tmp_path):
+    """Who owns it can change what is in it."""
+    (tmp_path / "score").mkdir()
+    os.chown(tmp_path / "score", 54321, 54321)
+    with pytest.raises(UsageProblem, match=r"score: it belongs to another account \(54321\)"):
+        prepare(tmp_path)
+    prepare(tmp_path, shared=True)
+
+
+def test_a_cache_that_cannot_be_written_to_is_refused(tmp_path):
+    """One sentence with the folder and the remedy; a file in its way stands for any reason."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageProblem, match=r"file/cache: cannot write there \(.*\); --cache DIR or ZSGATE_CACHE"):
+        prepare(tmp_path / "file" / "cache")
+
+
+def test_a_fresh_run_forgets_copies_and_compiled_loops(root):
+    """What the store does not check run by run goes; the rest stays for later runs."""
+    (root / "kernels").mkdir()
+    (root / "kernels" / "x.nbi").write_text("")
+    forget_made(root)
+    assert kinds(root) == [kind for kind in EVERY if kind not in ("counts", "dictionaries")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,13 @@ def square_or_die(number: int, parent: int) -> int:
     if number == 2 and os.getpid() != parent:
         os._exit(1)
     return number**2
+
+
+def sleep_or_fail(seconds: float, _: bytes) -> float:
+    if seconds < 0:
+        return fail(int(-seconds))
+    time.sleep(seconds)
+    return seconds
 
 
 def fail(number: int) -> int:
@@ -62,6 +70,28 @@ def test_what_a_job_raises_is_raised_here(two):
     """With the words of the job."""
     with pytest.raises(ValueError, match="no 7"):
         two.starmap(fail, [(7,)])
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ImportError("no semaphores")])
+def test_without_processes_everything_is_done_here(two, monkeypatch, error):
+    """No /dev/shm, no semaphores, no more processes: the result is the same."""
+
+    def refused(*_, **__):
+        raise error
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refused)
+    assert two.starmap(square, [(number,) for number in range(3)]) == [(n**2, os.getpid()) for n in range(3)]
+    assert not two.started
+
+
+def test_closing_waits_for_nobody(two):
+    """A run that is interrupted does not wait for what its workers are at, nor for large jobs in the queue."""
+    two.starmap(square, [(1,), (2,)])
+    with pytest.raises(ValueError, match="no 7"):  # as an interrupt would, while others are at work
+        two.starmap(sleep_or_fail, [(-7.0, b""), *[(60.0, bytes(1 << 20))] * 3])
+    began = time.monotonic()
+    two.close()
+    assert time.monotonic() - began < 5
 
 
 def test_cores_are_shared_among_processes():

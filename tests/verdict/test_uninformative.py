@@ -40,7 +40,6 @@ def test_noise_that_is_not_shown_to_lose_is_found():
         pytest.param([UNSURE, replace(SEES, dataset="other")], id="an oracle of another dataset"),
         pytest.param([replace(UNSURE, got="beats"), SEES], id="noise wins"),
         pytest.param([replace(UNSURE, got="loses", passed=True), SEES], id="noise loses"),
-        pytest.param([replace(UNSURE, control="identity_copy"), SEES], id="a copy"),
         pytest.param([replace(UNSURE, expected="fails", got="passes"), SEES], id="a dead model passes"),
     ],
 )
@@ -84,3 +83,21 @@ def test_only_a_pass_in_such_a_test_is_withdrawn():
     for other in (lost, *(replace(VERDICT, **{name: "asw"}) for name in PLACE)):
         assert withdraw(other, known) == other
         assert not withdraw(other, known).withdrawn
+
+
+def test_a_copy_that_is_not_shown_to_lose_is_found_without_an_oracle():
+    """It is judged on genes, so whether an oracle of cell types won says nothing of it."""
+    copy = replace(UNSURE, control="identity_copy")
+    (said,) = find([copy]).values()
+    assert "hvg cannot be told from a copy of what is shown by nmi" in said
+    assert annotate(copy, find([copy])).passed
+    assert find([replace(copy, got="beats")]) == {}
+
+
+def test_a_control_of_an_advisory_metric_withdraws_what_that_metric_says():
+    """It breaks no gate, and nothing that the metric says counts."""
+    wrong = replace(UNSURE, got="beats", advisory=True, sentence="noise beats hvg")
+    known = find([wrong, SEES])
+    assert known == {("lab", "hvg", "nmi"): "on lab nmi cannot be used: noise beats hvg"}
+    assert withdraw(replace(VERDICT, advisory=True), known).withdrawn
+    assert find([replace(wrong, advisory=False), SEES]) == {}

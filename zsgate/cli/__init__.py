@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import NoReturn
 
 import zsgate
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, without_credentials
 
 NOUNS = ("cache", "data", "leakage", "metrics")
 BROKE = 3
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # or a reader that is gone is noticed only when the interpreter leaves
         return code
     except UsageProblem as problem:
-        sys.stderr.write(f"zsgate: {problem}\n")
+        sys.stderr.write(f"zsgate: {without_credentials(str(problem))}\n")
         return BAD_USAGE
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

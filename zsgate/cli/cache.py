@@ -71,7 +71,7 @@ def clean(given: argparse.Namespace) -> int:
         if entries:
             print(f"{kind:15}  {len(entries):7,}  {_size(entries):>9}  used {_ages(entries)}")
     said = "freed" if given.yes else "would be freed; --yes frees it"
-    held = f"; {len(idle) - len(chosen)} are in use and stay" if len(chosen) < len(idle) else ""
+    held = f"; {len(idle) - len(chosen)} are in use or not yours and stay" if len(chosen) < len(idle) else ""
     print(f"{_size(chosen)} {said}{held}" if idle else f"nothing has been idle for {given.older_than:g} days")
     return 0
 
@@ -85,9 +85,9 @@ def _days(text: str) -> float:
 
 
 def _root(given: argparse.Namespace) -> Path:
-    from platformdirs import user_cache_path
+    from zsgate.system.cache import find_folder
 
-    return settings_of(given).cache or user_cache_path("zsgate")
+    return find_folder(settings_of(given).cache)
 
 
 def _size(entries: Sequence[CacheEntry]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from zsgate.config import parse, tables
 from zsgate.config.parse import Place
-from zsgate.config.sources import from_environment, from_pyproject
+from zsgate.config.sources import find_pyproject, from_environment, from_pyproject
 from zsgate.data.catalogue.tiers import TIERS
 from zsgate.data.dataset import SCOPES
 from zsgate.data.file.path import is_file
@@ -76,10 +76,16 @@ class Config:
         Folder of the page.
     cache
         Folder of the store; None takes the platform's cache folder.
+    cache_shared
+        Use that folder also where others can write to it.
+    fresh
+        Read nothing that an earlier run kept there; what this one makes is kept. Good before a release.
     typed
         Names of the settings that the command line states.
     usual
         Names of the datasets that pyproject.toml judges on, also where the command line or a variable selects others.
+    pyproject
+        The file whose ``[tool.zsgate]`` was read; None where there is none.
     """
 
     model: str = field(metadata={"parse": parse.TEXT})
@@ -109,8 +115,11 @@ class Config:
     seeds: int | None = field(default=None, metadata={"parse": parse.WHOLE})
     report: Path = field(default=Path("zsgate-report"), metadata={"parse": parse.PATH})
     cache: Path | None = field(default=None, metadata={"parse": parse.PATH})
+    cache_shared: bool = field(default=False, metadata={"parse": parse.SWITCH})
+    fresh: bool = field(default=False, metadata={"parse": parse.SWITCH})
     typed: frozenset[str] = field(default=frozenset(), compare=False)
     usual: tuple[str, ...] = field(default=(), compare=False)
+    pyproject: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
@@ -139,6 +148,7 @@ class Config:
         folder: Path,
         *,
         models: Collection[str] = (),
+        pyproject: Path | None = None,
     ) -> Self:
         """Return the settings: command line over ``ZSGATE_*`` over ``[tool.zsgate]`` over defaults.
 
@@ -149,10 +159,12 @@ class Config:
         environment
             Variables; those named ``ZSGATE_<FIELD>`` are read, an empty one is "not given".
         folder
-            Where pytest was started: the nearest pyproject.toml at or above it counts, and paths in the
-            environment and on the command line are relative to it, those in pyproject.toml to its own folder.
+            Where pytest was started: paths in the environment and on the command line are relative to it, those in
+            pyproject.toml to its own folder.
         models
             Names of the packaged models. Only these can have settings beside what is said of their pretraining.
+        pyproject
+            The file whose ``[tool.zsgate]`` counts; None takes the nearest pyproject.toml at or above ``folder``.
 
         Raises
         ------
@@ -163,10 +175,13 @@ class Config:
         given = {name: value for name, value in command_line.items() if value is not None and value is not False}
         typed = {name: parsers[name].read(value, f"--{name}", place) for name, value in given.items()}
         del parsers["model"]  # only the command line names it
-        project, here = from_pyproject(parsers, place), {**from_environment(environment, parsers, place), **typed}
+        pyproject = pyproject or find_pyproject(folder)
+        project = from_pyproject(pyproject, parsers, place)
+        here = {**from_environment(environment, parsers, place), **typed}
+        pyproject = pyproject if project else None
         own = {name: _without(table, here) for name, table in project.pop("own", {}).items()}
         usual = project.get("datasets") or tuple(own) or TIERS.get(project.get("tier", "full"), ())
-        settings = {**project, **here, "own": own, "typed": frozenset(typed)}
+        settings = {**project, **here, "own": own, "typed": frozenset(typed), "pyproject": pyproject}
         settings["usual"] = tuple(dict.fromkeys([*map(_name, usual), *own]))
         settings["waiver"] = tuple(w for w in settings.get("waiver", ()) if w.model in ("", given.get("model")))
         return cls(**settings)

@@ -49,28 +49,44 @@ def from_environment(environment: Mapping[str, str], parsers: Mapping[str, Parse
     return settings
 
 
-def from_pyproject(parsers: Mapping[str, Parser], place: Place) -> Settings:
-    """Return the settings of the nearest pyproject.toml, ``own`` holding the user's datasets.
+def find_pyproject(folder: Path, first: Path | None = None, *, only: bool = False) -> Path | None:
+    """Return the file whose ``[tool.zsgate]`` counts, or None where there is none.
 
     Parameters
     ----------
+    folder
+        Where pytest was started: the nearest pyproject.toml at or above it counts,
+    first
+        unless this file, from which pytest has its own settings, has the table.
+    only
+        Whether ``first`` was asked for by name and no other file counts.
+    """
+    if first is not None and (only or _table(first)):
+        return first
+    return next((path for at in (folder, *folder.parents) if (path := at / "pyproject.toml").is_file()), None)
+
+
+def from_pyproject(path: Path | None, parsers: Mapping[str, Parser], place: Place) -> Settings:
+    """Return the settings of a pyproject.toml, ``own`` holding the user's datasets.
+
+    Parameters
+    ----------
+    path
+        The file; None has no settings. Its paths are relative to it.
     parsers
         How each setting is read, by field.
     place
-        Where pytest was started: the nearest file at or above it counts, and its paths are relative to it.
+        Where pytest was started.
 
     Raises
     ------
     UsageProblem
         If the file or a value cannot be read, or a key is unknown.
     """
-    path = next(
-        (path for at in (place.folder, *place.folder.parents) if (path := at / "pyproject.toml").is_file()), None
-    )
     if path is None:
         return {}
     where, place = f"{path}: [tool.zsgate]", replace(place, folder=path.parent)
-    settings = _table(path, where)
+    settings = _table(path)
     if "model" in settings:
         raise UsageProblem(ONLY_COMMAND_LINE.format(f"{where} model"))
     own = settings.pop("datasets") if isinstance(settings.get("datasets"), dict) else {}
@@ -82,7 +98,8 @@ def from_pyproject(parsers: Mapping[str, Parser], place: Place) -> Settings:
     return found | {key: parsers[key].read(value, f"{where} {key}", place) for key, value in settings.items()}
 
 
-def _table(path: Path, where: str) -> Settings:
+def _table(path: Path) -> Settings:
+    """Return the table of a TOML file, empty where it has none."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # not TOML, or not UTF-8
@@ -90,7 +107,7 @@ def _table(path: Path, where: str) -> Settings:
         raise UsageProblem(msg) from None
     table = content.get("tool", {}).get("zsgate", {})
     if not isinstance(table, dict):
-        msg = f"{where} must be a table"
+        msg = f"{path}: [tool.zsgate] must be a table"
         raise UsageProblem(msg)
     return dict(table)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from zsgate.verdict.waiver import Waiver
 
 T = TypeVar("T")
 Table = dict[str, Any]
+LONGEST = timedelta(days=366)  # that a waiver may be written for
 ABOUT_PRETRAINING = ("pretraining", "corpus")  # what a user may say of any model, a model of their own too
 MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", *ABOUT_PRETRAINING)
 DATASET_SETTINGS = ("path", "label", "batch", "donor", "counts", "scope")
@@ -79,11 +80,18 @@ def _threshold(table: Any) -> Threshold:
 
 def _waiver(table: Any) -> Waiver:
     _check_keys(table, required=("match", "reason", "owner", "expires", "max_deficit"), optional=("model",))
+    match, expires = table["match"], _day(table["expires"], table["match"])
+    if not match.strip("*?-"):
+        msg = f"{match!r} waives every test; name what may fail: a dataset, a baseline or a metric"
+        raise UsageProblem(msg)
+    if expires > date.today() + LONGEST:
+        msg = f"expires of {match!r} is {expires}, more than a year ahead; a waiver is for a while: renew it then"
+        raise UsageProblem(msg)
     return Waiver(
-        match=table["match"],
+        match=match,
         reason=table["reason"],
         owner=table["owner"],
-        expires=_day(table["expires"], table["match"]),
+        expires=expires,
         max_deficit=_number(table, "max_deficit", 0, 1e9),
         model=table.get("model", ""),
     )

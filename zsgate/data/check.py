@@ -101,7 +101,7 @@ def _describe_columns(
         lines.append(_column_line(file.obs, role, column, getattr(columns, role) is None, where, problems))
     if guessed["label"] is None:
         problems.append(f"no column of cell types; name it with --label, obs has {', '.join(file.obs.columns)}")
-    return replace(columns, **guessed)
+    return replace(columns, label=guessed["label"], batch=guessed["batch"], donor=guessed["donor"])
 
 
 def _describe_genes(file: AnnDataFile, counts: str | None, where: str, lines: list[str], problems: list[str]) -> bool:

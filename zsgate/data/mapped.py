@@ -10,7 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import sys
+import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -22,10 +26,12 @@ import scipy.sparse as sp
 
 from zsgate.data.counts import check_counts, matrix_digest, round_counts
 from zsgate.data.file.matrix import Matrix, by_rows
-from zsgate.errors import UsageProblem
-from zsgate.system.files import replaced_whole
+from zsgate.errors import MachineFailed, UsageProblem
+from zsgate.system.files import locked, replaced_whole, seal, sha256_of, unseal, why
 from zsgate.system.sources import code_of
 
+ARRAYS = ("data", "indices", "indptr.npy", "rows.npy", "genes.npy")  # files of a copy
+FACTS = "facts.json"  # what is said of them, sealed
 MOST_OF_INT32 = int(np.iinfo(np.int32).max)  # numbers that int32 can count
 
 
@@ -99,25 +105,23 @@ def map_counts(
     UsageProblem
         If a number is no count, nothing is left, or the copy cannot be written.
     """
-    from filelock import FileLock
-
     digest = hashlib.sha256(np.packbits(known).tobytes()).hexdigest()
     identity = {**key, "known": digest, "filter": astuple(wanted), "code": code_of(__name__)}
     name = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:32]
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{name}.lock"):
-        if not (cache / name).exists():
+    with locked(cache / f"{name}.lock"):
+        if not _is_sound(cache / name):
             try:
                 with replaced_whole(cache / name) as folder:
-                    _copy(by_rows(matrix, cache), known, wanted, where, folder)
+                    n_poor = _copy(by_rows(matrix, cache), known, wanted, where, folder)
+                    _seal(folder, name, n_poor)
             except OSError as error:  # of writing: what cannot be read is a UsageProblem already
                 msg = f"{where}: the counts are too large for memory, and no copy of them fits in {cache} ({error})"
-                raise UsageProblem(msg) from error
+                raise MachineFailed(msg) from error
         return _mapped(cache / name)
 
 
-def _copy(matrix: Matrix, known: npt.NDArray[np.bool_], wanted: Filter, where: str, folder: Path) -> None:
-    """Write the arrays of the cells and genes that are kept into ``folder``."""
+def _copy(matrix: Matrix, known: npt.NDArray[np.bool_], wanted: Filter, where: str, folder: Path) -> int:
+    """Write the arrays of the cells and genes that are kept into ``folder``; return how many cells are too poor."""
     n_cells, n_genes = matrix.shape[0], matrix.n_genes
     seen, rich = np.zeros(n_genes, dtype=np.int64), np.zeros(n_cells, dtype=bool)
     for first, block in _checked(matrix, where, wanted.rounding):
@@ -146,8 +150,45 @@ def _copy(matrix: Matrix, known: npt.NDArray[np.bool_], wanted: Filter, where: s
     np.save(folder / "indptr.npy", np.cumsum(np.concatenate(sizes)))
     np.save(folder / "rows.npy", rows)
     np.save(folder / "genes.npy", genes)
-    facts = {"digest": matrix_digest(_mapped_csr(folder, len(genes))), "n_poor": int((~rich).sum())}
-    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    return int((~rich).sum())
+
+
+def _seal(folder: Path, name: str, n_poor: int) -> None:
+    """Write what tells whether a copy is whole and the one of this name, and what need not be counted again."""
+    genes = np.load(folder / "genes.npy")
+    facts = {
+        "digest": matrix_digest(_mapped_csr(folder, len(genes))),
+        "n_poor": n_poor,
+        "files": {each: sha256_of(folder / each) for each in ARRAYS},
+    }
+    (folder / FACTS).write_text(seal(name, facts), encoding="utf-8")
+
+
+def _is_sound(folder: Path) -> bool:
+    """Return whether a copy is there, whole and of its name, by reading it; any other is removed, which is said."""
+    if not folder.exists():
+        return False
+    try:
+        facts = _facts(folder)
+        with ThreadPoolExecutor(len(ARRAYS)) as threads:
+            found = dict(zip(ARRAYS, threads.map(lambda each: sha256_of(folder / each), ARRAYS), strict=True))
+        if found == facts["files"]:
+            return True
+        fault = "a file in it is not the one that was written"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fault = why(error)
+    sys.stderr.write(f"zsgate: {folder} is not used, for it is damaged or not zsgate's ({fault}): it is made again\n")
+    try:
+        shutil.rmtree(folder.rename(folder.with_name(f".part-{uuid.uuid4().hex}")))
+    except OSError as error:
+        msg = f"{folder} is damaged and cannot be removed ({why(error)}); --cache DIR or ZSGATE_CACHE names another"
+        raise MachineFailed(msg) from error
+    return False
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = unseal(folder.name, (folder / FACTS).read_text(encoding="utf-8"))
+    return facts
 
 
 def _some_rows(block: sp.csr_matrix, keep: npt.NDArray[np.bool_]) -> sp.csr_matrix:
@@ -181,13 +222,13 @@ def _mapped_csr(folder: Path, n_genes: int, mode: Literal["r", "c"] = "r") -> sp
 
 
 def _mapped(folder: Path) -> MappedCounts:
-    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    facts = _facts(folder)
     genes = np.load(folder / "genes.npy")
     counts = _mapped_csr(folder, len(genes))
     counts.checked_digest = facts["digest"]  # Dataset takes it for checked
     counts.folder = folder
     with suppress(OSError):  # when it was last used, for whoever cleans up
-        os.utime(folder / "facts.json")
+        os.utime(folder / FACTS)
     return MappedCounts(counts, np.load(folder / "rows.npy"), genes, facts["n_poor"])
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from platformdirs import user_cache_path
 
 from zsgate.data.annotations import Annotations, Columns, Strings, cell_columns, check_labels
 from zsgate.data.counts import as_counts, check_counts, fault_of, round_counts
@@ -18,6 +17,7 @@ from zsgate.data.file.anndata_file import AnnDataFile, identity_of, open_file
 from zsgate.data.genes import gene_names
 from zsgate.data.mapped import Filter, map_counts
 from zsgate.errors import UsageProblem
+from zsgate.system.cache import find_folder
 
 MIN_GENES = 10  # of the paper: cells with fewer detected genes are dropped
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
@@ -117,7 +117,7 @@ def read_file(source: Source, cache: Path | None = None) -> Dataset:
             Filter(MIN_GENES, MIN_CELLS, rounding),
             where=f"{path.name} ({place})",
             key={**identity_of(path), "place": place},
-            cache=cache or user_cache_path("zsgate") / "prepared",
+            cache=cache or find_folder() / "prepared",
         )
     expression = expression and expression.subset(mapped.rows)
     kept = annotations.of(mapped.rows, mapped.genes)

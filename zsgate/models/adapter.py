@@ -1,4 +1,4 @@
-"""What a model must offer to be put on trial: one method; what else it may offer."""
+"""What a model must offer, one method, and what else it may offer."""
 
 from __future__ import annotations
 

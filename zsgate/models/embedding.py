@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 from zsgate.verdict.recipe import DEFAULT, Recipe
 
 if TYPE_CHECKING:
     from zsgate.system.store import Store
 
-LOSS = 1e-4  # share of the variance between cells that rounding to float32 may take; asw then moves by about 1e-5
-SEEDS = 5  # draws of whatever draws chance, unless the user says otherwise
+LOSS = 1e-4  # share of the variance between cells that rounding to float32 may cost; it changes asw by about 1e-5
+SEEDS = 5  # how often a method that uses chance embeds, unless the user says otherwise
 Floats = npt.NDArray[np.float32]
 
 
@@ -31,17 +31,17 @@ class Embedding:
     ----------
     draws
         Arrays of shape (n_cells, n_dimensions), float32 and C-contiguous, in the dataset's cell order;
-        one for a deterministic source, one per seed otherwise. Large ones are mapped from files.
+        one of a method that uses no chance, else one for each seed. Large ones are mapped from files.
     source
         Who made it, as the report names it.
     notes
         Provenance in builtins: seeds, dtype, epochs.
     clusterings
-        How often a metric that clusters does so with a single draw; several draws are clustered once each.
+        How often a metric clusters a single draw; of several draws each is clustered once.
     recipe
-        Choices of the run it was made in; metrics follow them.
+        Choices of the run that it was made in, which metrics follow.
     store
-        Where metrics may keep the scores of this embedding; None keeps nothing.
+        Where metrics may keep the scores of this embedding; None: nowhere.
     """
 
     draws: tuple[Floats, ...] = field(repr=False)
@@ -54,12 +54,12 @@ class Embedding:
     @classmethod
     def of(cls, values: npt.ArrayLike | Sequence[npt.ArrayLike], source: str = "embedding") -> Embedding:
         """Return the embedding of one array (n_cells, n_dimensions) or of a sequence of such draws."""
-        arrays: Sequence[Any] = values if isinstance(values, list | tuple) else [values]
-        return cls(tuple(checked(array, source=source) for array in arrays), source)
+        draws: Sequence[Any] = values if isinstance(values, list | tuple) else [values]
+        return cls(tuple(check_rows(draw, source=source) for draw in draws), source)
 
     def rows(self, cells: npt.NDArray[np.intp]) -> Embedding:
         """Return the embedding of the cells at these positions, in that order."""
-        return replace(self, draws=tuple(spill.take(draw, cells) for draw in self.draws))
+        return replace(self, draws=tuple(arrays.take(draw, cells) for draw in self.draws))
 
     def __post_init__(self) -> None:
         """Refuse no draws, and draws of different cells."""
@@ -78,7 +78,7 @@ class Embedding:
         return sha.hexdigest()
 
 
-def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
+def check_rows(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
     """Return ``values`` as float32 (n_cells, n_dimensions), or refuse them in one sentence.
 
     Parameters
@@ -95,7 +95,7 @@ def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
     ValueError
         If the array is not 2-D and numeric, has the wrong number of rows, no columns, a NaN or an infinite
         value (also after the cast to float32), the same row for every cell, or lies so far from the origin that
-        float32 does not tell cells apart. Moving it is left to its maker, for it changes angles.
+        float32 cannot distinguish cells. Its maker may subtract the mean; we do not, since it changes angles.
     """
     array = _as_array(values, source)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
@@ -110,16 +110,16 @@ def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
         raise ValueError(msg)
     with np.errstate(over="ignore"):
         fits = array.dtype == np.float32 and array.flags.c_contiguous
-        rows: Floats = array if fits else spill.moved(array, np.float32)
-    bad = np.concatenate([~np.isfinite(rows[part]).all(axis=1) for part in spill.stretches(rows)])
+        rows: Floats = array if fits else arrays.moved(array, np.float32)
+    bad = np.concatenate([~np.isfinite(rows[part]).all(axis=1) for part in arrays.stretches(rows)])
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         msg = f"{source} gave NaN or infinite values for {bad.sum()} of {len(rows)} cells (first: row {first})"
         raise ValueError(msg)
-    if len(array) > 1 and all((array[part] == array[0]).all() for part in spill.stretches(array)):
+    if len(array) > 1 and all((array[part] == array[0]).all() for part in arrays.stretches(array)):
         msg = f"{source} gave the same row for all {len(rows)} cells: a constant embedding carries nothing"
         raise ValueError(msg)
-    if not np.can_cast(array.dtype, np.float32) and (lost := _lost(array, rows)) > LOSS:
+    if not np.can_cast(array.dtype, np.float32) and (lost := _lost_share(array, rows)) > LOSS:
         msg = (
             f"{source} loses {100 * min(lost, 1):.3g} % of the variance between cells when rounded to float32; "
             "subtract the mean of each dimension, or scale it"
@@ -128,11 +128,11 @@ def checked(values: Any, *, source: str, n_cells: int | None = None) -> Floats:
     return rows
 
 
-def _lost(array: npt.NDArray[Any], rows: Floats) -> float:
+def _lost_share(array: npt.NDArray[Any], rows: Floats) -> float:
     """Return the squared error of the cast to ``rows``, over the squared distances to the mean."""
     mean = array.mean(axis=0, dtype=np.float64)
     error = spread = 0.0
-    for part in spill.stretches(array):
+    for part in arrays.stretches(array):
         error += float(np.square(array[part] - rows[part].astype(np.float64)).sum())
         spread += float(np.square(array[part] - mean).sum())
     return error / spread if spread else 0.0

@@ -1,4 +1,4 @@
-"""Embeddings that somebody computed already, put in the dataset's order by cell id."""
+"""Embeddings computed beforehand and read from files, put in the dataset's order by cell id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zsgate.data.annotations import Strings, refuse_duplicates
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding_files import FORMATS, Rows, read_rows
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -37,8 +37,8 @@ class Precomputed:
 
     @property
     def info(self) -> ModelInfo:
-        """The card: little is known of rows in a file."""
-        notes = (f"precomputed embeddings read from {self.path.name}", *self._left_out.values())
+        """The card, which says little: a file holds rows and no more."""
+        notes = (f"precomputed embeddings read from {self.path.name}", *filter(None, self._left_out.values()))
         # rows in a file cannot be asked again for fewer cells
         return ModelInfo(name=self.path.stem, independent_cells=False, notes=notes)
 
@@ -71,10 +71,10 @@ class Precomputed:
         if others := len(ids) - len(place):
             notes.append(f"{others:,} rows of cells that {dataset.name} leaves out or does not draw are not taken")
         refuse_duplicates(where, "cell", ids[place])
-        _refuse_strangers(where, dataset.cell_ids, ids[place])
+        _refuse_others(where, dataset.cell_ids, ids[place])
         self._left_out[dataset.name] = "; ".join(notes)
         row_of = dict(zip(ids[place].tolist(), place.tolist(), strict=True))
-        return spill.take(rows, np.array([row_of[cell] for cell in dataset.cell_ids.tolist()]))
+        return arrays.take(rows, np.array([row_of[cell] for cell in dataset.cell_ids.tolist()]))
 
     check = embed  # the rows are at hand: reading them is the check
 
@@ -108,10 +108,10 @@ def _wanted(ids: Strings, dataset: Dataset) -> npt.NDArray[np.bool_]:
     return np.isin(ids, dataset.cell_ids) | ~np.isin(ids, dataset.drawn_from)
 
 
-def _refuse_strangers(where: str, expected: Strings, found: Strings) -> None:
+def _refuse_others(where: str, expected: Strings, found: Strings) -> None:
     faults = [
         f"{what} {len(cells)} cells: {', '.join(cells[:10].tolist())}{', ...' if len(cells) > 10 else ''}"
-        for what, cells in (("lacks", _absent(expected, found)), ("has extra", _absent(found, expected)))
+        for what, cells in (("lacks", _subtract(expected, found)), ("has extra", _subtract(found, expected)))
         if len(cells)
     ]
     if faults:
@@ -119,6 +119,6 @@ def _refuse_strangers(where: str, expected: Strings, found: Strings) -> None:
         raise UsageProblem(msg)
 
 
-def _absent(names: Strings, others: Strings) -> Strings:
+def _subtract(names: Strings, others: Strings) -> Strings:
     """Return the names that are not among ``others``, in their order."""
     return names[~np.isin(names, others)]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from zsgate.errors import UsageProblem, nearest
 from zsgate.models.adapter import ModelInfo
-from zsgate.models.embedding import checked
+from zsgate.models.embedding import check_rows
 from zsgate.models.reconstruction import SCALES, Reconstruction, Scale
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class UserModel:
 
     @property
     def fingerprint(self) -> str | None:
-        """What the user's object declares, a twin's told apart by its seed; None keeps nothing between runs."""
+        """What the user's object declares, with the seed of a twin; None keeps nothing between runs."""
         declared = getattr(self.model, "fingerprint", None)
         of = "" if self.twin is None else f":random{self.twin}"
         return None if declared is None else f"{self.name}:{self.device}:{declared}{of}"
@@ -110,7 +110,7 @@ class UserModel:
         values = call(dataset.to_anndata())
         if hasattr(values, "loc") and set(values.index) == set(dataset.cell_ids.tolist()):
             values = values.loc[dataset.cell_ids.tolist()]
-        return checked(values, source=self.info.name, n_cells=dataset.n_cells)
+        return check_rows(values, source=self.info.name, n_cells=dataset.n_cells)
 
     def _reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
         """Yield what the user's object predicts of the genes of the dataset's AnnData."""

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from zsgate.plugin.agreement import LastWord
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import Ending, ExitCode, Findings, Outcome, decide
-from zsgate.plugin.record import Start, record
+from zsgate.plugin.provenance import Start
+from zsgate.plugin.record import record
 from zsgate.plugin.results import Results, told
 from zsgate.plugin.selection import is_selection, selection, why_nothing
 from zsgate.report import write
@@ -54,15 +56,18 @@ class Finish:
 
     def pytest_report_header(self) -> list[str]:
         """Say what else runs, and where the candidate's vocabulary lacks much of a dataset."""
-        also = ["zsgate: the controls of the selected tests run as well"] if is_selection(self.config) else []
+        where = self.run.config.pyproject
+        also = [] if where is None else [f"zsgate: settings are those of {where}"]
+        also += ["zsgate: the controls of the selected tests run as well"] if is_selection(self.config) else []
         if self.config.option.collectonly:
             return also
         return also + [f"zsgate: {found.remark}" for found in self.run.coverage if found.remark]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Remember the session, whose exit status is ours to set."""
+        """Remember the session, whose exit status is ours to set; from now on nobody else registers before us."""
         self.session = session
+        self.config.pluginmanager.register(LastWord())
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
@@ -158,12 +163,12 @@ class Finish:
             self.completeness.faults.append(f"cannot write the report: {type(error).__name__}: {error}")
             self.outcome = decide(self._findings(ending))
             self.record, self.page = self.start.bare(self.outcome), None
-            with suppress(OSError):
+            with suppress(Exception):  # the page that says "started, not finished" stays
                 self.page = write(self.record, folder)
         self.insist()
 
     def _record(self, outcome: Outcome) -> Record:
-        if outcome.state is GateState.UNUSABLE:
+        if outcome.state is GateState.UNUSABLE and not self.results.verdicts:
             return self.start.bare(outcome)
         chosen = selection(self.config, self.completeness.due, self.completeness.planned)
         return record(self.run, self.results, outcome, chosen, self.start)
@@ -176,8 +181,10 @@ class Finish:
         if writer is None or self.record is None or self.outcome is None:
             return
         writer.section("zsgate")
+        for words in self.run.ledger.lasting.said:
+            writer.write_line(f"zsgate: {words}")
         writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
-        writer.write_line(f"exit {self.outcome.exit_code:d}: {self.outcome.reason}")
+        writer.write_line(f"exit {self.outcome.exit_code:d}: {self.record.provenance.exit_reason}")
         if self.page is not None:
             writer.write_line(f"page: {self.page}")
 

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 
 import pytest
 
-SWITCHES = ("gpu", "offline")
+SWITCHES = ("gpu", "offline", "cache-shared", "fresh")
 VALUES = (
     "model",
     "weights",
@@ -55,6 +55,8 @@ HELP = {
     "seeds": "draws of whatever draws chance (default 5)",
     "report": "folder of the page (default zsgate-report)",
     "cache": "folder of what is kept between runs",
+    "cache-shared": "use that folder also where others can write to it",
+    "fresh": "read nothing that an earlier run kept; recommended before a release",
 }
 TAKEN = pytest.StashKey[list[str]]()  # short options that somebody else in this run owns
 
@@ -103,7 +105,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError("; ".join(_taken(config)))  # meant for the gate, or for its owner?
         from zsgate.plugin.start import start
 
-        start(config, {name: config.getoption(f"zsgate_{name}") for name in SWITCHES + VALUES})
+        fields = [name.replace("-", "_") for name in SWITCHES + VALUES]
+        start(config, {name: config.getoption(f"zsgate_{name}") for name in fields})
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

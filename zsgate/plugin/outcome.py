@@ -73,9 +73,9 @@ class Findings:
 
     @property
     def says_something(self) -> bool:
-        """Whether anything was found of the candidate."""
+        """Whether anything was found of the candidate that decides."""
         published = any(control.control == "published" for control in self.controls)
-        return bool(self.verdicts or self.failures or published)
+        return bool(deciding(self.verdicts) or self.failures or published)
 
     @property
     def needless(self) -> list[str]:
@@ -136,7 +136,7 @@ def needless_waiver(waiver: WaiverRecord) -> str:
 
 def _why_broken(found: Findings) -> Iterable[str]:
     for control in found.controls:
-        if not control.passed:
+        if not control.passed and not control.advisory:
             yield f"control {control.control} failed on {control.dataset}: {control.sentence}"
     yield from (failure.message for failure in found.failures if failure.what != "candidate")
     yield from found.faults

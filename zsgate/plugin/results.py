@@ -44,6 +44,8 @@ class Results:
         Those of pyproject.toml with what became of them.
     others_failed
         Number of failed tests that are not the gate's.
+    settled
+        Whether all tests had their turn, and what takes all results is decided.
     """
 
     def __init__(self, config: Config, repeat: str) -> None:
@@ -56,10 +58,13 @@ class Results:
         self.timings: list[TimingRecord] = []
         self.waivers: tuple[WaiverRecord, ...] = ()
         self.others_failed = 0
+        self.settled = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what a test's report carries, and let everybody after us see a report that says the same."""
+        if self.settled:  # what is told in the end is known here
+            return
         if not is_of_gate(report.nodeid):
             self.others_failed += report.failed
             return
@@ -89,6 +94,7 @@ class Results:
         -------
         (node id, sentence) of what no test itself could know to have failed.
         """
+        self.settled = True
         self._sort(planned)
         fails = self._withdraw()
         self._adjust()
@@ -106,7 +112,7 @@ class Results:
         fails = []
         for nodeid, control in self.controls.items():
             self.controls[nodeid] = uninformative.annotate(control, known)
-            if uninformative.is_unsure(control) and not self.controls[nodeid].passed:
+            if uninformative.is_unsure(control) and not (self.controls[nodeid].passed or control.advisory):
                 fails.append((nodeid, control.sentence))
         for nodeid, verdict in self.verdicts.items():
             self.verdicts[nodeid] = changed = uninformative.withdraw(verdict, known)

@@ -13,20 +13,23 @@ from typing import Any
 import pytest
 
 from zsgate.config.config import Config
-from zsgate.errors import UsageProblem
+from zsgate.config.sources import find_pyproject
+from zsgate.errors import UsageProblem, without_credentials
 from zsgate.fixtures import methods
 from zsgate.models import MODELS
 from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import ExitCode, Outcome
-from zsgate.plugin.record import Start
+from zsgate.plugin.provenance import Start
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
 from zsgate.run.validate import check_patterns, preflight
+from zsgate.system import cache
+from zsgate.system.processes import end_with, interrupt_at_sigterm
 from zsgate.system.store import Store
 from zsgate.system.workers import WORKERS, share
 
@@ -43,11 +46,16 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     pytest.UsageError
         If the arguments or the data cannot be used; pytest exits with 4.
     """
+    config.add_cleanup(interrupt_at_sigterm())
+    if hasattr(config, "workerinput"):
+        end_with(os.getppid())
     began = Start.of(config, options["model"])
     runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
     folder = began.folder / (options.get("report") or REPORT)
     try:
-        settings = Config.gather(options, os.environ, began.folder, models=tuple(MODELS))
+        settings = Config.gather(
+            options, os.environ, began.folder, models=tuple(MODELS), pyproject=_settings_of(config)
+        )
         folder = began.folder / settings.report
         if runs:
             _refuse_unwritable("report", folder)
@@ -56,7 +64,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     except UsageProblem as problem:
         if runs:
             _say_unusable(began, str(problem), folder)
-        msg = f"zsgate: {problem}"
+        msg = f"zsgate: {without_credentials(str(problem))}"
         raise pytest.UsageError(msg) from None
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.stash[methods.RUN] = run
@@ -64,6 +72,16 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     WORKERS.number = share(getattr(config, "workerinput", {}).get("workercount", 1))
     config.add_cleanup(WORKERS.close)
     _register(config, run, began)
+
+
+def _settings_of(config: pytest.Config) -> Path | None:
+    """Return the file whose ``[tool.zsgate]`` counts: the one that pytest reads, else the nearest pyproject.toml."""
+    named = config.option.inifilename
+    root = Path(config.option.rootdir or "") / "pyproject.toml" if config.option.rootdir else None
+    if not named and root is not None and root.is_file():
+        return root.resolve()
+    ini = config.inipath if config.inipath is not None and config.inipath.suffix == ".toml" else None
+    return find_pyproject(config.invocation_params.dir, ini, only=bool(named))
 
 
 def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
@@ -77,7 +95,9 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     if config.option.collectonly:
         _ = list(run.not_tested())  # as far as that needs the model and the user's files
     else:
-        _refuse_unwritable("cache", ledger.lasting.folder)
+        cache.prepare(ledger.lasting.folder, shared=settings.cache_shared)
+        if settings.fresh:
+            cache.forget_made(ledger.lasting.folder)
         preflight(run)
     return run
 
@@ -111,10 +131,8 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
 
 def _stores(settings: Config, run: str) -> tuple[Store, Store]:
     """Return the store that lasts and the one that this run's workers share."""
-    from platformdirs import user_cache_path
-
-    root = settings.cache or user_cache_path("zsgate")
-    return Store(root), Store(root / "runs" / run)
+    root = cache.find_folder(settings.cache)
+    return Store(root, run, settings.fresh), Store(root / "runs" / run, run)
 
 
 def _begin(began: Start, folder: Path) -> None:
@@ -159,7 +177,7 @@ def _exists(folder: Path, arg: str) -> bool:
 def _repeat(config: pytest.Config) -> str:
     """Return the command of this run without what selects its tests."""
     given = [arg for arg in config.invocation_params.args if not is_of_gate(str(arg))]
-    return shlex.join(["pytest", *_without_selection(list(map(str, given)))])
+    return without_credentials(shlex.join(["pytest", *_without_selection(list(map(str, given)))]))
 
 
 def _without_selection(args: list[str]) -> list[str]:

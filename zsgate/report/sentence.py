@@ -75,6 +75,8 @@ def _passed(record: Record, model: str) -> str:
 
 def _waived(record: Record, model: str) -> str:
     verdicts = deciding(record.verdicts)
+    if not verdicts:
+        return _NO_CLAIM.format(model)
     excused = distinct(verdict.baseline for verdict in verdicts if verdict.waiver)
     beaten = [name for name in distinct(verdict.baseline for verdict in verdicts) if name not in excused]
     against = f"{_verbs(verdicts)[0]} {joined(beaten)} and " if beaten else ""
@@ -124,13 +126,13 @@ def _running(record: Record, model: str) -> str:
 
 def _unusable(record: Record, model: str) -> str:
     reason = record.provenance.exit_reason or "no reason was given"
-    what = "No test of the gate was run" if record.provenance.exit_code == NOTHING else "The run could not start"
+    what = "No test that decides was run" if record.provenance.exit_code == NOTHING else "The run could not start"
     return f"{what}, so nothing is claimed about {model}: {reason.rstrip('.')}."
 
 
 def _broke(record: Record, model: str) -> str:
     causes = []
-    wrong = [control for control in record.controls if not control.passed]
+    wrong = [control for control in record.controls if not control.passed and not control.advisory]
     if wrong:
         names = joined(distinct(control.control for control in wrong))
         causes.append(f"{counted(len(wrong), 'control')} failed ({names})")

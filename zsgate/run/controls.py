@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import anndata
 
 DIMENSIONS = 50
+MANY_LABELS = 20
 LINEAR = ("hvg", "pca")  # always at hand: controls against them run whatever is selected
 Must = Literal["beats", "loses", "fails"]
 
@@ -121,10 +122,14 @@ COPIES = must_be_found_out(RECONSTRUCTION.values())
 
 
 def oracle(dataset: Dataset, _: Embedding) -> np.ndarray:
-    """Return the labels, one dimension each, plus noise of a tenth of their distance."""
+    """Return the labels, one dimension each, plus noise of a tenth of their distance.
+
+    The length of the noise grows with the root of the number of labels; from 20 labels on it grows no more.
+    """
     labels = np.unique(dataset.cell_types, return_inverse=True)[1]
     identity = np.eye(labels.max() + 1)[labels]
-    return identity + 0.1 * _generator(dataset).standard_normal(identity.shape)
+    scale = 0.1 * min(1.0, float(np.sqrt(MANY_LABELS / identity.shape[1])))
+    return identity + scale * _generator(dataset).standard_normal(identity.shape)
 
 
 def shuffled(dataset: Dataset, pca: Embedding) -> np.ndarray:

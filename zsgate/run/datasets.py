@@ -25,6 +25,7 @@ from zsgate.data.leakage.fingerprints import load as load_filter
 from zsgate.data.read import Source, read_file
 from zsgate.errors import UsageProblem, unknown
 from zsgate.report.record import DatasetRecord, PretrainingRecord
+from zsgate.system.cache import find_folder
 from zsgate.system.download import LARGE, SPEED
 
 CardOrFile = Card | Source  # a dataset of the catalogue, or a file of the user's own
@@ -86,8 +87,7 @@ def names_of(entry: str, config: Config) -> set[str]:
 
 def shelf_of(config: Config) -> Shelf:
     """Return where this run's files of the catalogue are."""
-    usual = Shelf.usual()
-    return Shelf(config.cache or usual.cache, config.mirror, config.offline)
+    return Shelf(find_folder(config.cache), config.mirror, config.offline)
 
 
 def read(source: CardOrFile, shelf: Shelf) -> Dataset:

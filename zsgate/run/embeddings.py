@@ -11,13 +11,13 @@ from typing import Any, Self
 from zsgate.baselines import BASELINES
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
-from zsgate.models.embedding import Embedding, checked
+from zsgate.models.embedding import Embedding, check_rows
 from zsgate.run import stability
 from zsgate.run.ledger import Ledger, Made
 from zsgate.system.sources import code_of
 from zsgate.verdict.recipe import Recipe
 
-CHECKED = checked.__module__
+CHECKED = check_rows.__module__
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger
 
     def compute() -> Made:
         draws, notes = maker.function(dataset, **maker.asked)
-        return [checked(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
+        return [check_rows(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
 
     key = {"who": who, "dataset": dataset.digest, **maker.key(dataset)}
     lasts = key["fingerprint"] is not None

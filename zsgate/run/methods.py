@@ -11,7 +11,7 @@ from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
 from zsgate.config.config import Config
 from zsgate.config.tables import ABOUT_PRETRAINING
 from zsgate.data.dataset import Dataset
-from zsgate.errors import BaselineFailed, CandidateFailed, UsageProblem
+from zsgate.errors import BaselineFailed, CandidateFailed, GateBroke, UsageProblem, machine_fault
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
 from zsgate.metrics.reconstruction.result import Side
@@ -63,7 +63,9 @@ class Method:
     failure: ClassVar[type[Exception]] = BaselineFailed  # whose fault it is when it fails
 
     def failed(self, at: str, error: BaseException) -> Exception:
-        """Return its failure, in the words of the error that it raised."""
+        """Return its failure, in the words of the error that it raised; a fault of the machine is nobody's failure."""
+        if fault := machine_fault(error):
+            return GateBroke(f"{at}: {fault}").with_traceback(error.__traceback__)
         msg = f"{self.name} failed {at}: {type(error).__name__}: {error}"
         return self.failure(msg).with_traceback(error.__traceback__)
 

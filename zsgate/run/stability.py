@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
-from zsgate.models.embedding import Embedding, checked
+from zsgate.models.embedding import Embedding, check_rows
 from zsgate.system import arrays as spill
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def embed(model: Adapter, dataset: Dataset) -> tuple[list[Rows], dict[str, Any]]
         Whatever the model raises, and ValueError for rows that are no embedding or that move.
     """
     name = model.info.name
-    rows = [checked(each.embed(dataset), source=name, n_cells=dataset.n_cells) for each in draws_of(model)]
+    rows = [check_rows(each.embed(dataset), source=name, n_cells=dataset.n_cells) for each in draws_of(model)]
     return rows, {"checks": check(model, rows[0], dataset)}
 
 
@@ -69,7 +69,7 @@ def check(model: Adapter, rows: Rows, dataset: Dataset) -> list[dict[str, Any]]:
     few, order = some[:BATCH], generator.permutation(BATCH)
 
     def again(cells: npt.NDArray[np.intp]) -> Rows:
-        return checked(model.embed(dataset.subset(cells)), source=info.name, n_cells=len(cells))
+        return check_rows(model.embed(dataset.subset(cells)), source=info.name, n_cells=len(cells))
 
     apart = float(np.median(np.linalg.norm(rows[some] - rows[np.roll(some, 1)], axis=1)))
     shard, batch = again(some), again(few)

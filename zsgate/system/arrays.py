@@ -6,6 +6,7 @@ a million rows cost the process no memory of its own.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import MachineFailed
 
 IN_MEMORY = 1 << 28  # bytes of one array; a larger one lies in a file
 STRETCH = 1 << 25  # bytes of rows that are handled at a time
@@ -32,7 +33,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32, folder: Pat
 
     Raises
     ------
-    UsageProblem
+    MachineFailed
         If the disk has no room for it.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -47,7 +48,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32, folder: Pat
     except OSError as error:
         remedy = "" if folder else "; TMPDIR names another folder"
         msg = f"no room for {size / 1e9:,.1f} GB in {place or gettempdir()} ({error.strerror or error}){remedy}"
-        raise UsageProblem(msg) from error
+        raise MachineFailed(msg) from error
 
 
 def is_large(n_bytes: int) -> bool:
@@ -81,6 +82,19 @@ def stretches(rows: Array) -> Iterator[slice]:
     height = max(1, STRETCH // max(1, rows[:1].nbytes))
     for start in range(0, len(rows), height):
         yield slice(start, min(start + height, len(rows)))
+
+
+def load_mapped(path: Path) -> Array:
+    """Return the array of a ``.npy`` file, mapped and read-only."""
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def describe(array: Array) -> dict[str, object]:
+    """Return ``dtype``, ``shape`` and ``sha256`` of an array; one that is mapped is read piece by piece."""
+    sha, rows = hashlib.sha256(), array if array.ndim else array.reshape(1)
+    for part in stretches(rows):
+        sha.update(rows[part].tobytes())
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": sha.hexdigest()}
 
 
 def _folder() -> str | None:

@@ -1,4 +1,4 @@
-"""Cache: what lies in the cache folder, how much room it takes, when it was last used, and freeing that room."""
+"""Cache: where its folder is, whether it can be used and trusted, what lies in it, and freeing that room."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+
+from zsgate.errors import UsageProblem
+from zsgate.system.files import others_who_write, why
 
 # folders of each kind; in them, files of one name are one entry, and so is a folder
 FOLDERS = {
@@ -18,6 +22,7 @@ FOLDERS = {
     "scores": ("score",),
     "reconstructions": ("reconstruction",),
     "dictionaries": ("dictionaries",),
+    "kernels": ("kernels",),
     "runs": ("runs",),
     "downloads": ("datasets", "weights"),
 }
@@ -27,6 +32,7 @@ ABOUT = {
     "scores": "of embeddings",
     "reconstructions": "what is left of models' predictions",
     "dictionaries": "gene dictionaries, read from pickles once",
+    "kernels": "compiled loops, where nobody can write beside the package",
     "runs": "left behind by runs that were killed",
     "downloads": "datasets and weights; they would have to be fetched again",
 }
@@ -60,6 +66,60 @@ class CacheEntry:
         return time.time() - self.used > days * DAY
 
 
+def find_folder(given: Path | None = None) -> Path:
+    """Return the cache folder: the one given, else the platform's.
+
+    Raises
+    ------
+    UsageProblem
+        If none is given and the account has no home folder to keep anything in.
+    """
+    from platformdirs import user_cache_path
+
+    if given is not None:
+        return given
+    with suppress(RuntimeError):  # of a home folder that cannot be known
+        if (usual := user_cache_path("zsgate")).is_absolute():
+            return usual
+    msg = (
+        "nothing can be kept: HOME is not set and this account has no home folder; --cache DIR or ZSGATE_CACHE names "
+        "a folder"
+    )
+    raise UsageProblem(msg)
+
+
+def prepare(root: Path, *, shared: bool = False) -> None:
+    """Make the cache folder, and refuse one that cannot be used or, unless it is ``shared``, trusted.
+
+    Parameters
+    ----------
+    root
+        The folder. One that is made is the account's alone, whatever its umask says.
+    shared
+        Whether the user trusts whoever else can write to it.
+
+    Raises
+    ------
+    UsageProblem
+        If it cannot be written to, or others can write to it or to a folder in it.
+    """
+    try:
+        if not root.exists():
+            root.mkdir(mode=0o777 if shared else 0o755, parents=True, exist_ok=True)
+        TemporaryFile(dir=root).close()
+        inside = [place for names in FOLDERS.values() for name in names if (place := root / name).is_dir()]
+        strange = [] if shared else [(place, said) for place in (root, *inside) if (said := others_who_write(place))]
+    except OSError as error:
+        msg = f"--cache {root}: cannot write there ({why(error)}); --cache DIR or ZSGATE_CACHE names another folder"
+        raise UsageProblem(msg) from None
+    for place, said in strange:
+        msg = (
+            f"--cache {place}: {said}, and who can write there can change scores. Make it yours alone (chmod go-w), "
+            "name another folder with --cache DIR or ZSGATE_CACHE, or say --cache-shared if you trust them"
+        )
+        raise UsageProblem(msg)
+
+
 def contents(root: Path) -> list[CacheEntry]:
     """Return every entry of the cache folder ``root``, kind by kind; locks are not listed and never removed."""
     found = []
@@ -67,6 +127,11 @@ def contents(root: Path) -> list[CacheEntry]:
         for folder in folders:
             found += [_entry(kind, paths) for paths in _grouped(root / folder)]
     return found
+
+
+def forget_made(root: Path) -> None:
+    """Remove what a fresh run may not read and no :class:`~zsgate.system.store.Store` keeps: copies, compiled loops."""
+    remove(entry for entry in contents(root) if entry.kind in ("counts", "dictionaries", "kernels"))
 
 
 def remove(entries: Iterable[CacheEntry]) -> list[CacheEntry]:

@@ -8,16 +8,22 @@ from __future__ import annotations
 import http.client
 import shutil
 import sys
+import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-from zsgate.errors import UsageProblem
-from zsgate.system.files import sha256_of
+from zsgate.errors import MachineFailed, UsageProblem
+from zsgate.system.files import locked, sha256_of
 
 BLOCK = 1 << 20
 TIMEOUT = 60.0  # seconds without a byte
+PATIENCE = 60.0  # seconds over which the speed is taken
+SLOWEST = 1_000  # bytes a second; what comes more slowly than that is given up
+HEAD = 512  # bytes in which a web page shows that it is one
 LARGE = 1 << 30  # bytes from which the size and the time are said before the download
 SPEED = 10e6  # bytes a second, to estimate how long a download takes
 
@@ -48,40 +54,48 @@ def fetch(
     Raises
     ------
     UsageProblem
-        If the place cannot be reached, the disk has no room, or the bytes are not the published ones.
+        If the place cannot be reached, or the bytes are not the published ones. Where nothing is published of a file, a
+        web page, and a file of which its server does not say where it ends, are refused as well.
+    MachineFailed
+        If the disk has no room, or the folder of ``target`` cannot be written to.
     """
-    from filelock import FileLock
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
+    with locked(target.with_name(f"{target.name}.lock")):
         if target.exists():
             return
         part = target.with_name(target.name + ".part")
         make_sure_of_room(target, n_bytes, part)
         try:
-            _receive(url, part, has_digest=sha256 is not None)
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            is_whole = _receive(url, part, has_digest=sha256 is not None)
+        except UsageProblem:
+            raise
+        except (http.client.HTTPException, OSError, ValueError) as error:  # the last: of an address that is none
             msg = (
-                f"{url} could not be downloaded ({error}). Run again to go on where it stopped, or put the "
+                f"{_shown(url)} could not be downloaded ({error}). Run again to go on where it stopped, or put the "
                 f"file at {target}, or {instead}"
             )
             raise UsageProblem(msg) from error
-        _check(part, url, sha256, n_bytes)
-        part.replace(target)
+        fault = _fault(part, sha256, n_bytes, is_whole=is_whole)
+        if fault:
+            part.unlink()
+        else:
+            part.replace(target)
         _note_of(part).unlink(missing_ok=True)
+    if fault:
+        msg = f"{_shown(url)} gave {fault}: it was deleted, nothing was loaded"
+        raise UsageProblem(msg)
 
 
 def make_sure_of_room(target: Path, n_bytes: int | None, part: Path | None = None) -> None:
-    """Raise UsageProblem unless the disk has room for the ``n_bytes`` of ``target`` that ``part`` does not yet have."""
+    """Raise MachineFailed unless the disk has room for what ``part`` does not yet have of ``target``."""
     done = part.stat().st_size if part is not None and part.exists() else 0
     free = shutil.disk_usage(target.parent).free
     if n_bytes is not None and free < n_bytes - done:
         msg = f"{target.name} needs {n_bytes - done:,} bytes, {target.parent} has {free:,} free"
-        raise UsageProblem(msg)
+        raise MachineFailed(msg)
 
 
-def _receive(url: str, part: Path, *, has_digest: bool) -> None:
-    """Append what is missing of ``url`` to ``part``.
+def _receive(url: str, part: Path, *, has_digest: bool) -> bool:
+    """Append what is missing of ``url`` to ``part``, and return whether the server said where the file ends.
 
     If no digest will show that both pieces are of the same file, they are put together only if the server's mark of the
     version (its ETag) is the same as before; otherwise the download starts anew.
@@ -93,42 +107,84 @@ def _receive(url: str, part: Path, *, has_digest: bool) -> None:
         part.unlink(missing_ok=True)
     done = part.stat().st_size if part.exists() else 0
     asked = {"Range": f"bytes={done}-"} | ({"If-Range": mark} if strong else {}) if done else {}
-    request = urllib.request.Request(url, headers={"User-Agent": "zsgate"} | asked)
+    if urlsplit(url).scheme not in ("http", "https"):
+        msg = "an address begins with https:// or http://"
+        raise ValueError(msg)
+    request = urllib.request.Request(_shown(url), headers={"User-Agent": "zsgate"} | asked)
+    if secret := urlsplit(url).netloc.rpartition("@")[0]:  # a name and password: for this place, and none it leads to
+        request.add_unredirected_header("Authorization", f"Basic {b64encode(unquote(secret).encode()).decode()}")
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+        answer = urllib.request.build_opener(SafeRedirects).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
         if error.headers.get("Content-Range", f"bytes */{done}") == f"bytes */{done}":  # nothing is missing
-            return
+            return True
         _refuse_part(part)
     with answer:
         resumed = answer.status == http.client.PARTIAL_CONTENT
         if resumed and not has_digest and answer.headers.get("ETag") != mark:
             _refuse_part(part)
-        _write(answer, part, done if resumed else 0)
+        return _write(answer, part, done if resumed else 0)
 
 
-def _write(answer: http.client.HTTPResponse, part: Path, done: int) -> None:
-    """Write what the server sends behind the first ``done`` bytes, with a bar on a terminal."""
+class SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows a server to another address, unless that is less safe: from https to https only, never to ftp."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Return the request of the new address.
+
+        Raises
+        ------
+        ConnectionError
+            If that is not as safe.
+        """
+        allowed = ("https",) if req.type == "https" else ("https", "http")
+        if urlsplit(newurl).scheme not in allowed:
+            said = f"it leads from {req.type} to {_shown(newurl)}, which is not as safe"
+            raise ConnectionError(said)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _write(answer: http.client.HTTPResponse, part: Path, done: int) -> bool:
+    """Write what the server sends behind the first ``done`` bytes, with a bar on a terminal.
+
+    Returns whether the server said where the file ends: by its length, or by sending it in chunks, the last one marked.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    length = answer.headers.get("Content-Length")
-    total = None if length is None else done + int(length)
+    length = answer.headers.get("Content-Length", "").strip()
+    total = done + int(length) if length.isascii() and length.isdecimal() else None
     _announce(part, done, total)
     _note_of(part).write_text(answer.headers.get("ETag", ""), encoding="utf-8")
     columns = (TextColumn(part.stem), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)  # what a command prints may be a path
     with part.open("ab" if done else "wb") as file, bar:
         task = bar.add_task(part.stem, total=total, completed=done)
-        while block := answer.read(BLOCK):
+        begun, came = time.monotonic(), 0
+        while block := answer.read1(BLOCK):
             file.write(block)
             bar.advance(task, len(block))
+            came, seconds = came + len(block), time.monotonic() - begun
+            if seconds > PATIENCE:
+                if came < SLOWEST * seconds:
+                    msg = f"no more than {came / seconds:,.0f} bytes came in a second"
+                    raise ConnectionError(msg)
+                begun, came = time.monotonic(), 0
     if total is not None and part.stat().st_size < total:
         msg = f"the connection ended after {part.stat().st_size:,} of {total:,} bytes"
         raise ConnectionError(msg)
+    return total is not None or bool(answer.chunked)
 
 
 def _refuse_part(part: Path) -> NoReturn:
@@ -154,15 +210,27 @@ def _announce(part: Path, done: int, total: int | None) -> None:
         sys.stderr.write(f"zsgate: {part.stem}: {said}\n")
 
 
-def _check(part: Path, url: str, sha256: str | None, n_bytes: int | None) -> None:
-    found, n_found = sha256_of(part), part.stat().st_size
-    if sha256 is not None and found != sha256:
-        fault = f"sha256 {found}, published is {sha256}"
-    elif n_bytes is not None and n_found != n_bytes:
-        fault = f"{n_found:,} bytes, published are {n_bytes:,}"
-    else:
-        return
-    part.unlink()
-    _note_of(part).unlink(missing_ok=True)
-    msg = f"{url} gave a file with {fault}: it was deleted, nothing was loaded"
-    raise UsageProblem(msg)
+def _fault(part: Path, sha256: str | None, n_bytes: int | None, *, is_whole: bool) -> str:
+    """Return in words why what came cannot be the file, or an empty string."""
+    if sha256 is not None and (found := sha256_of(part)) != sha256:
+        return f"a file with sha256 {found}, published is {sha256}"
+    if n_bytes is not None and (n_found := part.stat().st_size) != n_bytes:
+        return f"a file with {n_found:,} bytes, published are {n_bytes:,}"
+    if sha256 is not None:
+        return ""
+    with part.open("rb") as file:
+        head = file.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "a web page and not the file"
+    if n_bytes is None and not is_whole:
+        return "a file without saying how long it is, so that it may be cut off"
+    return ""
+
+
+def _shown(url: str) -> str:
+    """Return an address without the name and password that may stand in it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address at all
+        return url.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -4,6 +4,13 @@ A key holds digests of content (data, weights, settings, the source of the code 
 be marked as out of date: other content is another key. Files appear by an atomic rename under a lock, so pytest-xdist
 workers and CI jobs share a folder, and each value is computed once. Large arrays lie in files of their own beside the
 rest and are mapped into memory, not read.
+
+Every entry carries the digest of its key and content, arrays their shapes and types too, and all are checked when it is
+read: that tells damage, and an entry copied under another name. It does not tell a forgery, for whoever can write to
+the folder can compute a digest. Against that only the folder's owner and mode help, which
+:func:`zsgate.system.cache.prepare` looks at, and a fresh store, which reads nothing that an earlier run left.
+
+A store that cannot be read, locked or written to says so once; what it is asked for is computed and not kept.
 """
 
 from __future__ import annotations
@@ -12,25 +19,35 @@ import hashlib
 import json
 import os
 import shutil
-import zipfile
-import zlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.errors import MachineFailed
 from zsgate.system import arrays
-from zsgate.system.files import replaced_whole
+from zsgate.system.files import locked, replaced_whole, seal, unseal, why
 
 Array = npt.NDArray[Any]
 Arrays = Sequence[Array]
 Notes = dict[str, Any]  # JSON-able
+Values = tuple[tuple[Array, ...], Notes]
 T = TypeVar("T")
-DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what reading half a file raises
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[T]):
+    """One entry: where it lies, under which name it is sealed, and how it is read and written."""
+
+    path: Path
+    name: str
+    read: Callable[[_Entry[T]], tuple[str, T]]  # the run that wrote it, and the value
+    write: Callable[[_Entry[T], Path, str, T], None]  # to a path, of a run, a value
 
 
 @dataclass(frozen=True)
@@ -41,9 +58,21 @@ class Store:
     ----------
     folder
         Where they lie; made when the first one is written.
+    run
+        Identity of the run, which each entry that it writes carries.
+    fresh
+        Read nothing but what this run wrote, whichever of its processes did.
+
+    Attributes
+    ----------
+    said
+        What went wrong with the folder, in sentences; each was written to standard error as well.
     """
 
     folder: Path
+    run: str = ""
+    fresh: bool = False
+    said: list[str] = field(default_factory=list, init=False, compare=False, repr=False)
 
     def json(self, kind: str, key: Mapping[str, object], compute: Callable[[], Any]) -> Any:
         """Return the value kept under ``key``; the first time, compute and keep it.
@@ -56,19 +85,16 @@ class Store:
             JSON-able content that decides the value.
         compute
             Called when nothing is kept yet; returns the JSON-able value.
+
+        Returns
+        -------
+        The value as JSON has it, whether it was kept before, is kept now or cannot be kept: tuples are lists.
         """
-
-        def write(path: Path) -> None:
-            path.write_text(json.dumps(compute()), encoding="utf-8")
-
-        def read(path: Path) -> Any:
-            return json.loads(path.read_text(encoding="utf-8"))
-
-        return self._cached(self._path(kind, key, ".json"), read, write)
+        return self._cached(self._entry(kind, key, ".json"), lambda: json.loads(json.dumps(compute())))
 
     def arrays(
         self, kind: str, key: Mapping[str, object], compute: Callable[[], tuple[Arrays, Mapping[str, object]]]
-    ) -> tuple[tuple[Array, ...], Notes]:
+    ) -> Values:
         """Return (arrays, notes) kept under ``key``; the first time, compute and keep them.
 
         Parameters
@@ -89,91 +115,136 @@ class Store:
         TypeError
             If an array holds Python objects.
         """
-        final = self._path(kind, key, ".npz")
 
-        def write(path: Path) -> None:
+        def made() -> Values:
             values, notes = compute()
             if any(value.dtype.hasobject for value in values):
                 msg = f"{kind}: arrays of objects are not kept"
                 raise TypeError(msg)
-            _write_arrays(path, final, values, notes)
+            return tuple(values), json.loads(json.dumps(dict(notes)))
 
-        return self._cached(final, _read_arrays, write)
+        found: Values = self._cached(self._entry(kind, key, ".npz"), made)
+        return found
 
     def has(self, kind: str, key: Mapping[str, object], suffix: str = ".npz") -> bool:
         """Return whether something is kept under ``key``: arrays, or JSON with ``suffix=".json"``."""
-        return self._path(kind, key, suffix).is_file()
+        entry = self._entry(kind, key, suffix)
+        if self.fresh:
+            return self._find(entry) is not None
+        with suppress(OSError):
+            return entry.path.is_file()
+        return False
 
     def clear(self) -> None:
         """Delete the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _path(self, kind: str, key: Mapping[str, object], suffix: str) -> Path:
+    def _entry(self, kind: str, key: Mapping[str, object], suffix: str) -> _Entry[Any]:
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-        return self.folder / kind / f"{digest[:40]}{suffix}"
+        path, name = self.folder / kind / f"{digest[:40]}{suffix}", f"{kind}/{digest}"
+        if suffix == ".json":
+            return _Entry(path, name, _read_json, _write_json)
+        return _Entry(path, name, _read_arrays, _write_arrays)
 
-    def _cached(self, path: Path, read: Callable[[Path], T], write: Callable[[Path], None]) -> T:
-        """Return what ``path`` holds; if it is missing or damaged, one process writes it and others wait."""
-        from filelock import FileLock
+    def _cached(self, entry: _Entry[T], compute: Callable[[], T]) -> T:
+        """Return an entry's value; if it is missing or damaged, one process computes it and others wait."""
+        if found := self._find(entry):
+            return found[0]
+        with ExitStack() as held:
+            is_held = self._lock(entry.path.with_suffix(".lock"), held)
+            if is_held and (found := self._find(entry)):
+                return found[0]
+            value = compute()
+            if is_held and self._write(entry, value) and (found := self._find(entry)):
+                return found[0]
+            return value
 
-        with suppress(*DAMAGED):
-            return _read_and_note_use(path, read)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_suffix(".lock")
-        with FileLock(lock):
-            try:
-                with suppress(*DAMAGED):
-                    return _read_and_note_use(path, read)
-                with replaced_whole(path) as part:
-                    write(part)
-                return read(path)
-            finally:  # locks need not stay: whoever gets the next one looks for the file first
-                with suppress(OSError):
-                    lock.unlink()
+    def _find(self, entry: _Entry[T]) -> tuple[T] | None:
+        """Return the value of an entry; None if there is none, or none that can be believed, which is said."""
+        try:
+            run, value = entry.read(entry)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):  # what the lock says more of
+            return None
+        except Exception as error:  # the boundary to files: what was done to one makes reading it fail in any way
+            self._say(f"{entry.path} is not used, for it is damaged or not zsgate's ({why(error)}): it is made again")
+            return None
+        if self.fresh and run != self.run:
+            return None
+        with suppress(OSError):  # when it was last used, for `zsgate cache`; the folder may not be ours to write to
+            os.utime(entry.path)
+        return (value,)
+
+    def _lock(self, path: Path, held: ExitStack) -> bool:
+        """Hold a lock until ``held`` is left, and return whether that can be done."""
+        try:
+            held.enter_context(locked(path))
+        except MachineFailed as error:
+            self._say(f"{error}; what is computed is not kept")
+            _remove(path)
+            return False
+        held.callback(_remove, path)  # locks need not stay: whoever gets the next one looks for the entry first
+        return True
+
+    def _write(self, entry: _Entry[T], value: T) -> bool:
+        """Write an entry, and return whether that could be done; nothing of one that cannot be written stays."""
+        try:
+            with replaced_whole(entry.path) as part:
+                entry.write(entry, part, self.run, value)
+        except OSError as error:
+            for path in entry.path.parent.glob(f"{entry.path.stem}.*.npy"):
+                _remove(path)
+            where = f"{entry.path.parent} cannot be written to ({why(error)})"
+            self._say(f"{where}; --cache DIR or ZSGATE_CACHE names another; what is computed is not kept")
+            return False
+        return True
+
+    def _say(self, words: str) -> None:
+        """Write a sentence to standard error, once."""
+        if words not in self.said:
+            self.said.append(words)
+            sys.stderr.write(f"zsgate: {words}\n")
 
 
-def _read_and_note_use(path: Path, read: Callable[[Path], T]) -> T:
-    """Read a file and set its time, so that ``zsgate cache`` knows when it was last used."""
-    value = read(path)
-    with suppress(OSError):  # a folder that is not ours to write to
-        os.utime(path)
-    return value
+def _read_json(entry: _Entry[Any]) -> tuple[str, Any]:
+    kept = unseal(entry.name, entry.path.read_text(encoding="utf-8"))
+    return str(kept["run"]), kept["value"]
 
 
-def _write_arrays(path: Path, final: Path, values: Arrays, notes: Mapping[str, object]) -> None:
-    """Write an archive to ``path``, and each large array to a file beside ``final``, where the archive will lie."""
-    check_sums = {}
-    for place, value in enumerate(values):
-        if arrays.is_large(value.nbytes):
-            target = _beside(final, place)
-            with replaced_whole(target) as part:
-                np.save(part, value)
-            check_sums[place] = _check_sum(_mapped(target))
-    small = [np.empty(0) if place in check_sums else value for place, value in enumerate(values)]
-    np.savez(path, *small, notes=np.array(json.dumps(dict(notes))), large=np.array(json.dumps(check_sums)))
+def _write_json(entry: _Entry[Any], path: Path, run: str, value: Any) -> None:
+    path.write_text(seal(entry.name, {"run": run, "value": value}), encoding="utf-8")
 
 
-def _read_arrays(path: Path) -> tuple[tuple[Array, ...], Notes]:
+def _write_arrays(entry: _Entry[Values], path: Path, run: str, value: Values) -> None:
+    """Write an archive to ``path``, and each large array to a file beside the place where the archive will lie."""
+    values, notes = value
+    large = [arrays.is_large(array.nbytes) for array in values]
+    for place in np.flatnonzero(large).tolist():
+        with replaced_whole(_beside(entry.path, place)) as part:
+            np.save(part, values[place])
+    small = [np.empty(0) if is_large else array for is_large, array in zip(large, values, strict=True)]
+    header = [{**arrays.describe(array), "large": is_large} for is_large, array in zip(large, values, strict=True)]
+    sealed = seal(entry.name, {"run": run, "notes": notes, "arrays": header})
+    np.savez(path, *small, entry=np.array(sealed))
+
+
+def _read_arrays(entry: _Entry[Values]) -> tuple[str, Values]:
     # opened here, because np.load leaves a damaged file open
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        names = [name for name in archive.files if name.startswith("arr_")]
-        found = {int(name[4:]): archive[name] for name in names}
-        for place, check_sum in json.loads(str(archive["large"])).items():
-            found[int(place)] = _mapped(_beside(path, int(place)))
-            if _check_sum(found[int(place)]) != check_sum:
-                msg = f"{_beside(path, int(place))} is damaged"
+    with entry.path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        header = unseal(entry.name, str(archive["entry"]))
+        found = []
+        for place, told in enumerate(header["arrays"]):
+            array = arrays.load_mapped(_beside(entry.path, place)) if told["large"] else archive[f"arr_{place}"]
+            if {**arrays.describe(array), "large": told["large"]} != told:
+                msg = f"array {place} is not the one that was written"
                 raise ValueError(msg)
-        return tuple(found[place] for place in range(len(found))), json.loads(str(archive["notes"]))
+            found.append(array)
+        return header["run"], (tuple(found), header["notes"])
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def _beside(path: Path, place: int) -> Path:
     return path.with_suffix(f".{place}.npy")
-
-
-def _mapped(path: Path) -> Array:
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-
-
-def _check_sum(array: Array) -> int:
-    """Return the CRC-32, which an archive has of each array in it, and a file of one array has not."""
-    return zlib.crc32(np.ascontiguousarray(array).data)

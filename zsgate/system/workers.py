@@ -7,12 +7,12 @@ everything is done in this process: starting processes from a user's script woul
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from typing import Any, TypeVar
+
+from zsgate.system.processes import NO_PROCESSES, end_pool, start_pool
 
 T = TypeVar("T")
 
@@ -33,7 +33,8 @@ class Workers:
     def starmap(self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> list[T]:
         """Return the function of each job's arguments, in order; the next job is made while others are worked on.
 
-        If a worker dies, the jobs that have no result yet are done in this process, and so are all later ones.
+        If a worker dies, or none can be started, the jobs that have no result yet are done in this process, and so are
+        all later ones.
 
         Parameters
         ----------
@@ -51,21 +52,19 @@ class Workers:
         return self._pool is not None
 
     def close(self) -> None:
-        """End the processes and allow no more."""
+        """End the processes, whatever they are at, and allow no more."""
         self.number = 1
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            end_pool(self._pool)
             self._pool = None
 
     def _submit(self, function: Callable[..., T], job: tuple[Any, ...]) -> Future[T]:
         if self.number > 1:
-            if self._pool is None:
-                self._pool = ProcessPoolExecutor(
-                    self.number, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_run
-                )
             try:
+                if self._pool is None:
+                    self._pool = start_pool(self.number)
                 return self._pool.submit(function, *job)
-            except BrokenProcessPool:
+            except (BrokenProcessPool, *NO_PROCESSES):
                 self.close()
         done: Future[T] = Future()
         done.set_result(function(*job))
@@ -74,7 +73,7 @@ class Workers:
     def _result(self, future: Future[T], function: Callable[..., T], job: tuple[Any, ...]) -> T:
         try:
             return future.result()
-        except BrokenProcessPool:
+        except (BrokenProcessPool, CancelledError):
             self.close()
             return function(*job)
 
@@ -86,7 +85,3 @@ def share(n_processes: int) -> int:
     """Return how many workers each of ``n_processes`` may have, so that together they use the cores of this machine."""
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, n_cores // n_processes)
-
-
-def _leave_interrupts_to_the_run() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from zsgate.report.record import ControlRecord, Outcome, VerdictRecord
 
 DEAD = {"noise": "pure noise", "shuffled": "its own rows in random order"}
+COPY, COPIED = "identity_copy", "a copy of what is shown"  # needs no oracle: it is judged on the genes themselves
 WHY = "too few cells or donors, or a baseline without signal"
 NO_ROOM = "no room"  # what an oracle got where the baseline is above CEILING
 CEILING = 0.9  # of 1, the most that the metrics of oracles can be
@@ -37,18 +38,22 @@ def find(controls: Iterable[ControlRecord]) -> dict[Test, str]:
     failed = {each.dataset for each in oracles if not each.passed and not is_unsure(each)}
     found = {}
     for each in known:
-        if not is_unsure(each) or each.dataset in failed:
+        if not is_unsure(each) or (each.dataset in failed and each.control != COPY):
             continue
         if each.control == "oracle":
             found[test_of(each)] = (
                 f"on {each.dataset} {each.baseline} is as good by {each.metric} as the labels themselves, so nothing "
                 "can beat it there"
             )
-        elif each.dataset in won:
+        elif each.dataset in won or each.control == COPY:
+            what = DEAD.get(each.control, COPIED)
             found[test_of(each)] = (
-                f"on {each.dataset} {each.baseline} cannot be told from {DEAD[each.control]} by {each.metric} ({WHY}), "
-                "so to beat it there does not count"
+                f"on {each.dataset} {each.baseline} cannot be told from {what} by {each.metric} ({WHY}), so to beat it "
+                "there does not count"
             )
+    for each in known:  # of a metric that decides nothing: a control that fails says that it cannot be used
+        if each.advisory and not each.passed and test_of(each) not in found:
+            found[test_of(each)] = f"on {each.dataset} {each.metric} cannot be used: {each.sentence}"
     return found
 
 
@@ -80,4 +85,4 @@ def test_of(entry: VerdictRecord | ControlRecord) -> Test:
 
 def is_unsure(control: ControlRecord) -> bool:
     """Return whether a control was merely not shown to do what it must."""
-    return control.control in (*DEAD, "oracle") and (control.expected, control.got) in UNSURE
+    return control.control in (*DEAD, COPY, "oracle") and (control.expected, control.got) in UNSURE

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
 from zsgate.models.geneformer.adapter import Geneformer
-from zsgate.models.pretrained.coverage import gene_coverage
+from zsgate.models.pretrained.coverage import measure_coverage
 from zsgate.models.scgpt.adapter import ScGPT
 
 MakeScGPT = Callable[..., ScGPT]
@@ -24,7 +24,7 @@ def test_coverage_counts_genes_and_counts(few_cells: Dataset) -> None:
     tokens = np.arange(len(few_cells.symbols), dtype=np.int32)
     tokens[::3] = -1
     tokens[1] = tokens[2] = 7
-    found = gene_coverage(few_cells, tokens, model="m", gene_ids="symbol", n_vocabulary=9)
+    found = measure_coverage(few_cells, tokens, model="m", gene_ids="symbol", n_vocabulary=9)
     dense = few_cells.counts.toarray()
     share = dense[:, tokens >= 0].sum(1) / dense.sum(1)
     assert found.share_genes == pytest.approx((tokens >= 0).mean())
@@ -94,22 +94,22 @@ def test_counts_outweigh_long_annotations(handful: Dataset) -> None:
     most = np.argsort(-total)[: len(total) // 3]
     tokens = np.full(len(total), -1, np.int32)
     tokens[most] = np.arange(len(most))
-    found = gene_coverage(handful, tokens, model="m", gene_ids="symbol", n_vocabulary=9)
+    found = measure_coverage(handful, tokens, model="m", gene_ids="symbol", n_vocabulary=9)
     assert found.share_genes < 0.5 < found.share_counts
     assert found.sufficient
     tokens[most[: len(most) * 9 // 10]] = -1
-    assert not gene_coverage(handful, tokens, model="m", gene_ids="symbol", n_vocabulary=9).sufficient
+    assert not measure_coverage(handful, tokens, model="m", gene_ids="symbol", n_vocabulary=9).sufficient
 
 
 def test_a_remark_is_made_below_four_fifths_of_the_counts(handful: Dataset) -> None:
     """What lacks more than a fifth of the counts is said in one sentence; the record is builtins of ten names."""
     total = np.asarray(handful.counts.sum(axis=0)).ravel()
     tokens = np.arange(len(total), dtype=np.int32)
-    whole = gene_coverage(handful, tokens, model="m", gene_ids="ensembl", n_vocabulary=9)
+    whole = measure_coverage(handful, tokens, model="m", gene_ids="ensembl", n_vocabulary=9)
     assert whole.remark == ""
     assert whole.like_ensembl == len(total)
     tokens[np.argsort(-total)[:200]] = -1
-    found = gene_coverage(handful, tokens, model="m", gene_ids="symbol", n_vocabulary=9)
+    found = measure_coverage(handful, tokens, model="m", gene_ids="symbol", n_vocabulary=9)
     assert found.share_counts < 0.8
     assert f"of {len(total):,} genes of handful, with {found.share_counts:.0%}" in found.remark
     assert found.unmapped[0] in found.remark

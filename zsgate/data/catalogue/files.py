@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zsgate.data.catalogue.card import Card, File
 from zsgate.errors import UsageProblem
+from zsgate.system import cache
 from zsgate.system.download import fetch
 from zsgate.system.files import replaced_whole, sha256_of
 
@@ -38,9 +39,7 @@ class Shelf:
     @classmethod
     def usual(cls) -> Shelf:
         """Return the platform's own, with no mirror."""
-        from platformdirs import user_cache_path
-
-        return cls(user_cache_path("zsgate"))
+        return cls(cache.find_folder())
 
     def files(self, card: Card) -> dict[str, Path]:
         """Return the card's files by name, each the published one.

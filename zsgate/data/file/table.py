@@ -62,7 +62,8 @@ class Table:
             if values.isna().any():
                 msg = f"{values.isna().sum()} of them are missing"
                 raise ValueError(msg)
-            return values.astype(str).to_numpy(dtype=str)
+            names: npt.NDArray[np.str_] = values.astype(str).to_numpy(dtype=str)
+            return names
 
     def column(self, name: str) -> pd.Series:
         """Return a column.

@@ -15,7 +15,7 @@ from zsgate.models.geneformer.dictionaries import MASK, GeneDictionary
 from zsgate.models.geneformer.network import GeneformerNetwork, GeneformerShape, random_state
 from zsgate.models.geneformer.tokens import GeneformerTokenizer
 from zsgate.models.pretrained.adapter import Pretrained, Tokenise, check_choice
-from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, gene_coverage
+from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, measure_coverage
 from zsgate.models.pretrained.paper_input import PaperInput
 from zsgate.models.pretrained.predictions import hide_genes, reconstruct_ranks
 from zsgate.models.reconstruction import Reconstruction, Scale
@@ -67,7 +67,7 @@ class Geneformer(Pretrained):
 
     def coverage(self, dataset: Dataset) -> GeneCoverage:
         """Return how much of ``dataset`` is in the dictionary."""
-        return gene_coverage(
+        return measure_coverage(
             dataset,
             self.genes.columns(dataset.ensembl, dataset.symbols),
             model=self.checkpoint.name,

@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
-from zsgate.system.files import replaced_whole, sha256_of
+from zsgate.system.files import sha256_of
+from zsgate.system.sources import code_of
+from zsgate.system.store import Store
 
 PAD, MASK, CLS, EOS = "<pad>", "<mask>", "<cls>", "<eos>"
 PLAIN = (int, float, str)  # what values of a dictionary of genes may be
@@ -72,19 +74,13 @@ def read_dictionary(path: Path, kinds: tuple[type, ...] = PLAIN) -> dict[str, An
 def read_through_json(path: Path, cache: Path, kinds: tuple[type, ...] = PLAIN) -> dict[str, Any]:
     """Return the dictionary in ``path``; a pickle is converted once and then read from ``cache``.
 
-    ``kinds`` is what :func:`read_dictionary` takes, and raises as that does.
-
-    The copy is named by the pickle's SHA-256, so that an altered file is never mistaken for it.
+    The copy is kept under the pickle's SHA-256, so that an altered file is never mistaken for it. ``kinds`` is what
+    :func:`read_dictionary` takes, and raises as that does.
     """
     if path.suffix == ".json":
         return read_dictionary(path, kinds)
-    copy = cache / "dictionaries" / f"{path.stem}-{sha256_of(path)[:16]}.json"
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        found = json.dumps(read_dictionary(path, kinds))
-        with replaced_whole(copy) as part:
-            part.write_text(found, encoding="utf-8")
-    return read_dictionary(copy, kinds)
+    key = {"dictionary": path.stem, "sha256": sha256_of(path), "code": code_of(__name__)}
+    return dict(Store(cache).json("dictionaries", key, lambda: read_dictionary(path, kinds)))
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from zsgate.models.device import chosen_device, chosen_dtype
 from zsgate.models.geneformer.adapter import Geneformer
 from zsgate.models.geneformer.dictionaries import GeneDictionary, check_dictionary, read_through_json
 from zsgate.models.geneformer.network import KNOWN_EXTRAS, GeneformerShape, check_tied
-from zsgate.models.pretrained.adapter import cache_folder
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.weights import FoundFile, find_files, match_tensors, read_tensors
+from zsgate.system.cache import find_folder
 
 
 def load(
@@ -49,7 +49,7 @@ def load(
     UsageProblem
         If a file is absent, truncated, altered, not that of a Geneformer checkpoint, or of another version.
     """
-    published, where, home = CHECKPOINTS[name], chosen_device(device), cache_folder(cache)
+    published, where, home = CHECKPOINTS[name], chosen_device(device), find_folder(cache)
     files = find_files(published, weights, home, offline=offline)
     shape = GeneformerShape.read(files["config.json"].path)
     genes = _read_dictionary(files, home)

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.models.geneformer.dictionaries import TOKEN_BITS
-from zsgate.models.transformer.kernels import Floats, Ids, Integers, compiled
+from zsgate.models.transformer.kernels import Floats, Ids, Integers
+from zsgate.system.compiled import compiled
 
 Doubles = npt.NDArray[np.float64]
 

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
@@ -22,7 +21,7 @@ from zsgate.models.pretrained.paper_input import describe_input
 from zsgate.models.pretrained.weights import FoundFile
 from zsgate.models.transformer.runner import Batch, Runner, windows
 from zsgate.models.transformer.tokens import Tokens
-from zsgate.system import arrays as spill
+from zsgate.system import arrays
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -163,7 +162,7 @@ class Pretrained(ABC):
         from zsgate.system.progress import steps
 
         tokenise, run = self._tokeniser(dataset), self._runner()
-        rows = spill.empty((dataset.n_cells, self.dimensions))
+        rows = arrays.empty((dataset.n_cells, self.dimensions))
         with steps(f"{self.checkpoint.name}: embedding", dataset.n_cells) as advance:
             for start, stop in windows(dataset.n_cells):
                 for cells, (output,) in run(tokenise(start, stop), self._cells):
@@ -186,12 +185,3 @@ def check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         msg = f"{what} {value!r} is none of {', '.join(known)}"
         raise UsageProblem(msg)
-
-
-def cache_folder(cache: Path | None) -> Path:
-    """Return ``cache``, or the platform's cache folder."""
-    if cache is not None:
-        return cache
-    from platformdirs import user_cache_path
-
-    return user_cache_path("zsgate")

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
 
 ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?$", re.IGNORECASE)
-LEAST = 0.5
-FEW = 0.8  # below this share of the counts a person should know before they read on
-NAMED = 10
+LEAST = 0.5  # share of the genes, or of the counts, that a model must know
+FEW = 0.8  # below this share of the counts the terminal says so
+NAMED = 10  # unmapped genes that are named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class GeneCoverage:
 
     @property
     def remark(self) -> str:
-        """What to say aloud of a vocabulary that lacks more than a fifth of the counts; else empty."""
+        """A sentence for the terminal if the vocabulary lacks more than a fifth of the counts; else empty."""
         if self.share_counts >= FEW:
             return ""
         return (
@@ -89,7 +89,7 @@ class GeneCoverage:
         return {**asdict(self), "unmapped": list(self.unmapped), "shared": len(self.shared)}
 
 
-def gene_coverage(
+def measure_coverage(
     dataset: Dataset,
     tokens: npt.NDArray[np.int32],
     *,
@@ -133,7 +133,7 @@ def gene_coverage(
         shared=tuple(names[np.isin(tokens, distinct[times > 1]) & mapped].tolist()),
         like_ensembl=len(like_ensembl),
         versioned=sum("." in name for name in like_ensembl),
-        hint=_hint(names, mapped, gene_ids),
+        hint=_guess_fault(names, mapped, gene_ids),
     )
 
 
@@ -158,16 +158,16 @@ def check_coverage(coverage: GeneCoverage, dataset: Dataset, tokens: npt.NDArray
             raise UsageProblem(msg)
 
 
-def _hint(names: npt.NDArray[np.str_], mapped: npt.NDArray[np.bool_], gene_ids: str) -> str:
-    strangers = names[~mapped][:1000].tolist()
+def _guess_fault(names: npt.NDArray[np.str_], mapped: npt.NDArray[np.bool_], gene_ids: str) -> str:
+    unmapped = names[~mapped][:1000].tolist()
     if mapped.mean() >= LEAST:
         return ""
-    like_ensembl = sum(ENSEMBL.match(name) is not None for name in strangers) / len(strangers)
-    capitalised = sum(name[:1].isupper() and name[1:].islower() for name in strangers) / len(strangers)
+    like_ensembl = sum(ENSEMBL.match(name) is not None for name in unmapped) / len(unmapped)
+    capitalised = sum(name[:1].isupper() and name[1:].islower() for name in unmapped) / len(unmapped)
     if gene_ids == "symbol" and like_ensembl > 0.5:
         return "the model reads gene symbols and most unmapped names are Ensembl ids: give symbols"
     if gene_ids == "ensembl" and like_ensembl < 0.5:
         return "the model reads Ensembl ids and most unmapped names are not: give them in a column ensembl_id"
-    if any(name.startswith("ENSMUSG") for name in strangers) or capitalised > 0.5:
+    if any(name.startswith("ENSMUSG") for name in unmapped) or capitalised > 0.5:
         return "the names look like mouse genes, the model knows human ones"
     return ""

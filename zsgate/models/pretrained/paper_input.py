@@ -1,4 +1,4 @@
-"""What the code of Kedzierska et al. (2023) shows a model: X of a file, whatever was done to it, beside its counts."""
+"""What the code of Kedzierska et al. (2023) shows a model: X of a file, often log-normalised, and not its counts."""
 
 from __future__ import annotations
 

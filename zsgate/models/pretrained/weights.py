@@ -51,7 +51,7 @@ def find_files(checkpoint: Checkpoint, folder: Path | None, cache: Path, *, offl
         digest is not the published one.
     """
     home = folder if folder is not None else cache / "weights" / checkpoint.name
-    absent = [file for file in checkpoint.files if _present(home, file.name) is None]
+    absent = [file for file in checkpoint.files if _find(home, file.name) is None]
     if folder is None and not offline:
         for file in absent:
             if file.url is not None:
@@ -60,11 +60,11 @@ def find_files(checkpoint: Checkpoint, folder: Path | None, cache: Path, *, offl
     if absent:
         unlinked = "" if folder is not None else ", and no direct link to these files is published"
         why = ", and the network is off limits (--offline)" if offline and folder is None else unlinked
-        raise UsageProblem(_absent(checkpoint, absent, home, why))
-    return {file.name: _checked(file, home, strict=folder is None) for file in checkpoint.files}
+        raise UsageProblem(_describe_absent(checkpoint, absent, home, why))
+    return {file.name: _check(file, home, strict=folder is None) for file in checkpoint.files}
 
 
-def _present(home: Path, name: str) -> Path | None:
+def _find(home: Path, name: str) -> Path | None:
     """Return the file ``name`` in ``home``, or the same content in a safer format, or None."""
     stem = Path(name).stem
     for other in {
@@ -78,14 +78,14 @@ def _present(home: Path, name: str) -> Path | None:
     return None
 
 
-def _checked(file: WeightFile, home: Path, *, strict: bool) -> FoundFile:
-    path = _present(home, file.name)
+def _check(file: WeightFile, home: Path, *, strict: bool) -> FoundFile:
+    path = _find(home, file.name)
     assert path is not None  # find_files has looked
     digest = sha256_of(path)
     if file.sha256 == digest:
         return FoundFile(path, digest, "verified")
     if file.sha256 is None:
-        return FoundFile(path, digest, _recorded(path, digest) if strict else "unpublished")
+        return FoundFile(path, digest, _record(path, digest) if strict else "unpublished")
     if strict:
         msg = (
             f"{path} is not the published file (sha256 {digest}, published {file.sha256}): it is truncated or "
@@ -95,7 +95,7 @@ def _checked(file: WeightFile, home: Path, *, strict: bool) -> FoundFile:
     return FoundFile(path, digest, "other")
 
 
-def _recorded(path: Path, digest: str) -> str:
+def _record(path: Path, digest: str) -> str:
     """Compare with the digest seen first, kept beside the file: an unpublished file must at least not change."""
     note = path.with_name(path.name + ".sha256")
     if not note.exists():
@@ -108,7 +108,7 @@ def _recorded(path: Path, digest: str) -> str:
     return "unpublished"
 
 
-def _absent(checkpoint: Checkpoint, files: Sequence[WeightFile], home: Path, why: str) -> str:
+def _describe_absent(checkpoint: Checkpoint, files: Sequence[WeightFile], home: Path, why: str) -> str:
     def line(file: WeightFile) -> str:
         size = "" if file.n_bytes is None else f", {file.n_bytes:,} bytes"
         digest = "no published sha256" if file.sha256 is None else f"sha256 {file.sha256}"

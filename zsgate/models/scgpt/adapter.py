@@ -14,7 +14,7 @@ import torch
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.pretrained.adapter import Pretrained, Tokenise, check_choice
-from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, gene_coverage
+from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, measure_coverage
 from zsgate.models.pretrained.predictions import hide_genes, reconstruct_bins
 from zsgate.models.reconstruction import Reconstruction, Scale
 from zsgate.models.scgpt.network import INITS, ScGPTNetwork, ScGPTShape, random_state
@@ -93,7 +93,7 @@ class ScGPT(Pretrained):
 
     def coverage(self, dataset: Dataset) -> GeneCoverage:
         """Return how much of ``dataset`` is in the vocabulary."""
-        return gene_coverage(
+        return measure_coverage(
             dataset,
             self._reader.columns(dataset.symbols),
             model=self.checkpoint.name,

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.models.transformer.kernels import Bits, Floats, Ids, Integers, compiled
+from zsgate.models.transformer.kernels import Bits, Floats, Ids, Integers
+from zsgate.system.compiled import compiled
 
 Bytes = npt.NDArray[np.int8]
 Doubles = npt.NDArray[np.float64]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from zsgate.models.device import chosen_device, chosen_dtype
-from zsgate.models.pretrained.adapter import cache_folder
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.weights import find_files, match_tensors, read_tensors
 from zsgate.models.scgpt.adapter import ScGPT
 from zsgate.models.scgpt.network import KNOWN_EXTRAS, ScGPTShape, use_torch_names
 from zsgate.models.scgpt.presets import read_vocabulary
+from zsgate.system.cache import find_folder
 
 
 def load(
@@ -52,7 +52,7 @@ def load(
         If a file is absent, truncated, altered or not that of an scGPT checkpoint.
     """
     where = chosen_device(device)
-    files = find_files(CHECKPOINTS[name], weights, cache_folder(cache), offline=offline)
+    files = find_files(CHECKPOINTS[name], weights, find_folder(cache), offline=offline)
     shape = ScGPTShape.read(files["args.json"].path)
     vocabulary = read_vocabulary(files["vocab.json"].path)
     model = files["best_model.pt"].path

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.system.compiled import compiled
 from zsgate.system.hashing import mix
 
-Function = TypeVar("Function", bound=Callable[..., object])
 Bits = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
-
-
-def compiled(function: Function) -> Function:
-    """Return ``function`` compiled without the interpreter lock, kept on disk between processes."""
-    return cast("Function", numba.njit(cache=True, nogil=True)(function))
 
 
 mixed = compiled(mix)
@@ -30,7 +21,7 @@ mixed = compiled(mix)
 def select(indptr: Integers, indices: Ids, counts: Floats, tokens: Ids) -> tuple[Integers, Ids, Ids, Floats]:
     """Return (offsets, tokens, columns, counts) of the entries whose column has a token (not -1)."""
     offsets = np.zeros(len(indptr), np.int64)
-    room = indptr[-1] - indptr[0] + 1  # every entry is written, and kept by moving on
+    room = indptr[-1] - indptr[0] + 1  # every entry is written; the next one overwrites it if it is not kept
     ids, columns, kept = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float32)
     place = 0
     for cell in range(len(indptr) - 1):
@@ -95,7 +86,7 @@ def sample(offsets: Integers, words: Bits, limit: int) -> tuple[Integers, Intege
     kept_offsets = np.zeros(len(offsets), np.int64)
     for cell in range(len(offsets) - 1):
         kept_offsets[cell + 1] = kept_offsets[cell] + min(limit, offsets[cell + 1] - offsets[cell])
-    entries = np.empty(kept_offsets[-1] + 1, np.int64)  # every entry is written, and kept by moving on
+    entries = np.empty(kept_offsets[-1] + 1, np.int64)  # as in select: what is not kept is overwritten
     for cell in range(len(offsets) - 1):
         start, stop = offsets[cell], offsets[cell + 1]
         place, end = kept_offsets[cell], kept_offsets[cell + 1]

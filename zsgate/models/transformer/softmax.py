@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from numba import types
 from numba.extending import intrinsic
 from torch import Tensor, int16
+
+from zsgate.system.compiled import compiled
 
 Function = TypeVar("Function", bound=Callable[..., object])
 I16, I32, F32 = np.int16, np.int32, np.float32
@@ -23,7 +24,7 @@ C0, C1, C2, C3, C4 = map(F32, (0.9999973774, 0.6930301785, 0.2393410802, 0.05307
 def vectorised(function: Function) -> Function:
     """Return ``function`` compiled to loops of wide registers, in which sums may be taken in any order."""
     freely = {"reassoc", "contract", "nsz"}
-    return cast("Function", numba.njit(cache=True, nogil=True, fastmath=freely)(function))
+    return compiled(function, fastmath=freely)
 
 
 def _reinterpreted(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -54,6 +54,7 @@ def render(record: Record) -> str:
         record=record,
         css=Markup(resources.files(__package__).joinpath("page.css").read_text()),
         headline=headline(record),
+        policies=words.distinct(verdict.policy for verdict in record.verdicts) or [record.policy],
         like=words.LIKE[record.gate],
         grids=grids(record),
         sections=_sections(record),

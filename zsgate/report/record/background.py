@@ -149,6 +149,12 @@ class Provenance(Entry, frozen=True, kw_only=True):
         How long the run took.
     git
         Commit of the folder it was started in; null outside a repository.
+    settings_file
+        The pyproject.toml whose settings count; null where none has any.
+    options
+        Settings in force that are not their defaults, wherever they were said.
+    plugins
+        What else has hooks in the run: plugins by name with version, conftests and modules by path with digest.
     exit_code
         Of pytest; null while the run goes on.
     exit_reason
@@ -164,5 +170,8 @@ class Provenance(Entry, frozen=True, kw_only=True):
     started: str = ""
     seconds: float | None = None
     git: str | None = None
+    settings_file: str | None = None
+    options: dict[str, str] = msgspec.field(default_factory=dict)
+    plugins: dict[str, str] = msgspec.field(default_factory=dict)
     exit_code: int | None = None
     exit_reason: str = ""

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 
 import msgspec
 
+from zsgate.errors import without_credentials
+
 # what no page can show: controls (escape sequences of terminals among them), characters that turn the reading
 # direction around, halves of surrogate pairs
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -23,7 +25,8 @@ Policy = Literal["beats", "noninferior", "point"]
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A record whose values are cleaned when it is made, whether by hand or from JSON.
 
-    NaN and infinities become None, numbers of NumPy Python's own, and characters that no page can show U+FFFD.
+    NaN and infinities become None, numbers of NumPy Python's own, characters that no page can show U+FFFD, and
+    credentials are left out of addresses.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def _clean(value: object, where: str) -> object:
     if value is None or isinstance(value, bool | enum.Enum | Entry):
         return value
     if isinstance(value, str):
-        return _UNSHOWABLE.sub("\ufffd", value)
+        return without_credentials(_UNSHOWABLE.sub("\ufffd", value))
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):

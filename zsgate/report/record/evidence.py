@@ -78,7 +78,9 @@ class ControlRecord(Entry, frozen=True, kw_only=True):
     got
         What it did.
     passed
-        False breaks the gate.
+        False breaks the gate, unless it is advisory.
+    advisory
+        The metric decides nothing in this run: a control that fails says that the metric cannot be used.
     too_little
         Not shown to lose where the oracle wins: the dataset is too small or poor, and verdicts there do not count.
     why
@@ -95,6 +97,7 @@ class ControlRecord(Entry, frozen=True, kw_only=True):
     expected: Literal["beats", "loses", "refused", "equal", "fails"]
     got: str
     passed: bool
+    advisory: bool = False
     too_little: bool = False
     why: str = ""
     sentence: str = ""
