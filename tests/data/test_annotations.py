@@ -1,57 +1,29 @@
-"""Genes are found where tools write them."""
+"""Labels, batches and donors: what is missing, what is no cell type, what blanks do."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from zsgate.data.annotations import strings
-from zsgate.data.genes import are_ensembl, gene_names
+
+MISSING = ["None", "none", "N/A", "n/a", "null", "NULL", "NA", "nan", "NaN", "<NA>", "-", "?", "", "  "]
 
 
-def symbols_in_index(var):
-    var.index = var["symbol"].to_numpy()
-    return var.rename(columns={"ensembl_id": "gene_ids"}).drop(columns="symbol")
+@pytest.mark.parametrize("text", MISSING)
+@pytest.mark.parametrize("kind", [object, "category"])
+def test_words_for_nothing_are_missing(text, kind):
+    """Of text and of categories, whatever the words; blanks around a name are no part of it."""
+    found = strings(pd.Series([text, "T cell ", "T cell", " B cell"], dtype=kind))
+    assert found.tolist() == ["", "T cell", "T cell", "B cell"]
 
 
-def versions_in_index(var):
-    var.index = [f"{name}.{i % 20}" for i, name in enumerate(var.index)]
-    return var.drop(columns="ensembl_id").rename(columns={"symbol": "feature_name"})
-
-
-def versions_in_column(var):
-    var.index = var["symbol"].to_numpy()
-    var["ensembl_id"] = [f"{name}.3" for name in var["ensembl_id"]]
-    return var
-
-
-def numbers_in_index(var):
-    var.index = [str(i) for i in range(len(var))]
-    return var.rename(columns={"symbol": "Gene_Symbol"})
-
-
-def other_columns_beside(var):
-    return symbols_in_index(var).assign(mean=1e30, share=np.inf)
-
-
-@pytest.mark.parametrize(
-    "write", [symbols_in_index, versions_in_index, versions_in_column, numbers_in_index, other_columns_beside]
-)
-def test_genes_are_found_where_tools_write_them(adata, some, reread, write):
-    """Symbols or Ensembl ids in the index, the others in a column, with or without versions."""
-    adata.var = write(adata.var)
-    dataset = reread(adata)
-    assert dataset.symbols.tolist() == some.symbols.tolist()
-    assert dataset.ensembl.tolist() == some.ensembl.tolist()
-
-
-@pytest.mark.parametrize("column", ["ensembl_gene_id", "gene_ensembl_id", "Accession", "ENSEMBL"])
-def test_ids_are_found_by_more_names(column):
-    """Those of other tools too, where the values are Ensembl ids."""
-    ids = [f"ENSG{i:011d}" for i in range(3)]
-    assert gene_names(pd.DataFrame({column: ids}, index=list("abc")))[1].tolist() == ids
-    assert gene_names(pd.DataFrame({column: ["NM_1", "NM_2", "NM_3"]}, index=list("abc")))[1] is None
+def test_a_dash_beside_a_plus_is_a_name():
+    """Columns of + and - say what was done to a cell."""
+    assert strings(pd.Series(["+", "-", "+"])).tolist() == ["+", "-", "+"]
 
 
 def test_numbers_that_no_integer_holds_stay_as_they_are():
@@ -60,51 +32,27 @@ def test_numbers_that_no_integer_holds_stay_as_they_are():
     assert strings(pd.Series([-9e18, 2.0, np.nan])).tolist() == ["-9000000000000000000", "2", ""]
 
 
-def test_genes_of_raw_are_named_by_var(adata, some, reread):
-    """Where raw has ids alone, var's symbols are taken; a gene that var lacks keeps its id. Raw's own names stay."""
-    adata.var = adata.var.rename(columns={"symbol": "feature_name"}).drop(columns="ensembl_id")
-    bare = adata.copy()
-    bare.var = bare.var[[]]
-    adata.raw = bare
-    few = adata[:, 100:].copy()
-    few.X = few.X.log1p()
-    dataset = reread(few)
-    assert dataset.symbols.tolist() == [*some.ensembl[:100].tolist(), *some.symbols[100:].tolist()]
-    bare.var["gene_symbols"] = some.symbols
-    few.raw = bare
-    assert reread(few).symbols.tolist() == some.symbols.tolist()
+def test_labels_that_are_none_are_said_and_left_out_on_request(adata, reread, usual):
+    """Unknown cells count as a type, which the card says with what to write; not_labels leaves them out."""
+    labels = adata.obs["cell_type"].astype(object)
+    labels.iloc[:20], labels.iloc[20:25], labels.iloc[25] = "Unknown", "unassigned", "None"
+    adata.obs["cell_type"] = labels
+    dataset = reread(adata)
+    assert dataset.n_cells == 239
+    assert "1 cells without a label are left out" in dataset.notes
+    for said in ("20 cells are labelled 'Unknown', which", "5 cells are labelled 'unassigned', which"):
+        assert sum(said in note for note in dataset.notes) == 1
+    assert any("not_labels = ['Unknown'] leaves them out" in note for note in dataset.notes)
+    without = reread(adata, replace(usual, not_labels=("Unknown", "unassigned")))
+    assert without.n_cells == 214
+    assert "25 cells labelled 'Unknown', 'unassigned' are left out (not_labels)" in without.notes
+    assert not any("which counts as a cell type" in note for note in without.notes)
 
 
-def test_symbols_alone_are_enough(adata, some, reread):
-    """Without ids there are none; without symbols the ids stand in."""
-    adata.var = symbols_in_index(adata.var)[[]]
-    assert reread(adata).ensembl is None
-    adata.var = pd.DataFrame(index=pd.Index(some.ensembl.astype(object)))
-    assert reread(adata).symbols.tolist() == some.ensembl.tolist()
-
-
-def test_a_gene_without_an_id_keeps_its_name():
-    """Missing and repeated ids cost those genes their id, not all genes theirs; a remark counts them."""
-    ids = [f"ENSG{i:011d}" for i in range(20)]
-    names = [f"G{i}" for i in range(20)]
-    var = pd.DataFrame({"ensembl_id": ["", None, *ids[2:19], ids[18]]}, index=names)
-    symbols, ensembl, remarks = gene_names(var)
-    assert symbols.tolist() == names
-    assert ensembl.tolist() == ["G0", "G1", *ids[2:19], "G19"]
-    assert remarks == ["3 genes without an Ensembl id of their own go by their name"]
-
-
-def test_genes_of_the_y_chromosome_s_second_copy_stay_apart():
-    """GENCODE's ids with _PAR_Y name the second copy of a gene of X: the version goes, the copy keeps its name."""
-    ids = [f"ENSG{i:011d}.2" for i in range(11)] + ["ENSG00000000003.2_PAR_Y"]
-    symbols, ensembl, _ = gene_names(pd.DataFrame({"gene_name": [f"G{i}" for i in range(11)] + [np.nan]}, index=ids))
-    assert ensembl.tolist() == [name[:15] for name in ids[:11]] + ids[11:]
-    assert symbols.tolist() == [f"G{i}" for i in range(11)] + ids[11:]
-
-
-def test_a_column_of_something_else_holds_no_ids():
-    """A column named gene_id that holds other ids is not taken for Ensembl's."""
-    var = pd.DataFrame({"gene_id": ["7157", "1956"], "feature_id": ["ENSG00000141510", ""]}, index=["TP53", "EGFR"])
-    assert gene_names(var)[1].tolist() == ["ENSG00000141510", "EGFR"]
-    assert gene_names(var[["gene_id"]])[1] is None
-    assert not are_ensembl(np.array(["", ""]))
+def test_cells_that_are_left_out_are_remembered_by_name(adata, reread):
+    """Embeddings may have them, too; where none is left out there is nothing to remember."""
+    assert reread(adata).drawn_from is None
+    labels = adata.obs["cell_type"].astype(object)
+    labels.iloc[:3] = np.nan
+    adata.obs["cell_type"] = labels
+    assert reread(adata).drawn_from.tolist() == adata.obs_names.tolist()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+import zipfile
+from dataclasses import replace
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from zsgate.data.annotations import Columns
+from zsgate.data.read import read_h5ad
 from zsgate.errors import UsageProblem
 from zsgate.models import load
 from zsgate.models.precomputed import Precomputed
@@ -192,3 +198,107 @@ def test_rows_of_cells_that_were_not_drawn_may_be_there(pancreas, tmp_path):
     np.savez(tmp_path / "pancreas_quick.npz", X=np.vstack([whole, whole[:1]]), ids=[*ids, "stranger"])
     with pytest.raises(UsageProblem, match="has extra 1 cells: stranger"):
         model.embed(pancreas)
+
+
+@FORMATS
+def test_cells_that_were_filtered_out_may_be_there(few_cells, rows, tmp_path, write):
+    """Embeddings of all cells of a file serve the ones that are judged on, whatever the others are called."""
+    judged = replace(few_cells.subset(np.arange(200)), drawn_from=few_cells.cell_ids)
+    ids = few_cells.cell_ids.copy()
+    ids[239] = ids[238]  # of two cells that are not judged on, a name that repeats does not matter
+    model = Precomputed(write(tmp_path, rows[ORDER], ids[ORDER]))
+    np.testing.assert_array_equal(model.embed(judged), rows[:200])
+    assert any("40 rows of cells that few_cells leaves out" in note for note in model.info.notes)
+    with pytest.raises(UsageProblem, match="has extra 1 cells: stranger"):
+        Precomputed(write(tmp_path, rows, np.append(few_cells.cell_ids[:239], "stranger"))).embed(judged)
+
+
+def test_the_embedding_of_a_file_fits_its_cells(few_cells, rows, tmp_path):
+    """Obsm of the very file, of which the gate drops cells without a label."""
+    adata = few_cells.to_anndata()
+    labels = few_cells.cell_types.astype(object)
+    labels[::10] = None
+    adata.obs["cell_type"], adata.obsm["X_mine"] = pd.Categorical(labels), rows
+    adata.write_h5ad(tmp_path / "lab.h5ad")
+    dataset = read_h5ad(tmp_path / "lab.h5ad", "lab", Columns(label="cell_type"))
+    kept = np.arange(240) % 10 > 0
+    np.testing.assert_array_equal(load(f"{tmp_path}/lab.h5ad#X_mine").embed(dataset), rows[kept])
+
+
+@pytest.mark.parametrize("names", [list("01234"), [f"PC_{i}" for i in range(1, 6)], [f"d{i}" for i in range(5)]])
+def test_columns_beside_the_dimensions_are_not_taken(few_cells, rows, tmp_path, names):
+    """A number of counts, a cluster or a text is no dimension; the card names them."""
+    frame = pd.DataFrame(rows, index=few_cells.cell_ids, columns=names)
+    more = frame.assign(n_counts=1e4, leiden=3, label="x", pct_counts_in_top_50=0.5)
+    more.to_parquet(tmp_path / "few_cells.parquet")
+    model = Precomputed(tmp_path / "few_cells.parquet")
+    np.testing.assert_array_equal(model.embed(few_cells), rows)
+    said = "4 columns that are no dimensions are not taken: n_counts, leiden, label, pct_counts_in_top_50"
+    assert said in model.info.notes
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (["umap1", "umap2", "d0", "d1", "d2"], "which columns are the embedding: umap1, d0, ..."),
+        (["x", "y", "z", "depth", "cluster"], "which columns are the embedding: x, y, z, depth, cluster, ..."),
+    ],
+)
+def test_columns_that_could_be_anything_are_asked_about(few_cells, rows, tmp_path, columns, says):
+    """Two series of numbers, or whole numbers beside others and no series."""
+    frame = pd.DataFrame(rows, index=few_cells.cell_ids, columns=columns)
+    frame = frame.astype({"cluster": int}) if "cluster" in columns else frame
+    frame.to_parquet(tmp_path / "few_cells.parquet")
+    with pytest.raises(UsageProblem, match=re.escape(says)):
+        Precomputed(tmp_path / "few_cells.parquet").embed(few_cells)
+
+
+def test_ids_in_a_column_are_named(few_cells, rows, tmp_path):
+    """A table whose index only counts: the sentence says what to type."""
+    pd.DataFrame(rows).add_prefix("d").assign(cell=few_cells.cell_ids).to_parquet(tmp_path / "few_cells.parquet")
+    with pytest.raises(UsageProblem, match=r"frame.set_index\('cell'\).to_parquet\('few_cells.parquet'\)"):
+        Precomputed(tmp_path / "few_cells.parquet").embed(few_cells)
+
+
+def test_what_is_no_list_of_ids_is_refused(few_cells, rows, tmp_path):
+    """Two-dimensional ids, missing ids, and an archive whose X is no array."""
+    for ids, says in (
+        (few_cells.cell_ids[:, None], r"one id a cell is needed, not ids of shape \(240, 1\)"),
+        (np.full(240, np.nan), r"240 of the ids are missing \(NaN\)"),
+    ):
+        with pytest.raises(UsageProblem, match=says):
+            Precomputed(npz(tmp_path, rows, ids)).embed(few_cells)
+    path = npz(tmp_path, rows, few_cells.cell_ids)
+    with np.load(path) as archive, zipfile.ZipFile(tmp_path / "text.npz", "w") as spoilt:
+        spoilt.writestr("X.npy", "no array")
+        with spoilt.open("ids.npy", "w") as stream:
+            np.save(stream, archive["ids"])
+    with pytest.raises(UsageProblem, match=r"text.npz: X is no array"):
+        Precomputed(tmp_path / "text.npz").embed(few_cells)
+    path.rename(tmp_path / "few_cells.npy")
+    (tmp_path / "few_cells.ids.txt").write_text("\n".join(few_cells.cell_ids))
+    with pytest.raises(UsageProblem, match=r"few_cells.npy: it is no array"):
+        Precomputed(tmp_path / "few_cells.npy").embed(few_cells)
+    frame = pd.DataFrame(rows, index=pd.Index([None, *few_cells.cell_ids[1:]], dtype=object)).add_prefix("d")
+    frame.to_parquet(tmp_path / "few_cells.parquet")
+    with pytest.raises(UsageProblem, match=r"1 of the ids are missing"):
+        Precomputed(tmp_path / "few_cells.parquet").embed(few_cells)
+
+
+def test_endings_in_capitals_are_endings(few_cells, rows, tmp_path):
+    """.H5AD and .NPZ are what they are in small letters."""
+    path = npz(tmp_path, rows, few_cells.cell_ids)
+    np.testing.assert_array_equal(load(str(path.rename(tmp_path / "A.NPZ"))).embed(few_cells), rows)
+    path = h5ad(tmp_path, rows, few_cells.cell_ids)
+    np.testing.assert_array_equal(load(str(path.rename(tmp_path / "A.H5AD"))).embed(few_cells), rows)
+
+
+def test_files_before_anndata_0_7_have_embeddings(few_cells, rows, tmp_path):
+    """Obsm is an array of records there."""
+    with h5py.File(tmp_path / "old.h5ad", "w") as file:
+        obs = np.empty(240, dtype=[("index", "S60")])
+        obs["index"] = few_cells.cell_ids.astype("S60")
+        obsm = np.empty(240, dtype=[("X_mine", "f4", 5)])
+        obsm["X_mine"] = rows
+        file["obs"], file["obsm"] = obs, obsm
+    np.testing.assert_array_equal(load(f"{tmp_path}/old.h5ad").embed(few_cells), rows)

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import NoReturn
 
 import zsgate
-from zsgate.errors import UsageProblem, without_credentials
+from zsgate.errors import MachineFailed, UsageProblem, without_credentials
 
 NOUNS = ("cache", "data", "leakage", "metrics")
 BROKE = 3
@@ -35,13 +35,16 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0 done, 1 something is wrong with what was checked, 3 zsgate itself broke, 4 bad usage.
+    0 done, 1 something is wrong with what was checked, 3 zsgate itself or the machine failed, 4 bad usage.
     """
     given = _parser().parse_args(arguments)
     try:
         code = int(given.run(given))
         sys.stdout.flush()  # or a reader that is gone is noticed only when the interpreter leaves
         return code
+    except MachineFailed as problem:
+        sys.stderr.write(f"zsgate: {without_credentials(str(problem))}\n")
+        return BROKE
     except UsageProblem as problem:
         sys.stderr.write(f"zsgate: {without_credentials(str(problem))}\n")
         return BAD_USAGE

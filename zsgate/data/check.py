@@ -16,7 +16,7 @@ from zsgate.data.file.anndata_file import AnnDataFile, open_file
 from zsgate.data.file.format import refuse_other_formats
 from zsgate.data.genes import gene_names
 from zsgate.data.read import IN_MEMORY, fault_at, find_counts, read_h5ad
-from zsgate.errors import UsageProblem
+from zsgate.errors import MachineFailed, UsageProblem
 from zsgate.verdict.interval import MIN_DONORS
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def check_file(path: Path, columns: Columns) -> Checkup:
             dataset = read_h5ad(path, path.stem, found)
             lines.append(f"judged on: {dataset.n_cells:,} cells x {dataset.counts.shape[1]:,} genes")
             lines += [f"  {note}" for note in [*dataset.notes, *_binary(dataset), *remarks(dataset)]]
+    except MachineFailed:  # nothing is wrong with the file
+        raise
     except UsageProblem as problem:
         problems.append(str(problem))
     return Checkup(tuple(lines), tuple(problems), None if problems else _command(path, found), found)

@@ -124,7 +124,7 @@ def _split_pairs(names: Strings) -> tuple[Strings, Strings, str] | None:
         if len(names) and sum(match is not None for match in found) >= MOST * len(names):
             both = [(m["symbol"], m["id"]) if m else (n, n) for m, n in zip(found, names.tolist(), strict=True)]
             symbols, ids = (np.array(part, dtype=str) for part in zip(*both, strict=True))
-            return symbols, ids, f"gene names such as {names[0]!r} are read as Ensembl id and symbol"
+            return symbols, ids, f"gene names such as {str(names[0])!r} are read as Ensembl id and symbol"
     return None
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
-from zsgate.models.pretrained.weights import find_files, read_tensors
+from zsgate.models.pretrained.weights import find_files, read_names_and_values, read_tensors
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -74,3 +74,28 @@ def test_damaged_weights_are_one_sentence(form: str, tmp_path: Path) -> None:
     said = refusals(read_tensors, path, path.read_bytes(), 80)
     assert len(said) > 40
     assert all(str(path) in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({0: torch.zeros(2)}, "something else than tensors by name"),
+        ([torch.zeros(2)], "something else than tensors by name"),
+        ({"a": 1}, "more than named tensors"),
+        ({"a": torch.zeros(2, dtype=torch.complex64)}, "sparse, complex or quantized: a"),
+        ({"a": torch.eye(2).to_sparse()}, "sparse, complex or quantized: a"),
+    ],
+)
+def test_what_is_no_state_dict_is_refused(state: object, says: str, tmp_path: Path) -> None:
+    """Numbers for names, values that are no tensors, tensors of which no network is made."""
+    torch.save(state, tmp_path / "model.bin")
+    with pytest.raises(UsageProblem, match=says):
+        read_tensors(tmp_path / "model.bin")
+
+
+@pytest.mark.parametrize("content", ["[" * 10**6, "[1]", "", "\xff", "{" + " " * (1 << 26) + "}"])
+def test_what_is_no_json_of_names_is_refused(content: str, tmp_path: Path) -> None:
+    """Nested without end, of another kind, empty, of other bytes, or larger than any such file."""
+    (tmp_path / "config.json").write_text(content, encoding="latin-1")
+    with pytest.raises(UsageProblem, match="config.json is not JSON of names and values: "):
+        read_names_and_values(tmp_path / "config.json")

@@ -140,6 +140,9 @@ def test_no_pickle_is_executed(copied: Path, tmp_path: Path) -> None:
         ({"n_bins": 101}, "n_bins is 101, not 51"),
         ({"input_emb_style": "category"}, "input_emb_style is 'category'"),
         ({"nlayers": 2}, "12 unknown"),
+        ({"nlayers": 10**12}, "nlayers is 1,000,000,000,000, more than 1,000"),
+        ({"embsize": 10**9}, "embsize is 1,000,000,000, more than 1,048,576"),
+        ({"nlayers": True}, "nlayers is True"),
     ],
 )
 def test_a_wrong_args_json_is_refused(copied: Path, change_args: dict[str, object], complaint: str) -> None:
@@ -150,7 +153,10 @@ def test_a_wrong_args_json_is_refused(copied: Path, change_args: dict[str, objec
         load_scgpt(copied)
 
 
-@pytest.mark.parametrize("content", ["[1]", "5", "{", "null"])
+ENDLESS = '{"a":' * 100_000  # nested deeper than Python reads
+
+
+@pytest.mark.parametrize("content", ["[1]", "5", "{", "null", ENDLESS, '{"a": ' + "9" * 10_000 + "}"])
 def test_a_list_is_no_args_json(copied: Path, content: str) -> None:
     """JSON of something else than names and values is refused by name."""
     (copied / "args.json").write_text(content)
@@ -158,7 +164,7 @@ def test_a_list_is_no_args_json(copied: Path, content: str) -> None:
         load_scgpt(copied)
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"A": "x"}', '{"A": 5}'])
+@pytest.mark.parametrize("content", ["{", "[1]", '{"A": "x"}', '{"A": 5}', ENDLESS])
 def test_a_wrong_vocabulary_is_refused(copied: Path, content: str) -> None:
     """A vocab.json that is not a numbered vocabulary is refused by name."""
     (copied / "vocab.json").write_text(content)

@@ -18,13 +18,13 @@ from pathlib import Path
 from zsgate.data.file import visit
 from zsgate.errors import UsageProblem
 
-CPU_SECONDS, CPU_BYTES = 5, 1 << 27  # of processor time, and a second more for so many bytes; a sound file takes 0.3
+CPU_SECONDS, CPU_BYTES = 3, 1 << 27  # of processor time, and a second more for so many bytes; a sound file takes 0.2
 CPU_TIME_IS_UP = 24  # SIGXCPU, which Windows does not name
 WALL_SECONDS, WALL_BYTES = 25, 1 << 25  # of the clock, where the disk or the machine is slow
 FILTERS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32026: "blosc2"}
 
 
-def refuse_unreadable(path: Path) -> None:
+def refuse_unreadable(path: Path, visitor: str = visit.__file__) -> None:
     """Raise UsageProblem if reading an HDF5 file crashes, never ends, or needs a filter that is not installed.
 
     Parameters
@@ -34,7 +34,7 @@ def refuse_unreadable(path: Path) -> None:
         it is told.
     """
     status = path.stat()
-    fault, lacking = _visited(str(path.resolve()), status.st_size, status.st_mtime_ns)
+    fault, lacking = _visited(str(path.resolve()), status.st_size, status.st_mtime_ns, visitor)
     if fault:
         msg = f"{path}: damaged: {fault}; make it anew from its source"
         raise UsageProblem(msg)
@@ -43,7 +43,7 @@ def refuse_unreadable(path: Path) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _visited(path: str, n_bytes: int, changed: int) -> tuple[str, tuple[int, ...]]:
+def _visited(path: str, n_bytes: int, changed: int, visitor: str) -> tuple[str, tuple[int, ...]]:
     """Return (what happens when the file is read, or an empty string; numbers of the filters that are lacking).
 
     ``changed`` tells a file from itself before a change.
@@ -51,7 +51,7 @@ def _visited(path: str, n_bytes: int, changed: int) -> tuple[str, tuple[int, ...
     packages = [find_spec(name) for name in ("h5py", "numpy", "hdf5plugin")]
     folders = {str(Path(spec.origin).parents[1]) for spec in packages if spec is not None and spec.origin}
     seconds = CPU_SECONDS + n_bytes // CPU_BYTES
-    command = [sys.executable, "-I", "-S", visit.__file__, json.dumps(sorted(folders)), path, str(seconds)]
+    command = [sys.executable, "-I", "-S", visitor, json.dumps(sorted(folders)), path, str(seconds)]
     one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # it computes nothing
     try:
         done = subprocess.run(

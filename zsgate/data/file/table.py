@@ -53,11 +53,7 @@ class Table:
     def index(self) -> npt.NDArray[np.str_]:
         """Names of the rows, shape (n,)."""
         with boundary(f"{self._where} has no readable names"):
-            n_rows = _length(self._part(self._index_name))
-            if n_rows is None:
-                msg = "they are stored as something else than a list"
-                raise TypeError(msg)
-            _refuse_empty_claims(self._part(self._index_name), n_rows)
+            _refuse_empty_claims(self._part(self._index_name))
             values = self._read(self._index_name)
             if values.isna().any():
                 msg = f"{values.isna().sum()} of them are missing"
@@ -74,7 +70,11 @@ class Table:
             If it is damaged, of a newer format, or holds something else than values.
         """
         with boundary(f"{self._where}: column {name!r} cannot be read"):
-            return self._read(name)
+            values = self._read(name)
+            if len(values) != len(self):
+                msg = f"it has {len(values):,} entries for {len(self):,} rows"
+                raise ValueError(msg)
+            return values
 
     def frame(self, columns: Iterable[str]) -> pd.DataFrame:
         """Return some columns, by the names of the rows; raises as :meth:`column` does."""
@@ -124,6 +124,9 @@ class Table:
         if _is_records(self._stored):
             return
         n_rows = _length(self._part(self._index_name))
+        if n_rows is None:
+            msg = "its names are no list"
+            raise TypeError(msg)
         for name in self.columns:
             n_entries = _length(self._part(name)) if name in self._stored else None
             if n_entries not in (None, n_rows):
@@ -165,8 +168,9 @@ def _length(part: Any) -> int | None:
     return int(shape[0]) if shape is not None and len(shape) == 1 else None
 
 
-def _refuse_empty_claims(part: Any, n_rows: int) -> None:
-    """Raise ValueError if more rows are claimed than the file can hold."""
+def _refuse_empty_claims(part: Any) -> None:
+    """Raise ValueError if a list of names claims to have more entries than the file can hold."""
+    n_rows = len(part)
     stored = part.id.get_storage_size() if hasattr(part, "id") and hasattr(part.id, "get_storage_size") else None
     hollow = stored is not None and n_rows * 16 > max(SMALL, SQUEEZED * stored)  # a string takes 16 bytes in HDF5
     if n_rows > MOST_ROWS or hollow:

@@ -1,7 +1,7 @@
 """Visit: everything in an HDF5 file is looked at, in a process of its own that may crash or never end.
 
 This file is run by its path, without zsgate: ``python -I -S visit.py PATHS FILE SECONDS``. It writes JSON: the filters
-that the file's arrays are packed with and that are not installed. Whatever raises an error here raises it again where
+that the file's arrays are packed with and that HDF5 itself has not. Whatever raises an error here raises it again where
 the file is read, and is told there; only a crash, or no end, could not be told.
 """
 
@@ -97,16 +97,13 @@ def _children(group: Any) -> Any:
 
 def _read(array: Any, lacking: set[int]) -> None:
     """Read an array as far as is worth it."""
-    absent = _absent_filters(array)
-    if absent:
+    if absent := _absent_filters(array):
+        lacking |= absent
         try:
             import hdf5plugin  # noqa: F401 - it registers what it has
         except ImportError:
-            lacking |= absent
             return
-        absent = _absent_filters(array)
-        lacking |= absent
-        if absent:
+        if _absent_filters(array):
             return
     if not array.shape:  # a single value, or none
         array[()]
