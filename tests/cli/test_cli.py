@@ -10,6 +10,7 @@ import pytest
 
 from zsgate.cli import NOUNS, main
 from zsgate.data.catalogue.cards import CARDS
+from zsgate.errors import MachineFailed, UsageProblem
 
 
 def test_the_catalogue_is_listed(capsys):
@@ -51,6 +52,25 @@ def test_what_is_no_command_exits_with_4(arguments, capsys):
     said = capsys.readouterr()
     assert (left.value.code, said.out) == (4, "")
     assert said.err.startswith("usage: zsgate")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (RuntimeError("oh"), 3, "zsgate: this is a fault of zsgate, not of what was checked; please report it"),
+        (MachineFailed("no room in /x"), 3, "zsgate: no room in /x"),
+        (UsageProblem("no such file"), 4, "zsgate: no such file"),
+    ],
+)
+def test_a_fault_of_zsgate_is_not_one_of_the_file(monkeypatch, capsys, error, code, says):
+    """1 says that what was checked is wrong, so nothing else may leave with it."""
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("zsgate.data.check.check_file", fail)
+    assert main(["data", "check", "cells.h5ad"]) == code
+    assert capsys.readouterr().err.rstrip().endswith(says)
 
 
 def test_help_names_every_noun_and_loads_nothing_heavy():

@@ -74,6 +74,29 @@ def test_a_folder_s_slash_is_no_part_of_its_name(tmp_path, gather):
     assert (source.name, source.path) == ("lab", tmp_path / "lab.zarr")
 
 
+def test_labels_that_are_none_are_those_of_the_user_s_files(repo, gather):
+    """A list, or text with commas in a variable; blanks around them do not count."""
+    folder, write = repo
+    write("[tool.zsgate]\nnot_labels = ['unknown ', 'B cell, maybe']\ndatasets.mine.path = 'a.h5ad'\n")
+    (source,) = chosen(gather(folder)).values()
+    assert source.columns.not_labels == ("unknown", "B cell, maybe")
+    config = gather(folder, {"datasets": "b.h5ad"}, {"ZSGATE_NOT_LABELS": "unknown, Doublet"})
+    (source,) = chosen(config).values()
+    assert source.columns.not_labels == ("unknown", "Doublet")
+    write("[tool.zsgate]\nnot_labels = [1]\n")
+    with pytest.raises(UsageProblem, match=r"not_labels: cannot read \[1\] as a list of texts"):
+        gather(folder)
+
+
+def test_a_home_of_nobody_is_refused(tmp_path, gather):
+    """In every setting that holds a path."""
+    for option in ("weights", "report", "cache", "mirror"):
+        with pytest.raises(UsageProblem, match=f"--{option}: ~nobody_of_this_name: there is no such home folder"):
+            gather(tmp_path, {option: "~nobody_of_this_name"})
+    with pytest.raises(UsageProblem, match="there is no such home folder"):
+        gather(tmp_path, {"datasets": "~nobody_of_this_name/lab.h5ad"})
+
+
 def test_a_mirror_is_a_folder_or_an_address(repo, gather):
     """A folder is made absolute, an address stays."""
     folder, write = repo
@@ -82,10 +105,11 @@ def test_a_mirror_is_a_folder_or_an_address(repo, gather):
     assert gather(folder, {"mirror": "https://x.org/m"}).mirror == "https://x.org/m"
 
 
-def test_only_h5ad_and_zarr_files_are_paths(tmp_path, gather):
-    """Anything else is taken for a name, so that the catalogue refuses it by the words the user typed."""
-    assert gather(tmp_path, {"datasets": "data/x.zarr"}).datasets == (str(tmp_path / "data/x.zarr"),)
-    assert gather(tmp_path, {"datasets": "data/x.csv"}).datasets == ("data/x.csv",)
+def test_what_ends_like_a_file_or_has_a_slash_is_a_path(tmp_path, gather):
+    """Also of formats that are not read, to say how they are converted; anything else is a name of the catalogue."""
+    for typed in ("data/x.zarr", "x.H5AD", "x.csv", "x.h5ad.gz", "data/filtered_feature_bc_matrix"):
+        assert gather(tmp_path, {"datasets": typed}).datasets == (str(tmp_path / typed),)
+    assert gather(tmp_path, {"datasets": "x.table"}).datasets == ("x.table",)
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,29 @@ def test_problems_are_listed_together(file, capsys):
     assert "type:" not in said
 
 
-def test_a_file_that_cannot_be_opened_exits_with_4(tmp_path, capsys):
-    """As in a run of the gate: bad data is exit 4."""
+def test_a_damaged_file_exits_with_1(tmp_path, capsys):
+    """Something is wrong with what was checked, and the sentence is that of a run."""
+    (tmp_path / "text.h5ad").write_text("cell,gene")
+    assert main(["data", "check", str(tmp_path / "text.h5ad")]) == 1
+    assert "wrong: " in (said := capsys.readouterr().out)
+    assert "text.h5ad: not a readable .h5ad file (" in said
+
+
+def test_labels_that_are_none_are_those_of_a_run(file, tmp_path, monkeypatch, capsys):
+    """What pyproject.toml says is left out of what is checked, too."""
+    adata = anndata.read_h5ad(file)
+    adata.obs["CellType"] = pd.Categorical(["unknown", *adata.obs["CellType"].astype(object)[1:]])
+    adata.write_h5ad(file)
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "check", str(file)]) == 0
+    assert "1 cells are labelled 'unknown', which counts as a cell type" in capsys.readouterr().out
+    (tmp_path / "pyproject.toml").write_text("[tool.zsgate]\nnot_labels = ['unknown']\n")
+    assert main(["data", "check", str(file)]) == 0
+    assert "1 cells labelled 'unknown' are left out" in capsys.readouterr().out
+
+
+def test_a_file_that_is_absent_exits_with_4(tmp_path, capsys):
+    """As in a run of the gate: bad usage is exit 4."""
     assert main(["data", "check", str(tmp_path / "absent.h5ad")]) == 4
     assert "absent.h5ad: no such file" in capsys.readouterr().err
 

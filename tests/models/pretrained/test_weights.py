@@ -97,5 +97,5 @@ def test_what_is_no_state_dict_is_refused(state: object, says: str, tmp_path: Pa
 def test_what_is_no_json_of_names_is_refused(content: str, tmp_path: Path) -> None:
     """Nested without end, of another kind, empty, of other bytes, or larger than any such file."""
     (tmp_path / "config.json").write_text(content, encoding="latin-1")
-    with pytest.raises(UsageProblem, match="config.json is not JSON of names and values: "):
+    with pytest.raises(UsageProblem, match=r"config.json is not JSON of names and values: "):
         read_names_and_values(tmp_path / "config.json")

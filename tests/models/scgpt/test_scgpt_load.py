@@ -140,8 +140,8 @@ def test_no_pickle_is_executed(copied: Path, tmp_path: Path) -> None:
         ({"n_bins": 101}, "n_bins is 101, not 51"),
         ({"input_emb_style": "category"}, "input_emb_style is 'category'"),
         ({"nlayers": 2}, "12 unknown"),
-        ({"nlayers": 10**12}, "nlayers is 1,000,000,000,000, more than 1,000"),
-        ({"embsize": 10**9}, "embsize is 1,000,000,000, more than 1,048,576"),
+        ({"nlayers": 10**12}, "nlayers is more than 1,000"),
+        ({"embsize": 10**9}, "embsize is more than 1,048,576"),
         ({"nlayers": True}, "nlayers is True"),
     ],
 )

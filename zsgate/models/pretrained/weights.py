@@ -183,7 +183,7 @@ def read_names_and_values(path: Path) -> dict[str, object]:
 def too_large(sizes: Mapping[str, float]) -> list[str]:
     """Return in words which sizes of a network, by the names in its file, are larger than those of any network."""
     most = {name: MOST_LAYERS if "layers" in name else MOST_SIZE for name in sizes}
-    return [f"{name} is {size:,}, more than {most[name]:,}" for name, size in sizes.items() if size > most[name]]
+    return [f"{name} is more than {most[name]:,}" for name, size in sizes.items() if size > most[name]]
 
 
 def match_tensors(

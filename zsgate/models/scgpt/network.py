@@ -51,7 +51,7 @@ class ScGPTShape:
         args = read_names_and_values(path)
         found = {name: args.get(name) for name in cls.__dataclass_fields__}
         sizes = {name: size for name, size in found.items() if type(size) is int and size > 0}
-        wrong = [f"{name} is {size!r}" for name, size in found.items() if name not in sizes]
+        wrong = [f"{name} is {str(size)[:40]}" for name, size in found.items() if name not in sizes]
         fixed = {"n_bins": N_BINS, "pad_value": PAD_VALUE, "mask_value": -1, "input_emb_style": "continuous"}
         fixed |= {"pad_token": "<pad>", "input_style": "binned"}
         wrong += [
@@ -61,7 +61,7 @@ class ScGPTShape:
         ]
         if not wrong and sizes["embsize"] % sizes["nheads"]:
             wrong = [f"embsize {sizes['embsize']} is no multiple of nheads {sizes['nheads']}"]
-        wrong += too_large(sizes)
+        wrong = wrong or too_large(sizes)
         if wrong:
             msg = f"{path} is not that of an scGPT checkpoint: {'; '.join(wrong)}"
             raise UsageProblem(msg)

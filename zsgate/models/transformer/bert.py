@@ -58,9 +58,9 @@ class BertShape:
         config = read_names_and_values(path)
         found = {name: config.get(name) for name in cls.__dataclass_fields__}
         sizes: dict[str, Any] = {name: size for name, size in found.items() if type(size) is int and size > 0}
-        if type(epsilon := found["layer_norm_eps"]) is float and 0 < epsilon < 1:
-            sizes["layer_norm_eps"] = epsilon
-        wrong = [f"{name} is {size!r}" for name, size in found.items() if name not in sizes]
+        epsilon = found["layer_norm_eps"]
+        sizes["layer_norm_eps"] = epsilon if type(epsilon) is float and 0 < epsilon < 1 else None
+        wrong = [f"{name} is {str(size)[:40]}" for name, size in found.items() if sizes.get(name) is None]
         fixed = {"model_type": "bert", "hidden_act": activation, "pad_token_id": 0}
         fixed |= {"position_embedding_type": "absolute"}
         wrong += [
@@ -70,7 +70,7 @@ class BertShape:
         ]
         if not wrong and sizes["hidden_size"] % sizes["num_attention_heads"]:
             wrong = ["hidden_size is no multiple of num_attention_heads"]
-        wrong += too_large(sizes)
+        wrong = wrong or too_large(sizes)
         if wrong:
             msg = f"{path} is not that of {whose}: {'; '.join(wrong)}"
             raise UsageProblem(msg)
