@@ -88,13 +88,13 @@ def test_a_donor_with_most_cells_leaves_few_effective_ones(pancreas):
 
 
 def test_the_verdict_tells_both(uneven):
-    """Difference with equal donors and effective number are in verdict.json; a score without them gives None."""
+    """It has the difference with equal donors and the effective number; a score without them gives None."""
     rows, labels, _, donors = uneven
     ours, theirs = asw(rows, labels, donors=donors), asw(rows[:, :2], labels, donors=donors)
-    fields = judge(ours, theirs).as_dict()
-    assert fields["balanced"] == pytest.approx(ours.balanced - theirs.balanced)
-    assert judge(theirs, ours).balanced == -fields["balanced"]
-    assert fields["n_effective"] == ours.n_effective
+    verdict = judge(ours, theirs)
+    assert verdict.balanced == pytest.approx(ours.balanced - theirs.balanced)
+    assert judge(theirs, ours).balanced == -verdict.balanced
+    assert verdict.n_effective == ours.n_effective
     assert judge(replace(ours, balanced=None), theirs).balanced is None
     assert asw(rows, labels).balanced is None
 

@@ -14,16 +14,16 @@ object.__setattr__(metrics.nmi, "advisory", True)
 
 
 def test_an_advisory_verdict_is_shown_and_does_not_decide(gate, project, verdict):
-    """Noise loses by NMI; as an advisory metric that is an expected failure, in JUnit a skip, and exit 0."""
+    """Noise loses by NMI; as an advisory metric that is an expected failure, in JUnit a skip; nothing decides: exit 5."""
     project.makeconftest(ADVISORY)
     result = gate("models:bad", "-x", "-k", "hvg and nmi", "-rx", "--junitxml=out.xml")
 
-    assert result.ret == 0, result.stdout.str()
+    assert result.ret == 5, result.stdout.str()
     assert result.parseoutcomes()["xfailed"] == 1
     assert "- advisory, does not decide the run: models:bad (nmi" in result.stdout.str()
     (judged,) = verdict()["verdicts"]
     assert (judged["advisory"], judged["passed"], judged["outcome"]) == (True, False, "loses")
-    assert verdict()["gate"] == "passed"
+    assert verdict()["gate"] == "unusable"
     assert "No test that decides was run" in result.stdout.str()
     case = next(
         case for case in ET.parse(project.path / "out.xml").iter("testcase") if case.find("skipped") is not None

@@ -10,9 +10,15 @@ import jsonschema
 import numpy as np
 import pytest
 
-from zsgate.models.precomputed import Precomputed
-from zsgate.run.reference import load
-from zsgate.verdict.recipe import RECIPES
+from zsgate.config.config import Config
+from zsgate.run.methods import Candidate
+from zsgate.run.reference import load_reference
+
+
+def candidate(name: str) -> Candidate:
+    """Return a candidate of which only the name matters."""
+    return Candidate(name, None, model=None)
+
 
 ONLY = ("-k", "test_against and (asw or nmi)")
 
@@ -125,8 +131,7 @@ def test_a_rival_called_like_a_baseline_takes_nobody_s_place(gate, project, verd
         result = gate(model, f"--against={against}", "-k", "hvg and asw")
         assert result.ret == 4, model
         assert words in result.stderr.str()
-    rival = load("old/hvg", project.path, RECIPES["default"], "./hvg", lambda name: Precomputed(project.path / name))
-    assert rival.name == "hvg@against"
+    assert load_reference("old/hvg", candidate("./hvg"), Config(model="./hvg"), project.path).name == "hvg@against"
 
 
 @pytest.mark.parametrize("state", ["broke", "interrupted"])
@@ -135,9 +140,10 @@ def test_an_earlier_run_that_did_not_end_well_is_said(state, project, gate, verd
     gate("models:bad", "-k", "hvg and asw")
     record = verdict() | {"gate": state}
     (project.path / "old.json").write_text(json.dumps(record), encoding="utf-8")
-    rival = load("old.json", project.path, RECIPES["default"], "models:good", Precomputed)
-    assert rival.scores
-    assert rival.remark.startswith("The run that recorded the scores of models:bad was interrupted or broke (")
+    reference = load_reference("old.json", candidate("models:good"), Config(model="models:good"), project.path)
+    assert reference.past.scores
+    became = {"broke": "broke", "interrupted": "was interrupted"}[state]
+    assert reference.past.remark.startswith(f"The run that recorded the scores of models:bad {became} (")
 
 
 def test_what_an_earlier_run_did_not_score_is_said(gate, project, verdict):

@@ -163,12 +163,12 @@ class Finish:
             self.completeness.faults.append(f"cannot write the report: {type(error).__name__}: {error}")
             self.outcome = decide(self._findings(ending))
             self.record, self.page = self.start.bare(self.outcome), None
-            with suppress(OSError):
+            with suppress(Exception):  # the page that says "started, not finished" stays
                 self.page = write(self.record, folder)
         self.insist()
 
     def _record(self, outcome: Outcome) -> Record:
-        if outcome.state is GateState.UNUSABLE:
+        if outcome.state is GateState.UNUSABLE and not self.results.verdicts:
             return self.start.bare(outcome)
         chosen = selection(self.config, self.completeness.due, self.completeness.planned)
         return record(self.run, self.results, outcome, chosen, self.start)

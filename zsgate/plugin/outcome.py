@@ -73,9 +73,9 @@ class Findings:
 
     @property
     def says_something(self) -> bool:
-        """Whether anything was found of the candidate."""
+        """Whether anything was found of the candidate that decides."""
         published = any(control.control == "published" for control in self.controls)
-        return bool(self.verdicts or self.failures or published)
+        return bool(deciding(self.verdicts) or self.failures or published)
 
     @property
     def needless(self) -> list[str]:

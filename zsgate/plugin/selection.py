@@ -62,7 +62,7 @@ def why_nothing(config: pytest.Config, planned: Iterable[str], not_tested: Itera
     """
     option, words = config.option, ""
     if any(map(is_of_gate, planned)):
-        yield "no verdict was reached: what was selected judges no model"
+        yield "no verdict was reached: what was selected judges no model, or decides nothing"
         return
     if config.args_source is config.ArgsSource.ARGS and not any(str(FOLDER) in arg for arg in config.args):
         yield (

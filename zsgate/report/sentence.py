@@ -126,7 +126,7 @@ def _running(record: Record, model: str) -> str:
 
 def _unusable(record: Record, model: str) -> str:
     reason = record.provenance.exit_reason or "no reason was given"
-    what = "No test of the gate was run" if record.provenance.exit_code == NOTHING else "The run could not start"
+    what = "No test that decides was run" if record.provenance.exit_code == NOTHING else "The run could not start"
     return f"{what}, so nothing is claimed about {model}: {reason.rstrip('.')}."
 
 

@@ -186,8 +186,8 @@ def _past(path: Path, recipe: Recipe) -> tuple[str, Past]:
         remarks.append(
             f"Scores of {record.model} are those of zsgate {then.zsgate}; this run's are of {zsgate.__version__}."
         )
-    if record.gate in (GateState.BROKE, GateState.INTERRUPTED):
-        remarks.append(f"The run that recorded the scores of {record.model} {record.gate} ({then.exit_reason}).")
+    if became := {GateState.BROKE: "broke", GateState.INTERRUPTED: "was interrupted"}.get(record.gate):
+        remarks.append(f"The run that recorded the scores of {record.model} {became} ({then.exit_reason}).")
     past = Past(
         scores=scores,
         facts={each.name: each for each in record.datasets},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zsgate.metrics import ari, asw, avg_bio, nmi
@@ -40,6 +40,7 @@ def test_noise_clusters_as_badly_as_it_should():
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
+@example(seed=3643)  # two resolutions whose partitions differ and have the same NMI, but for rounding
 def test_clustering_metrics_ignore_order_and_names(seed):
     """Permuted cells, renamed labels and donors: the same nmi, ari and leave-outs within 1e-12."""
     rng = np.random.default_rng(seed)

@@ -24,6 +24,7 @@ from zsgate.verdict.recipe import Recipe
 # cells clustered side by side: fewer take no longer than handing them over, and the graph of many takes each process
 # close to a gigabyte
 SIDE_BY_SIDE = range(1000, 100_000)
+ROUNDING = 1e-12  # partitions whose NMI differs by less are equally good: sums in another order differ by as much
 
 
 class Clustering(NamedTuple):
@@ -127,7 +128,7 @@ def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int)
     best, quality, f1 = np.empty(0), -1.0, np.full((1, len(cells.weights[0])), -1.0)
     for found in graph.louvain(recipe.resolutions, seed):
         table = contingency(found, cells)
-        if (nmi := float(nmi_columns(table[:, :, :1])[0])) > quality:
+        if (nmi := float(nmi_columns(table[:, :, :1])[0])) > quality + ROUNDING:
             best, quality = table, nmi
         of_labels = f1_columns(table)
         f1 = np.where(of_labels[:, :1] > f1[:, :1], of_labels, f1)
