@@ -8,10 +8,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
@@ -64,16 +65,22 @@ def processes(number: int, context: BaseContext | None = None) -> Iterator[Proce
         end_pool(pool)
 
 
-def interrupt_at_sigterm() -> Callable[[], None]:
+def interrupt_at_sigterm(*, hand_on: bool = False) -> Callable[[], None]:
     """Take SIGTERM, which batch systems and CI send before they kill, for an interrupt; return what undoes that.
 
     Further ones change nothing: the run is ending already. A handler that somebody else has installed stays, and
     outside of the main thread, where Python takes none, nothing happens.
+
+    Parameters
+    ----------
+    hand_on
+        Send it to the processes that this one has started as well, as a terminal does with Ctrl-C. Linux only: workers
+        of pytest-xdist, whom this is for, are told elsewhere too, but 5 s later.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return lambda: None
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt_all if hand_on else _interrupt)
     return _leave_sigterm
 
 
@@ -90,6 +97,14 @@ def end_with(parent: int) -> None:
 
 def _leave_sigterm() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupt_all(number: int, frame: FrameType | None) -> None:
+    for task in Path("/proc/self/task").glob("*/children"):
+        for child in task.read_text().split():
+            with suppress(OSError):
+                os.kill(int(child), signal.SIGTERM)
+    _interrupt(number, frame)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
