@@ -1,4 +1,4 @@
-"""What lies in the cache folder, and what the machine does to it, never decides a run and is never the model's fault."""
+"""What lies in the cache folder never decides a run, and a machine that fails is never the model's fault."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def plant(cache: Path, n_cells: int = 240) -> int:
     return len(placed)
 
 
+@pytest.mark.slow
 def test_a_planted_embedding_or_score_changes_nothing(cached, verdict):
     """A loss stays the same loss, what was not believed is said, and a fresh run reads nothing at all."""
     gate, cache = cached
