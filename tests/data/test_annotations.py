@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zsgate.data.annotations import are_ensembl, gene_names, strings
+from zsgate.data.annotations import strings
+from zsgate.data.genes import are_ensembl, gene_names
 
 
 def symbols_in_index(var):

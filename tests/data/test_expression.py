@@ -16,7 +16,7 @@ from zsgate.baselines import hvg
 from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.load import load
-from zsgate.data.matrix import by_rows
+from zsgate.data.file.matrix import by_rows
 from zsgate.data.read import read_h5ad
 
 COLUMNS = Columns(label="cell_type", batch="batch", counts="layers/counts")

@@ -18,11 +18,12 @@ import scipy.sparse as sp
 import zarr
 
 from zsgate.data import counts as counts_module
-from zsgate.data import mapped, matrix, read
+from zsgate.data import mapped, read
 from zsgate.data.annotations import Columns
 from zsgate.data.counts import blocks, matrix_digest, was_checked
-from zsgate.data.file import open_file
-from zsgate.data.matrix import Matrix
+from zsgate.data.file import matrix
+from zsgate.data.file.anndata_file import open_file
+from zsgate.data.file.matrix import Matrix
 from zsgate.data.read import read_h5ad
 from zsgate.errors import MachineFailed, UsageProblem
 from zsgate.metrics import METRICS

@@ -157,7 +157,7 @@ def other_hdf5(path):
 
 def newer_format(path):
     with h5py.File(path, "r+") as file:
-        file["obs/donor"].attrs["encoding-type"] = "of-the-future"
+        file["obs/cell_type"].attrs["encoding-type"] = "of-the-future"
 
 
 def newer_genes(path):
@@ -213,7 +213,7 @@ def table_in_place_of_x(path):
         (text, "not a readable .h5ad file"),
         (other_hdf5, "not a readable .h5ad file"),
         (newer_format, "You may need to update your installation of anndata"),
-        (newer_genes, "var is no table of genes ("),
+        (newer_genes, "var: column 'symbol' cannot be read ("),
         (damaged_indices, "X is no matrix of numbers (indices must be < "),
         (damaged_columns, "X is no matrix of numbers (indices must be < "),
         (damaged_chunk, "X is no matrix of numbers (Can't synchronously read data"),

@@ -17,8 +17,9 @@ def test_other_formats_are_refused(tmp_path, usual):
     (tmp_path / "cells.zarr").mkdir()
     with pytest.raises(UsageProblem, match=r"cells.zarr: not a readable .zarr file"):
         read_h5ad(tmp_path / "cells.zarr", "cells", usual)
-    with pytest.raises(UsageProblem, match=r"cells.csv: datasets are read from .h5ad files and .zarr stores"):
-        read_h5ad(tmp_path / "cells.csv", "cells", usual)
+    (tmp_path / "cells.xlsx").touch()
+    with pytest.raises(UsageProblem, match=r"cells.xlsx: datasets are read from .h5ad files and .zarr stores"):
+        read_h5ad(tmp_path / "cells.xlsx", "cells", usual)
     (tmp_path / "folder.h5ad").mkdir()
     with pytest.raises(UsageProblem, match=r"folder.h5ad: not a readable .h5ad file"):
         read_h5ad(tmp_path / "folder.h5ad", "cells", usual)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -18,6 +19,7 @@ import zsgate
 from zsgate.errors import UsageProblem, without_credentials
 
 NOUNS = ("cache", "data", "leakage", "metrics")
+BROKE = 3
 BAD_USAGE = 4  # as in a run of the gate; argparse's own 2 means "interrupted" there
 
 
@@ -31,7 +33,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 done, 1 something is wrong with what was checked, 4 bad usage."""
+    """Run a command and return its exit code.
+
+    0 done, 1 something is wrong with what was checked, 3 zsgate itself broke, 4 bad usage.
+    """
     given = _parser().parse_args(arguments)
     try:
         code = int(given.run(given))
@@ -43,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:  # 1, which Python leaves with, would say that what was checked is wrong
+        traceback.print_exc()
+        sys.stderr.write("zsgate: this is a fault of zsgate, not of what was checked; please report it\n")
+        return BROKE
 
 
 def _parser() -> Parser:

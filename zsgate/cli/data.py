@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from zsgate.cli.options import add_places, shelf_of
+from zsgate.cli.options import add_places, settings_of, shelf_of
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +50,12 @@ def show_list(given: argparse.Namespace) -> int:
 
 
 def show_check(given: argparse.Namespace) -> int:
-    """Print what the file holds and what is wrong; 1 if it cannot be judged on as it is."""
+    """Print what the file holds and what is wrong; 1 if it cannot be judged on as it is, damaged files included."""
     from zsgate.data.annotations import Columns
     from zsgate.data.check import check_file
 
-    columns = Columns(label=given.label, batch=given.batch, donor=given.donor, counts=given.counts)
-    found = check_file(given.file, columns)
+    named = {role: getattr(given, role) for role in ("label", "batch", "donor", "counts")}
+    found = check_file(given.file, Columns(**named, not_labels=settings_of(given).not_labels))
     print(found)
     return 0 if found.usable else 1
 

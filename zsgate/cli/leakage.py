@@ -50,7 +50,7 @@ def check(given: argparse.Namespace) -> int:
     from zsgate.data.annotations import Columns
     from zsgate.data.catalogue.load import load as load_dataset
     from zsgate.data.check import check_file
-    from zsgate.data.file import is_file
+    from zsgate.data.file.path import is_file
     from zsgate.data.leakage.fingerprints import find_cells, load
     from zsgate.data.read import read_h5ad
     from zsgate.errors import UsageProblem
@@ -59,8 +59,7 @@ def check(given: argparse.Namespace) -> int:
     if is_file(given.dataset):
         found = check_file(Path(given.dataset), Columns(label=given.label, counts=given.counts))
         if found.columns.label is None:
-            msg = f"{given.dataset}: name the column of cell types with --label"
-            raise UsageProblem(msg)
+            raise UsageProblem(found.problems[0])
         only = Columns(label=found.columns.label, counts=given.counts)
         dataset = read_h5ad(Path(given.dataset), Path(given.dataset).stem, only, cache=shelf.cache / "prepared")
     else:

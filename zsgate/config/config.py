@@ -12,7 +12,7 @@ from zsgate.config.parse import Place
 from zsgate.config.sources import find_pyproject, from_environment, from_pyproject
 from zsgate.data.catalogue.tiers import TIERS
 from zsgate.data.dataset import SCOPES
-from zsgate.data.file import is_file
+from zsgate.data.file.path import is_file
 from zsgate.data.leakage.exposure import ACTIONS
 from zsgate.errors import UsageProblem, unknown
 from zsgate.verdict.recipe import RECIPES
@@ -46,6 +46,8 @@ class Config:
         Folder or address that has the catalogue's files, as ``zsgate data mirror`` writes them.
     label, batch, donor, counts
         Where the user's files keep cell types, batches, donors and raw counts.
+    not_labels
+        Labels in the user's files that are no cell types, such as ``["unknown"]``: cells with them are left out.
     tier
         Which datasets to judge on; ``quick`` also trains scVI for a shorter time.
     recipe
@@ -98,6 +100,7 @@ class Config:
     batch: str | None = field(default=None, metadata={"parse": parse.TEXT})
     donor: str | None = field(default=None, metadata={"parse": parse.TEXT})
     counts: str | None = field(default=None, metadata={"parse": parse.TEXT})
+    not_labels: tuple[str, ...] = field(default=(), metadata={"parse": parse.TEXTS})
     tier: str = field(default="full", metadata={"parse": parse.TEXT})
     recipe: str = field(default="default", metadata={"parse": parse.TEXT})
     against: str | None = field(default=None, metadata={"parse": parse.TEXT})

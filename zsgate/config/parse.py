@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zsgate.data.file import is_file
+from zsgate.data.file.path import expanded, is_file
 from zsgate.errors import UsageProblem
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -30,12 +30,11 @@ class Place:
 
     def path(self, value: str | Path) -> Path:
         """Return a path made absolute."""
-        return self.folder / Path(value).expanduser()
+        return self.folder / expanded(value)
 
     def dataset(self, item: str) -> str:
         """Return a dataset's name as it is; a path, without the slash that completion adds to a folder, absolute."""
-        path = item.rstrip("/")
-        return str(self.path(path)) if is_file(path) else item
+        return str(self.path(item.rstrip("/"))) if is_file(item) else item
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Parser:
     kind
         What it must be, in words, for the message.
     convert
-        Takes the value and its place; raises TypeError, ValueError, AttributeError or RuntimeError where the value is
+        Takes the value and its place; raises TypeError, ValueError or AttributeError where the value is
         no such thing, UsageProblem where it can say more.
     """
 
@@ -79,7 +78,7 @@ class Parser:
         except UsageProblem as problem:
             msg = f"{origin}: {problem}"
             raise UsageProblem(msg) from None
-        except (TypeError, ValueError, AttributeError, RuntimeError):  # the last: the home folder of an unknown user
+        except (TypeError, ValueError, AttributeError):
             msg = f"{origin}: cannot read {value!r} as {self.kind}"
             raise UsageProblem(msg) from None
 
@@ -130,7 +129,13 @@ def _names(value: Any, place: Place) -> tuple[str, ...]:
     return tuple(place.dataset(item) for item in items if item)
 
 
+def _texts(value: Any, _: Place) -> tuple[str, ...]:
+    """Return a list of texts, or text with commas, without blanks around them."""
+    return tuple(text(item).strip() for item in (value.split(",") if isinstance(value, str) else value))
+
+
 TEXT = Parser("text", lambda value, _: text(value))
+TEXTS = Parser("a list of texts", _texts)
 SWITCH = Parser("bool", _switch)
 WHOLE = Parser("int", _whole)
 REAL = Parser("float", _real)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,30 +15,19 @@ from zsgate.errors import UsageProblem, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from zsgate.data.file.table import Table
+
 Strings = npt.NDArray[np.str_]
-SYMBOL_COLUMNS = (
-    "feature_name",
-    "gene_symbols",
-    "gene_symbol",
-    "symbol",
-    "gene_name",
-    "gene_names",
-    "hgnc_symbol",
-)
-ENSEMBL_COLUMNS = (
-    "ensembl_id",
-    "ensemblid",
-    "ensembl",
-    "ensembl_gene_id",
-    "gene_ensembl_id",
-    "gene_ids",
-    "gene_id",
-    "feature_id",
-    "accession",
-)
-ENSEMBL = re.compile(r"(ENS[A-Z]*G\d{11})(\.\d+)?(_PAR_Y)?")
 LARGEST = 2**63  # integers end here
-MISSING = ("", "nan", "NaN", "<NA>", "NA")  # what files hold whose missing values were made strings
+# what files hold whose missing values were made strings; compared in lower case, but for NA
+MISSING = ("", "nan", "<na>", "n/a", "#n/a", "none", "null", "nat")
+DASHES = ("-", "--", "?")  # no name either, unless the column has + as well: stimulated and not
+# names that people give to cells whose type they do not know; whether to leave them out is theirs to say
+NO_TYPES = (
+    *("unknown", "unassigned", "unlabeled", "unlabelled", "unannotated", "unclassified", "undefined", "undetermined"),
+    *("not assigned", "not annotated", "no annotation", "ambiguous", "unclear", "doublet", "doublets", "multiplet"),
+    *("other", "others", "tbd", "low quality", "low_quality", "to be determined"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +40,15 @@ class Columns:
         Columns of ``obs``; batch and donor may be unknown. ``"A+B"`` joins two columns.
     counts
         ``"X"``, ``"raw"`` or ``"layers/NAME"``; None looks in layers/counts, raw and X, in that order.
+    not_labels
+        Labels that are no cell types, such as ``"unknown"``: cells with them are left out.
     """
 
     label: str | None = None
     batch: str | None = None
     donor: str | None = None
     counts: str | None = None
+    not_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,38 +93,80 @@ class Annotations:
         )
 
 
-def column_of(obs: pd.DataFrame, column: str, where: str, role: str) -> Strings:
+def cell_columns(obs: Table, columns: Columns, where: str) -> tuple[dict[str, Strings], list[str]]:
+    """Return (what :class:`Annotations` holds of cells, by attribute, remarks on the labels).
+
+    Batches and donors are there only where their columns are named.
+
+    Raises
+    ------
+    UsageProblem
+        If no column of labels is named, or one cannot be read; the message begins with ``where``.
+    """
+    if columns.label is None:
+        msg = f"{where}: which column holds the cell types? Say --label NAME; obs has {list_columns(obs)}"
+        raise UsageProblem(msg)
+    labels, remarks = _labels_of(obs, columns, where)
+    found = {"cell_ids": obs.index, "cell_types": labels}
+    for attribute, role in (("batches", "batch"), ("donors", "donor")):
+        if (column := getattr(columns, role)) is not None:
+            found[attribute] = column_of(obs, column, where, role)
+    return found, remarks
+
+
+def column_of(obs: Table, column: str, where: str, role: str) -> Strings:
     """Return a column of ``obs``, or several joined by ``+``, as strings, empty where missing.
 
     Raises
     ------
     UsageProblem
-        If there is no such column, or it holds fractional numbers; the message names ``where`` and ``--role``.
+        If there is no such column, it is damaged or holds fractional numbers; the message names ``where`` and
+        ``--role``.
     """
     if column not in obs.columns and "+" in column:
         parts = [column_of(obs, part, where, role) for part in column.split("+")]
         known = np.logical_and.reduce([part != "" for part in parts])
         return np.where(known, reduce(lambda one, two: np.char.add(np.char.add(one, " / "), two), parts), "")
     if column not in obs.columns:
-        near = nearest(column, [str(name) for name in obs.columns], cutoff=0.6)
+        near = nearest(column, obs.columns, cutoff=0.6)
         hint = f"; did you mean {near!r}?" if near else f"; obs has {list_columns(obs)}"
         msg = f"{where}: no column {column!r} for --{role}{hint}"
         raise UsageProblem(msg)
-    values = obs[column]
+    values = obs.column(column)
     if values.dtype.kind == "f" and (values.dropna() % 1 != 0).any():
         msg = f"{where}: column {column!r} for --{role} holds fractional numbers, not names"
         raise UsageProblem(msg)
     return strings(values)
 
 
-def list_columns(obs: pd.DataFrame) -> str:
+def _labels_of(obs: Table, columns: Columns, where: str) -> tuple[Strings, list[str]]:
+    """Return (cell types, empty where there is none, remarks); labels that are no cell types are missing."""
+    assert columns.label is not None
+    labels = column_of(obs, columns.label, where, "label")
+    names, sizes = np.unique(labels, return_counts=True)
+    remarks = [
+        f"{size} cells are labelled {name!r}, which counts as a cell type; not_labels = [{name!r}] leaves them out"
+        for name, size in zip(names.tolist(), sizes.tolist(), strict=True)
+        if name.lower() in NO_TYPES and name not in columns.not_labels
+    ]
+    dropped = np.isin(labels, columns.not_labels)
+    if dropped.any():
+        shown = ", ".join(repr(name) for name in names.tolist() if name in columns.not_labels)
+        remarks.append(f"{dropped.sum()} cells labelled {shown} are left out (not_labels)")
+    return np.where(dropped, "", labels), remarks
+
+
+def list_columns(obs: Table) -> str:
     """Return the names of the columns of ``obs`` as a message shows them: at most twelve."""
-    names = [str(name) for name in obs.columns]
+    names = obs.columns
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "no columns"
 
 
 def strings(values: pd.Series) -> Strings:
-    """Return a column as strings, empty where missing; whole numbers are written without a decimal point."""
+    """Return a column as strings without blanks around them, empty where missing; whole numbers without a point.
+
+    Words such as ``None`` and ``N/A`` are missing values, and dashes where no value is ``+``.
+    """
     if values.dtype == "category":  # each name once, not once a cell
         names = strings(values.cat.categories.to_series())
         found: Strings = np.concatenate([names, [""]])[values.cat.codes]  # code -1 is missing
@@ -143,8 +176,11 @@ def strings(values: pd.Series) -> Strings:
         present = values[~missing]
         if ((present % 1 == 0) & (present.abs() < LARGEST)).all():
             values = values.astype("Int64")
-    text = values.astype(str).to_numpy(dtype=str)
-    return np.where(missing | np.isin(text, MISSING), "", text)
+    text = np.char.strip(values.astype(str).to_numpy(dtype=str))
+    words = np.isin(np.char.lower(text), MISSING) | (text == "NA")
+    if not (text == "+").any():
+        words |= np.isin(text, DASHES)
+    return np.where(missing | words, "", text)
 
 
 def check_labels(labels: Strings, where: str) -> None:
@@ -168,60 +204,3 @@ def refuse_duplicates(where: str, what: str, names: Strings) -> None:
         shown = ", ".join(repeated[:10]) + (", ..." if len(repeated) > 10 else "")
         msg = f"{where}: {len(repeated)} duplicate {what} names ({shown}); make them unique"
         raise UsageProblem(msg)
-
-
-def gene_names(var: pd.DataFrame) -> tuple[Strings, Strings | None, list[str]]:
-    """Return (symbols, Ensembl ids without version or None, remarks) of the genes of ``var``.
-
-    A gene without an Ensembl id, or with one that an earlier gene has, keeps its name in the index.
-
-    Parameters
-    ----------
-    var
-        The index holds symbols or Ensembl ids, columns may hold the other.
-    """
-    index = var.index.to_numpy(dtype=str)
-    symbols, ids = index, index
-    if are_ensembl(index) or np.char.isdigit(index).all():
-        named = next((strings(var[column]) for column in _columns(var, SYMBOL_COLUMNS)), index)
-        symbols = np.where(named == "", index, named)
-    if not are_ensembl(index):
-        found = next(filter(are_ensembl, (strings(var[column]) for column in _columns(var, ENSEMBL_COLUMNS))), None)
-        if found is None:
-            return symbols, None, []
-        ids = found
-    bare = np.array([_without_version(name) for name in ids.tolist()])
-    first = np.zeros(len(bare), dtype=bool)
-    first[np.unique(bare, return_index=True)[1]] = True
-    own = first & (bare != "")
-    remarks = [] if own.all() else [f"{(~own).sum()} genes without an Ensembl id of their own go by their name"]
-    return symbols, np.where(own, bare, index), remarks
-
-
-def add_gene_columns(var: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Return ``var`` with the columns of symbols and of ids that only ``other`` has, by the names in the index."""
-    lacking = [
-        column
-        for kind in (SYMBOL_COLUMNS, ENSEMBL_COLUMNS)
-        if not _columns(var, kind)
-        for column in _columns(other, kind)
-    ]
-    return var.join(other[lacking]) if lacking and other.index.is_unique else var
-
-
-def are_ensembl(names: Strings) -> bool:
-    """Return whether at least nine in ten of the names that are not empty are Ensembl gene ids."""
-    there = [name for name in names.tolist() if name]
-    return bool(there) and sum(_without_version(name) != "" for name in there) >= 0.9 * len(there)
-
-
-def _columns(var: pd.DataFrame, names: Sequence[str]) -> list[Any]:
-    """Return the columns of these names, whatever their case, in the order of the names."""
-    by_name = {str(column).lower(): column for column in var.columns}
-    return [by_name[name] for name in names if name in by_name]
-
-
-def _without_version(name: str) -> str:
-    """Return an Ensembl gene id without version, or an empty string for another name."""
-    match = ENSEMBL.fullmatch(name)
-    return match[1] if match else ""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.data.annotations import Columns, Strings, column_of, gene_names
+from zsgate.data.annotations import Columns, Strings, column_of
 from zsgate.data.dataset import Dataset
-from zsgate.data.file import AnnDataFile, open_file
+from zsgate.data.file.anndata_file import AnnDataFile, open_file
+from zsgate.data.file.format import refuse_other_formats
+from zsgate.data.genes import gene_names
 from zsgate.data.read import IN_MEMORY, fault_at, find_counts, read_h5ad
 from zsgate.errors import UsageProblem
 from zsgate.verdict.interval import MIN_DONORS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from zsgate.data.file.table import Table
 
 FEW_CELLS = 10  # a label with fewer is judged on, as in the paper, but weighs little and is named
 # names that labs give these columns, likely ones first
@@ -69,33 +71,48 @@ def check_file(path: Path, columns: Columns) -> Checkup:
     Raises
     ------
     UsageProblem
-        If the file cannot be opened at all.
+        If there is no such file, or it is of a format that is not read. A damaged one has a problem.
     """
-    with open_file(path) as file:
-        lines = [f"{path.name}: {len(file.obs):,} cells"]
-        lines += [f"  {place}: {_matrix_line(file, place)}" for place in file.places]
-        problems: list[str] = []
-        guessed = {role: getattr(columns, role) or _guess(file.obs, role) for role in USUAL}
-        for role, column in guessed.items():
-            lines.append(_column_line(file.obs, role, column, getattr(columns, role) is None, path.name, problems))
-        if guessed["label"] is None:
-            problems.append(f"no column of cell types; name it with --label, obs has {', '.join(map(str, file.obs))}")
-        place = _counts_place(file, columns.counts, path.name, problems)
-        small = place is not None and file.matrix(place).n_stored <= IN_MEMORY
-        if place is not None:
-            symbols, ensembl, notes = gene_names(file.var(place))
-            lines.append(f"counts: {place}; genes: {symbols[0]}, {symbols[-1]}, ...; {_ids(ensembl)}")
-            lines += [f"  {note}" for note in notes]
-    found = Columns(**guessed, counts=columns.counts)
-    if not problems and small:
-        try:
+    refuse_other_formats(path)
+    lines: list[str] = []
+    problems: list[str] = []
+    found, small = columns, False
+    try:
+        with open_file(path) as file:
+            found = _describe_columns(file, columns, path.name, lines, problems)
+            small = _describe_genes(file, columns.counts, path.name, lines, problems)
+        if small and not problems:
             dataset = read_h5ad(path, path.stem, found)
-        except UsageProblem as problem:
-            problems.append(str(problem))
-        else:
             lines.append(f"judged on: {dataset.n_cells:,} cells x {dataset.counts.shape[1]:,} genes")
             lines += [f"  {note}" for note in [*dataset.notes, *_binary(dataset), *remarks(dataset)]]
+    except UsageProblem as problem:
+        problems.append(str(problem))
     return Checkup(tuple(lines), tuple(problems), None if problems else _command(path, found), found)
+
+
+def _describe_columns(
+    file: AnnDataFile, columns: Columns, where: str, lines: list[str], problems: list[str]
+) -> Columns:
+    """Add lines on cells, matrices and columns, and what is wrong with them; return the columns, named or guessed."""
+    lines.append(f"{where}: {len(file.obs):,} cells")
+    lines += [f"  {place}: {_matrix_line(file, place)}" for place in file.places]
+    guessed = {role: getattr(columns, role) or _guess(file.obs, role) for role in USUAL}
+    for role, column in guessed.items():
+        lines.append(_column_line(file.obs, role, column, getattr(columns, role) is None, where, problems))
+    if guessed["label"] is None:
+        problems.append(f"no column of cell types; name it with --label, obs has {', '.join(file.obs.columns)}")
+    return replace(columns, label=guessed["label"], batch=guessed["batch"], donor=guessed["donor"])
+
+
+def _describe_genes(file: AnnDataFile, counts: str | None, where: str, lines: list[str], problems: list[str]) -> bool:
+    """Add a line on counts and genes, or what is wrong with them; return whether the counts fit into memory."""
+    place = _counts_place(file, counts, where, problems)
+    if place is None:
+        return False
+    symbols, ensembl, notes = gene_names(file.var(place))
+    lines.append(f"counts: {place}; genes: {symbols[0]}, {symbols[-1]}, ...; {_ids(ensembl)}")
+    lines += [f"  {note}" for note in notes]
+    return file.matrix(place).n_stored <= IN_MEMORY
 
 
 def _matrix_line(file: AnnDataFile, place: str) -> str:
@@ -109,12 +126,12 @@ def _matrix_line(file: AnnDataFile, place: str) -> str:
     return f"{shape}; {f'holds {fault}' if fault else 'counts'}{looked}"
 
 
-def _guess(obs: pd.DataFrame, role: str) -> str | None:
-    by_name = {str(name).lower(): str(name) for name in obs.columns}
+def _guess(obs: Table, role: str) -> str | None:
+    by_name = {name.lower(): name for name in obs.columns}
     return next((by_name[name] for name in USUAL[role] if name in by_name), None)
 
 
-def _column_line(obs: pd.DataFrame, role: str, column: str | None, guess: bool, where: str, problems: list[str]) -> str:
+def _column_line(obs: Table, role: str, column: str | None, guess: bool, where: str, problems: list[str]) -> str:
     if column is None:
         return f"{role}: no column found; name it with --{role}"
     try:

@@ -12,6 +12,9 @@ import scipy.sparse as sp
 from zsgate.errors import UsageProblem
 
 STRETCH = 1 << 22  # numbers that are hashed at a time
+LARGEST = 1 << 24  # float32 holds every integer below
+MOST_LOGGED = 20  # no logarithm of a count or of a share is larger
+ADVICE = "; round what SoupX, decontX or CellBender corrected, or keep the raw counts in layers/counts"
 BLOCK = 1 << 23  # numbers that are worked on at a time: 64 MB as values and columns
 
 
@@ -23,7 +26,8 @@ def as_counts(matrix: Any) -> sp.csr_matrix:
     ValueError
         If the arrays of a sparse matrix contradict each other.
     """
-    return canonical(sp.csr_matrix(matrix, dtype=np.float32, copy=True))
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
+        return canonical(sp.csr_matrix(matrix, dtype=np.float32, copy=True))
 
 
 def canonical(counts: sp.csr_matrix) -> sp.csr_matrix:
@@ -97,5 +101,7 @@ def fault_of(counts: sp.csr_matrix) -> str:
     fractional = values != np.rint(values)
     if fractional.any():
         some = f"{fractional.sum()} of {values.size}, for example {values[fractional][0]:g}"
-        return f"numbers that are not integers ({some})"
+        return f"numbers that are not integers ({some}){ADVICE if values.max() > MOST_LOGGED else ''}"
+    if values.size and values.max() >= LARGEST:
+        return f"counts of {LARGEST:,} (2^24) or more (largest {values.max():,.0f}), which float32 cannot hold exactly"
     return ""

@@ -56,7 +56,8 @@ class Dataset:
     card
         Where it comes from, for the report: ``source``, ``licence``, ``citation``, and ``notes``, a list of sentences.
     drawn_from
-        Names of all cells of the dataset that these were drawn from, or None where nothing was drawn.
+        Names of all cells of the file that these were taken from, those included that were filtered out or not drawn;
+        None where these are all. Embeddings may have rows of the others, too.
     expression
         What the file has in X beside the counts, not yet read, or None where there is nothing.
     """

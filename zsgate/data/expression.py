@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from zsgate.data.annotations import gene_names
-from zsgate.data.file import identity_of, open_file
-from zsgate.data.matrix import Matrix, by_rows
+from zsgate.data.file.anndata_file import identity_of, open_file
+from zsgate.data.file.matrix import Matrix, by_rows
+from zsgate.data.genes import gene_names
 
 Codes = npt.NDArray[np.intp]
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from zsgate.data.counts import check_counts, matrix_digest, round_counts
-from zsgate.data.matrix import Matrix, by_rows
+from zsgate.data.file.matrix import Matrix, by_rows
 from zsgate.errors import MachineFailed, UsageProblem
 from zsgate.system.files import locked, replaced_whole, seal, sha256_of, unseal, why
 from zsgate.system.sources import code_of
@@ -122,7 +122,7 @@ def map_counts(
 
 def _copy(matrix: Matrix, known: npt.NDArray[np.bool_], wanted: Filter, where: str, folder: Path) -> int:
     """Write the arrays of the cells and genes that are kept into ``folder``; return how many cells are too poor."""
-    n_cells, n_genes = matrix.shape
+    n_cells, n_genes = matrix.shape[0], matrix.n_genes
     seen, rich = np.zeros(n_genes, dtype=np.int64), np.zeros(n_cells, dtype=bool)
     for first, block in _checked(matrix, where, wanted.rounding):
         span = slice(first, first + block.shape[0])

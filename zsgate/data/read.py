@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from zsgate.data.annotations import Annotations, Columns, Strings, check_labels, column_of, gene_names, list_columns
+from zsgate.data.annotations import Annotations, Columns, Strings, cell_columns, check_labels
 from zsgate.data.counts import as_counts, check_counts, fault_of, round_counts
 from zsgate.data.dataset import Dataset, add_notes
 from zsgate.data.expression import Expression
-from zsgate.data.file import AnnDataFile, identity_of, open_file
+from zsgate.data.file.anndata_file import AnnDataFile, identity_of, open_file
+from zsgate.data.genes import gene_names
 from zsgate.data.mapped import Filter, map_counts
 from zsgate.errors import UsageProblem
 from zsgate.system.cache import find_folder
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MIN_GENES = 10  # of the paper: cells with fewer detected genes are dropped
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
@@ -97,11 +95,13 @@ def read_file(source: Source, cache: Path | None = None) -> Dataset:
     path, rounding = source.path, source.rounding
     assert path is not None
     with open_file(path) as file:
-        cells = _cell_columns(file.obs, source)
+        cells, unnamed = cell_columns(file.obs, source.columns, source.where)
         place, notes = find_counts(file, source.columns.counts, path.name, rounding)
         symbols, ensembl, remarks = gene_names(file.var(place))
         annotations = Annotations(**cells, symbols=symbols, ensembl=ensembl)
-        source = replace(source, card=add_notes(source.card, [*notes, *remarks]))
+        if others := file.n_other_features(place):
+            notes = [*notes, f"{others} features that are no genes are left out"]
+        source = replace(source, card=add_notes(source.card, [*notes, *remarks, *unnamed]))
         beside = place != "X" and "X" in file.places
         expression = Expression(path, np.arange(len(file.obs))) if beside else None
         matrix = file.matrix(place)
@@ -119,22 +119,10 @@ def read_file(source: Source, cache: Path | None = None) -> Dataset:
             key={**identity_of(path), "place": place},
             cache=cache or find_folder() / "prepared",
         )
-    annotations = annotations.of(mapped.rows, mapped.genes)
     expression = expression and expression.subset(mapped.rows)
-    return _dataset(source, mapped.counts, annotations, expression, notes + _poor_cells(mapped.n_poor))
-
-
-def _cell_columns(obs: pd.DataFrame, source: Source) -> dict[str, Strings]:
-    """Return what :class:`Annotations` holds of cells, by attribute; batches and donors only where they are named."""
-    columns = source.columns
-    if columns.label is None:
-        msg = f"{source.where}: which column holds the cell types? Say --label NAME; obs has {list_columns(obs)}"
-        raise UsageProblem(msg)
-    found = {"cell_ids": obs.index.to_numpy(dtype=str)}
-    for attribute, role in (("cell_types", "label"), ("batches", "batch"), ("donors", "donor")):
-        if (column := getattr(columns, role)) is not None:
-            found[attribute] = column_of(obs, column, source.where, role)
-    return found
+    kept = annotations.of(mapped.rows, mapped.genes)
+    dataset = _dataset(source, mapped.counts, kept, expression, notes + _poor_cells(mapped.n_poor))
+    return _remember_others(dataset, annotations.cell_ids)
 
 
 def assemble(source: Source, counts: Any, annotations: Annotations, expression: Expression | None = None) -> Dataset:
@@ -165,7 +153,13 @@ def assemble(source: Source, counts: Any, annotations: Annotations, expression: 
         raise UsageProblem(msg)
     expression = expression and expression.subset(rows)
     notes += _poor_cells(int((~rich).sum()))
-    return without_rare_genes(_dataset(source, counts[rows], annotations.of(rows), expression, notes))
+    dataset = without_rare_genes(_dataset(source, counts[rows], annotations.of(rows), expression, notes))
+    return _remember_others(dataset, annotations.cell_ids)
+
+
+def _remember_others(dataset: Dataset, cell_ids: Strings) -> Dataset:
+    """Return the dataset with the names of all cells of its file, where some of them are left out."""
+    return dataset if len(cell_ids) == dataset.n_cells else replace(dataset, drawn_from=cell_ids)
 
 
 def _dataset(
@@ -226,7 +220,8 @@ def find_counts(file: AnnDataFile, place: str | None, where: str, rounding: bool
             raise UsageProblem(msg)
         return place, []
     faults = []
-    for candidate in ("layers/counts", "raw", "X"):
+    inside = [each for each in places if each.startswith("layers/counts/")]  # a slash in the layer's name
+    for candidate in ("layers/counts", *inside, "raw", "X"):
         if candidate in places:
             fault = "" if rounding else fault_at(file, candidate)
             if not fault:

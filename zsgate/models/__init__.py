@@ -8,6 +8,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from zsgate.data.file.path import expanded
 from zsgate.errors import UsageProblem, unknown
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 
@@ -62,7 +63,7 @@ def load(
             msg = f"{what} is for the packaged models ({', '.join(MODELS)}), not for {name!r}"
             raise UsageProblem(msg)
     here = folder or Path.cwd()
-    if (path := here / Path(name.partition("#")[0]).expanduser()).exists():
+    if (path := here / expanded(name.partition("#")[0])).exists():
         from zsgate.models.precomputed import Precomputed
 
         return Precomputed(path, key=name.partition("#")[2] or None)

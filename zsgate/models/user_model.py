@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, nearest
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import check_rows
 from zsgate.models.reconstruction import SCALES, Reconstruction, Scale
@@ -138,7 +138,8 @@ def _import_model(name: str, device: str, folder: Path | None) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the boundary to code that is not ours: a module may fail, or exit, in any way
-        hint = "is the package installed, or pytest started in its folder?"
+        near = _nearest_attribute(name) if isinstance(error, AttributeError) else None
+        hint = f"did you mean {near!r}?" if near else "is the package installed, or pytest started in its folder?"
         msg = f"--model {name}: cannot import it ({_describe_error(error)}); {hint}"
         raise UsageProblem(msg) from error
     try:
@@ -152,6 +153,16 @@ def _import_model(name: str, device: str, folder: Path | None) -> Any:
         msg = f"--model {name}: an object of type {type(model).__name__} neither can be called nor has embed(adata)"
         raise UsageProblem(msg)
     return model
+
+
+def _nearest_attribute(name: str) -> str | None:
+    """Return ``pkg.mod:attr`` with the attribute of the module that looks most like the one named, or None."""
+    module, _, attribute = name.partition(":")
+    if module not in sys.modules:
+        return None
+    public = [each for each in vars(sys.modules[module]) if not each.startswith("_")]
+    near = nearest(attribute.split(".")[0], public, cutoff=0.6)
+    return near and f"{module}:{near}"
 
 
 def _make(kind: type, device: str) -> Any:

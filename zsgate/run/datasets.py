@@ -17,7 +17,7 @@ from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.load import load
 from zsgate.data.check import no_batch_score, remarks
 from zsgate.data.dataset import Dataset
-from zsgate.data.file import is_file
+from zsgate.data.file.path import is_file
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.data.leakage.fingerprints import find_cells
@@ -58,10 +58,12 @@ def chosen(config: Config) -> dict[str, CardOrFile]:
 def _source(entry: str, config: Config) -> CardOrFile:
     typed = {"label": config.label, "batch": config.batch, "donor": config.donor, "counts": config.counts}
     if is_file(entry):
-        return Source(name=Path(entry).stem, path=Path(entry), columns=Columns(**typed), scope=config.scope)
+        columns = Columns(**typed, not_labels=config.not_labels)
+        return Source(name=Path(entry).stem, path=Path(entry), columns=columns, scope=config.scope)
     if entry in config.own:
         table = config.own[entry]
-        columns = Columns(**{role: table.get(role, column) for role, column in typed.items()})
+        roles = {role: table.get(role, column) for role, column in typed.items()}
+        columns = Columns(**roles, not_labels=config.not_labels)
         return Source(name=entry, path=table["path"], columns=columns, scope=table.get("scope", config.scope))
     if entry not in CARDS:
         names = (*config.own, *CARDS)

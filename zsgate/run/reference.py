@@ -13,6 +13,7 @@ import numpy as np
 import zsgate
 from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
+from zsgate.data.file.path import expanded
 from zsgate.errors import BaselineFailed, UsageProblem
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION, ReconstructionMetric
@@ -147,7 +148,7 @@ def load_reference(against: str, candidate: Candidate, config: Config, folder: P
         If it cannot be loaded, is the candidate itself, or was judged by another recipe.
     """
     if against.endswith(".json"):
-        name, past = _past(folder / Path(against).expanduser(), RECIPES[config.recipe])
+        name, past = _past(folder / expanded(against), RECIPES[config.recipe])
         return Reference(name, candidate.run, past=past)
     place = _place(against, folder)
     if against == candidate.name or (place and place == _place(candidate.name, folder)):
@@ -166,7 +167,7 @@ def load_reference(against: str, candidate: Candidate, config: Config, folder: P
 def _place(named: str, folder: Path) -> tuple[Path, str] | None:
     """Return where the file or folder is that a path names, and its key, or None."""
     path, _, key = named.partition("#")
-    found = folder / Path(path).expanduser()
+    found = folder / expanded(path)
     return (found.resolve(), key) if named not in MODELS and found.exists() else None
 
 

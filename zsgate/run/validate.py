@@ -9,7 +9,7 @@ from pathlib import Path
 from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
 from zsgate.config.config import Config
 from zsgate.data.catalogue.cards import CARDS
-from zsgate.data.file import FILES
+from zsgate.data.file.format import FILES
 from zsgate.errors import UsageProblem, nearest
 from zsgate.metrics import EVERY
 from zsgate.models import MODELS

@@ -37,4 +37,6 @@ def load(name: str, shelf: Shelf | None = None) -> Dataset:
         return whole
     dataset = without_rare_genes(whole.subset(draw_by_donor_and_type(whole, card.quick)))
     note = f"{dataset.n_cells} of {whole.n_cells} cells, drawn by donor and cell type with a fixed seed"
-    return replace(dataset.with_notes(note), drawn_from=whole.cell_ids)
+    return replace(
+        dataset.with_notes(note), drawn_from=whole.cell_ids if whole.drawn_from is None else whole.drawn_from
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from zsgate.data.annotations import gene_names
 from zsgate.data.counts import check_counts
-from zsgate.data.file import open_file
+from zsgate.data.file.anndata_file import open_file
+from zsgate.data.file.matrix import by_rows
+from zsgate.data.genes import gene_names
 from zsgate.data.leakage.fingerprints import PARTS, Bloom, Hashes, fingerprints, hashed
-from zsgate.data.matrix import by_rows
 from zsgate.data.read import find_counts
 from zsgate.system.progress import steps
 

@@ -34,7 +34,7 @@ def write_sentences(dataset: Dataset, n_genes: int = N_GENES) -> list[str]:
     UsageProblem
         If the genes have Ensembl ids only, which no language model can read.
     """
-    from zsgate.data.annotations import are_ensembl
+    from zsgate.data.genes import are_ensembl
 
     if are_ensembl(dataset.symbols):
         msg = (

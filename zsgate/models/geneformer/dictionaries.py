@@ -20,6 +20,7 @@ from zsgate.system.sources import code_of
 from zsgate.system.store import Store
 
 PAD, MASK, CLS, EOS = "<pad>", "<mask>", "<cls>", "<eos>"
+PLAIN = (int, float, str)  # what values of a dictionary of genes may be
 TOKEN_BITS = 15  # a token fits in these low bits of a packed sort key
 
 
@@ -38,13 +39,20 @@ class _PlainUnpickler(pickle.Unpickler):
         return allowed[module, name]
 
 
-def read_dictionary(path: Path) -> dict[str, Any]:
+def read_dictionary(path: Path, kinds: tuple[type, ...] = PLAIN) -> dict[str, Any]:
     """Return the dictionary in a ``.pkl`` or ``.json`` file as builtins.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kinds
+        What its values may be.
 
     Raises
     ------
     UsageProblem
-        If the file is damaged, holds anything but a flat dictionary, or would run code.
+        If the file is damaged, holds anything but a flat dictionary of such values, or would run code.
     """
     content = path.read_bytes()
     try:
@@ -52,21 +60,27 @@ def read_dictionary(path: Path) -> dict[str, Any]:
         if not isinstance(found, dict):
             msg = f"it holds a {type(found).__name__}"
             raise TypeError(msg)
-        return {str(key): value.item() if isinstance(value, np.generic) else value for key, value in found.items()}
+        plain = {str(key): value.item() if isinstance(value, np.generic) else value for key, value in found.items()}
+        strange = [key for key, value in plain.items() if type(value) not in kinds]
+        if strange:
+            msg = f"the value of {strange[0]!r} is a {type(plain[strange[0]]).__name__}"
+            raise TypeError(msg)
+        return plain
     except Exception as error:  # the boundary to pickle and JSON: a damaged file fails in any way
         msg = f"{path} is not a readable dictionary of genes: {error}"
         raise UsageProblem(msg) from error
 
 
-def read_through_json(path: Path, cache: Path) -> dict[str, Any]:
+def read_through_json(path: Path, cache: Path, kinds: tuple[type, ...] = PLAIN) -> dict[str, Any]:
     """Return the dictionary in ``path``; a pickle is converted once and then read from ``cache``.
 
-    The copy is kept under the pickle's SHA-256, so that an altered file is never mistaken for it.
+    The copy is kept under the pickle's SHA-256, so that an altered file is never mistaken for it. ``kinds`` is what
+    :func:`read_dictionary` takes, and raises as that does.
     """
     if path.suffix == ".json":
-        return read_dictionary(path)
+        return read_dictionary(path, kinds)
     key = {"dictionary": path.stem, "sha256": sha256_of(path), "code": code_of(__name__)}
-    return dict(Store(cache).json("dictionaries", key, lambda: read_dictionary(path)))
+    return dict(Store(cache).json("dictionaries", key, lambda: read_dictionary(path, kinds)))
 
 
 @dataclass(frozen=True)

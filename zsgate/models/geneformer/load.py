@@ -72,8 +72,11 @@ def load(
 
 
 def _read_dictionary(files: Mapping[str, FoundFile], cache: Path) -> GeneDictionary:
-    found = {
-        kind: next(file.path for name, file in files.items() if name.startswith(kind))
-        for kind in ("token_dictionary", "gene_median", "ensembl_mapping", "gene_name_id")
+    kinds = {
+        "token_dictionary": (int,),
+        "gene_median": (int, float),
+        "ensembl_mapping": (str,),
+        "gene_name_id": (str,),
     }
-    return GeneDictionary(*(read_through_json(path, cache) for path in found.values()))
+    found = {kind: next(file.path for name, file in files.items() if name.startswith(kind)) for kind in kinds}
+    return GeneDictionary(*(read_through_json(path, cache, kinds[kind]) for kind, path in found.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from zsgate.models.pretrained.checkpoints import Checkpoint, WeightFile
+
+MOST_JSON = 1 << 26  # bytes; published vocabularies have 1.3 MB
+MOST_SIZE, MOST_LAYERS = 1 << 20, 1000  # of a network's widths and vocabulary; of its depth
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,50 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
         msg = f"{path} cannot be read as model weights, it is truncated, altered or not a weight file: {error}"
         raise UsageProblem(msg) from error
-    strange = not isinstance(found, dict) or [name for name, value in found.items() if not torch.is_tensor(value)]
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        msg = f"{path} holds something else than tensors by name; a state dict is expected"
+        raise UsageProblem(msg)
+    strange = [name for name, value in found.items() if not torch.is_tensor(value)]
     if strange:
         msg = f"{path} holds more than named tensors; a state dict is expected"
         raise UsageProblem(msg)
+    unusual = [
+        name
+        for name, value in found.items()
+        if value.layout != torch.strided or value.is_complex() or value.is_quantized or value.is_meta
+    ]
+    if unusual:
+        msg = f"{path} holds tensors that are sparse, complex or quantized: {', '.join(unusual[:10])}"
+        raise UsageProblem(msg)
     return dict(found)
+
+
+def read_names_and_values(path: Path) -> dict[str, object]:
+    """Return the JSON object in a small file, such as a model's sizes or its vocabulary.
+
+    Raises
+    ------
+    UsageProblem
+        If the file is larger than any such file, or is no JSON object that Python can read.
+    """
+    try:
+        if path.stat().st_size > MOST_JSON:
+            msg = f"it has {path.stat().st_size:,} bytes"
+            raise ValueError(msg)
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            msg = f"it holds a {type(found).__name__}"
+            raise TypeError(msg)
+    except (OSError, ValueError, TypeError, RecursionError) as error:  # the last: nested without end
+        msg = f"{path} is not JSON of names and values: {error}"
+        raise UsageProblem(msg) from error
+    return found
+
+
+def too_large(sizes: Mapping[str, float]) -> list[str]:
+    """Return in words which sizes of a network, by the names in its file, are larger than those of any network."""
+    most = {name: MOST_LAYERS if "layers" in name else MOST_SIZE for name in sizes}
+    return [f"{name} is {size:,}, more than {most[name]:,}" for name, size in sizes.items() if size > most[name]]
 
 
 def match_tensors(

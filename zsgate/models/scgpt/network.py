@@ -6,7 +6,6 @@ comments: N tokens of all cells together, B cells, D dimensions.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from zsgate.errors import UsageProblem
+from zsgate.models.pretrained.weights import read_names_and_values, too_large
 from zsgate.models.scgpt.tokens import N_BINS, PAD_VALUE
 from zsgate.models.transformer.attention import Runs
 from zsgate.models.transformer.encoder import Encoder, Layer, Linear, move
@@ -48,11 +48,7 @@ class ScGPTShape:
         UsageProblem
             If it is not JSON, lacks a size, or states anything that the network cannot honour.
         """
-        try:
-            args: dict[str, object] = dict(json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            msg = f"{path} is not JSON of names and values: {error}"
-            raise UsageProblem(msg) from error
+        args = read_names_and_values(path)
         found = {name: args.get(name) for name in cls.__dataclass_fields__}
         sizes = {name: size for name, size in found.items() if type(size) is int and size > 0}
         wrong = [f"{name} is {size!r}" for name, size in found.items() if name not in sizes]
@@ -65,6 +61,7 @@ class ScGPTShape:
         ]
         if not wrong and sizes["embsize"] % sizes["nheads"]:
             wrong = [f"embsize {sizes['embsize']} is no multiple of nheads {sizes['nheads']}"]
+        wrong += too_large(sizes)
         if wrong:
             msg = f"{path} is not that of an scGPT checkpoint: {'; '.join(wrong)}"
             raise UsageProblem(msg)

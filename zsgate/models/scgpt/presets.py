@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
+from zsgate.models.pretrained.weights import read_names_and_values
 from zsgate.models.scgpt.tokens import PAD_VALUE, SPECIAL
 
 if TYPE_CHECKING:
@@ -61,12 +61,9 @@ PRESETS = {
 
 def read_vocabulary(path: Path) -> dict[str, int]:
     """Return ``{symbol or special token: id}``; special tokens that the file lacks are appended, as upstream does."""
-    try:
-        vocabulary = json.loads(path.read_text())
-    except ValueError as error:
-        msg = f"{path} is not JSON: {error}"
-        raise UsageProblem(msg) from error
-    if not isinstance(vocabulary, dict) or not all(type(each) is int for each in vocabulary.values()):
+    found = read_names_and_values(path)
+    vocabulary = {name: place for name, place in found.items() if type(place) is int}
+    if len(vocabulary) < len(found):
         msg = f"{path} is not a vocabulary: a JSON object of gene symbols and their ids is expected"
         raise UsageProblem(msg)
     for token in SPECIAL:

@@ -5,16 +5,15 @@ Geneformer is one over genes, CELLama's sentence transformer one over words; eac
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from zsgate.errors import UsageProblem
+from zsgate.models.pretrained.weights import read_names_and_values, too_large
 from zsgate.models.transformer.encoder import Activation, Encoder, Layer
 from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes
 
@@ -56,13 +55,11 @@ class BertShape:
         UsageProblem
             If it is not JSON, lacks a size, or asks for a BERT that the network is not.
         """
-        try:
-            config: Mapping[str, object] = dict(json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            msg = f"{path} is not JSON of names and values: {error}"
-            raise UsageProblem(msg) from error
+        config = read_names_and_values(path)
         found = {name: config.get(name) for name in cls.__dataclass_fields__}
-        sizes = {name: size for name, size in found.items() if isinstance(size, int | float) and size > 0}
+        sizes: dict[str, Any] = {name: size for name, size in found.items() if type(size) is int and size > 0}
+        if type(epsilon := found["layer_norm_eps"]) is float and 0 < epsilon < 1:
+            sizes["layer_norm_eps"] = epsilon
         wrong = [f"{name} is {size!r}" for name, size in found.items() if name not in sizes]
         fixed = {"model_type": "bert", "hidden_act": activation, "pad_token_id": 0}
         fixed |= {"position_embedding_type": "absolute"}
@@ -73,10 +70,11 @@ class BertShape:
         ]
         if not wrong and sizes["hidden_size"] % sizes["num_attention_heads"]:
             wrong = ["hidden_size is no multiple of num_attention_heads"]
+        wrong += too_large(sizes)
         if wrong:
             msg = f"{path} is not that of {whose}: {'; '.join(wrong)}"
             raise UsageProblem(msg)
-        return cls(**sizes)  # type: ignore[arg-type]
+        return cls(**sizes)
 
 
 def bert_shapes(shape: BertShape, prefix: str = "") -> Shapes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,13 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from zsgate.data.counts import as_counts, canonical
+from zsgate.data.file.boundary import boundary
 from zsgate.errors import UsageProblem
 from zsgate.system import arrays
 
+PARTS = ("data", "indices", "indptr")
+CONTRADICTION = "data, indices and indptr contradict each other"
 BLOCK = 1 << 23  # stored numbers that are read at a time: 64 MB as values and columns
-
-
-@contextmanager
-def boundary(complaint: str) -> Iterator[None]:
-    """Raise any error of h5py, zarr, anndata or SciPy as a UsageProblem of one sentence that begins with ``complaint``.
-
-    A damaged file, or one of a newer format, fails in these libraries in any way.
-    """
-    try:
-        yield
-    except (UsageProblem, MemoryError):
-        raise
-    except Exception as error:  # the boundary to formats and their readers
-        msg = f"{complaint} ({' '.join(str(error).split())})"
-        raise UsageProblem(msg) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +31,66 @@ class Matrix:
     stored
         A group of data, indices and indptr, or an array.
     shape
-        (n_cells, n_genes).
+        (n_cells, n_genes) as stored.
     form
         ``"csr"``, ``"csc"`` or ``"dense"``.
     where
         Names it in messages. If a part of it cannot be read, that is a UsageProblem.
+    kept
+        Which columns are given, bool (n_genes,); None gives all.
     """
 
     stored: Any
     shape: tuple[int, int]
     form: str
     where: str = "the matrix"
+    kept: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def n_genes(self) -> int:
+        """How many columns are given."""
+        return self.shape[1] if self.kept is None else int(self.kept.sum())
 
     @property
     def n_stored(self) -> int:
         """How many numbers are stored."""
         return int(np.prod(self.shape)) if self.form == "dense" else int(self._part("data").shape[0])
 
+    def check_parts(self, shape: tuple[int, int]) -> None:
+        """Raise UsageProblem unless it has this shape and its parts fit together, as far as can be seen unread."""
+        if self.shape != shape:
+            stored, known = (f"{n_cells:,} cells x {n_genes:,} genes" for n_cells, n_genes in (self.shape, shape))
+            msg = f"{self.where} has {stored}, its tables list {known}"
+            raise UsageProblem(msg)
+        with self.reading():
+            parts = {"": self.stored} if self.form == "dense" else {name: self._part(name) for name in PARTS}
+            for name, part in parts.items():
+                if part.dtype.kind not in ("iu" if name in ("indices", "indptr") else "biuf"):
+                    msg = f"{name or 'it'} holds {part.dtype}"
+                    raise TypeError(msg)
+            if self.form == "dense":
+                return
+            sizes = {name: part.shape for name, part in parts.items()}
+            n_ends = self.shape[self.form == "csc"] + 1
+            if sizes["data"] != sizes["indices"] or sizes["indptr"] != (n_ends,):
+                raise ValueError(CONTRADICTION)
+            if self.n_stored > self.shape[0] * self.shape[1]:
+                msg = f"{self.n_stored:,} numbers are claimed for {self.shape[0]:,} x {self.shape[1]:,} places"
+                raise ValueError(msg)
+
     def whole(self) -> sp.csr_matrix:
         """Return all of it in the canonical form of counts."""
         with self.reading():
-            if self.form == "dense":
-                return as_counts(self.stored[...] if hasattr(self.stored, "shape") else self.stored)
-            parts = [np.asarray(self._part(name)[...]) for name in ("data", "indices", "indptr")]
-            kind = sp.csr_matrix if self.form == "csr" else sp.csc_matrix
-            found = kind(tuple(parts), shape=self.shape)
-            found.check_format(full_check=True)  # before SciPy follows an index out of its arrays
-            return as_counts(found)
+            found = as_counts(self.stored[...] if self.form == "dense" else self.in_memory())
+            return found if self.kept is None else canonical(found[:, self.kept])
+
+    def in_memory(self) -> Any:
+        """Return a sparse matrix as it is stored, in SciPy's form, after a look at every index."""
+        data, indices = (np.asarray(self._part(name)[...]) for name in ("data", "indices"))
+        kind = sp.csr_matrix if self.form == "csr" else sp.csc_matrix
+        found = kind((data, indices, self.ends()), shape=self.shape)
+        found.check_format(full_check=True)  # before SciPy follows an index out of its arrays
+        return found
 
     def blocks(self, size: int | None = None) -> Iterator[tuple[int, sp.csr_matrix]]:
         """Yield (first row, canonical CSR) in order, of as many rows at a time as hold ``size`` numbers.
@@ -89,22 +110,23 @@ class Matrix:
         """Return the rows from ``first`` up to ``end``, canonical CSR."""
         with self.reading():
             if self.form == "dense":
-                return as_counts(self.stored[first:end])
+                found = as_counts(self.stored[first:end])
+                return found if self.kept is None else canonical(found[:, self.kept])
             indptr = np.asarray(self._part("indptr")[first : end + 1], dtype=np.int64)
+            _check_ends(indptr, self.n_stored)
             span = slice(int(indptr[0]), int(indptr[-1]))
             data, indices = (_fresh(self._part(name)[span]) for name in ("data", "indices"))
             parts = (data.astype(np.float32, copy=False), indices, indptr - indptr[0])
-            return canonical(sp.csr_matrix(parts, shape=(end - first, self.shape[1])))
+            rows = canonical(sp.csr_matrix(parts, shape=(end - first, self.shape[1])))
+            return rows if self.kept is None else canonical(rows[:, self.kept])
 
     def ends(self) -> npt.NDArray[np.int64]:
         """Return where each row, or column, begins among the numbers stored, and where the last one ends."""
         with self.reading():
             found = np.asarray(self._part("indptr")[...], dtype=np.int64)
-            n_found = min(self.n_stored, int(self._part("indices").shape[0]))
-            expected = self.shape[self.form == "csc"] + 1
-            if len(found) != expected or found[0] or (np.diff(found) < 0).any() or found[-1] > n_found:
-                msg = "data, indices and indptr contradict each other"
-                raise ValueError(msg)
+            _check_ends(found, self.n_stored)
+            if len(found) != self.shape[self.form == "csc"] + 1 or found[0] or found[-1] != self.n_stored:
+                raise ValueError(CONTRADICTION)
             return found
 
     def reading(self) -> AbstractContextManager[None]:
@@ -123,6 +145,12 @@ class Matrix:
 
     def _part(self, name: str) -> Any:
         return getattr(self.stored, name) if sp.issparse(self.stored) else self.stored[name]
+
+
+def _check_ends(ends: npt.NDArray[np.int64], n_stored: int) -> None:
+    """Raise ValueError unless rows, or columns, end in order and within the numbers stored."""
+    if not len(ends) or ends.min() < 0 or ends.max() > n_stored or (np.diff(ends) < 0).any():
+        raise ValueError(CONTRADICTION)
 
 
 def _fresh(values: Any) -> npt.NDArray[Any]:
@@ -156,7 +184,11 @@ def by_rows(matrix: Matrix, folder: Path | None = None) -> Matrix:
         data, indices = (matrix.stored[name] for name in ("data", "indices"))
         per_row = np.zeros(n_rows, dtype=np.int64)
         for block in blocks:
-            per_row += np.bincount(np.asarray(indices[block]), minlength=n_rows)
+            rows = np.asarray(indices[block])
+            if len(rows) and not 0 <= rows.min() <= rows.max() < n_rows:
+                msg = f"indices must be < {n_rows:,}"
+                raise ValueError(msg)
+            per_row += np.bincount(rows, minlength=n_rows)
         ends = np.concatenate([[0], np.cumsum(per_row)])
         free = ends[:-1].copy()
         for block in blocks:
@@ -166,7 +198,8 @@ def by_rows(matrix: Matrix, folder: Path | None = None) -> Matrix:
             values[target] = np.asarray(data[block])[order]
             columns[target] = column[order]
             free += np.bincount(rows, minlength=n_rows)
-    return Matrix({"data": values, "indices": columns, "indptr": ends}, matrix.shape, "csr", matrix.where)
+    parts = {"data": values, "indices": columns, "indptr": ends}
+    return Matrix(parts, matrix.shape, "csr", matrix.where, matrix.kept)
 
 
 def _targets(rows: npt.NDArray[Any], free: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
