@@ -172,7 +172,7 @@ def test_what_is_not_comparable_is_refused(gate, project, verdict):
     others = [{**each, "cells": "0"} for each in record["scores"]]
     types, source = (
         [{**each, key: value} for each in record["datasets"]]
-        for key, value in (("n_cell_types", 7), ("source", "other"))
+        for key, value in {"n_cell_types": 7, "source": "other"}.items()
     )
     changed = {
         "recipe": {**record, "recipe": {**record["recipe"], "hash": "0"}},
