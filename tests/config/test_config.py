@@ -82,10 +82,11 @@ def test_a_mirror_is_a_folder_or_an_address(repo, gather):
     assert gather(folder, {"mirror": "https://x.org/m"}).mirror == "https://x.org/m"
 
 
-def test_only_h5ad_and_zarr_files_are_paths(tmp_path, gather):
-    """Anything else is taken for a name, so that the catalogue refuses it by the words the user typed."""
-    assert gather(tmp_path, {"datasets": "data/x.zarr"}).datasets == (str(tmp_path / "data/x.zarr"),)
-    assert gather(tmp_path, {"datasets": "data/x.csv"}).datasets == ("data/x.csv",)
+def test_paths_are_made_absolute_and_names_left_alone(tmp_path, gather):
+    """What has a slash or ends like a file is a path; anything else a name, which the catalogue knows or refuses."""
+    for path in ("data/x.zarr", "x.h5ad", "x.H5AD", "data/x.csv"):
+        assert gather(tmp_path, {"datasets": path}).datasets == (str(tmp_path / path),)
+    assert gather(tmp_path, {"datasets": "pancreas,x"}).datasets == ("pancreas", "x")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_judge_on_selects_beside_tables(repo, gather, own):
         ("gpu = 'perhaps'", "gpu: cannot read 'perhaps' as bool"),
         ("gpu = 1", "gpu: cannot read 1 as bool"),
         ("report = 3", "report: cannot read 3 as a path"),
-        ("cache = '~nobody_at_all/x'", "cache: cannot read '~nobody_at_all/x' as a path"),
+        ("cache = '~nobody_at_all/x'", "cache: ~nobody_at_all/x: there is no such home folder"),
         ("datasets = 3", "datasets: cannot read 3 as names"),
         ("datasets = [3]", "datasets: cannot read [3] as names"),
         ("datasets = ','", "datasets: cannot read ',' as names"),

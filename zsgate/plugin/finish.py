@@ -67,7 +67,7 @@ class Finish:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Remember the session, whose exit status is ours to set; from now on nobody else registers before us."""
         self.session = session
-        self.config.pluginmanager.register(LastWord())
+        self.config.pluginmanager.register(LastWord(self.results.repeat))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:

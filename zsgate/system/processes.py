@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -127,3 +128,33 @@ def _watch(sentinel: int) -> None:
     """End this process when a pipe closes whose other end only its starter holds, be it forked by a fork server."""
     wait([sentinel])
     os._exit(1)
+
+
+@contextmanager
+def time_limit(seconds: float | None, what: str) -> Iterator[None]:
+    """Raise TimeoutError in what runs inside if it takes longer; a call that never comes back to Python is not ended.
+
+    Parameters
+    ----------
+    seconds
+        The limit; None sets none. Nor is there one outside of the main thread, or where the system has no timers.
+    what
+        What may not take longer, for the message.
+    """
+    usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if seconds is None or not usable:
+        yield
+        return
+
+    def end(_: int, __: FrameType | None) -> None:
+        msg = f"{what} did not come to an end within {seconds:g} s (timeout)"
+        raise TimeoutError(msg)
+
+    before, started = signal.signal(signal.SIGALRM, end), time.monotonic()
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        left = max(others - (time.monotonic() - started), 0.001) if others else 0.0
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, left)  # a limit of somebody else's around ours
