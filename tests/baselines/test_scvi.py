@@ -56,6 +56,26 @@ def test_seeds_differ_and_come_again(few_cells):
 
 
 @pytest.mark.slow
+def test_without_processes_it_trains_here_to_the_same_bits(few_cells, monkeypatch):
+    """No semaphores (/dev/shm): in this process, whose threads, random numbers and scvi-tools are as before."""
+    import scvi as library
+
+    draws, _ = scvi.embed(few_cells, seeds=2, quick=True)
+    before = torch.get_num_threads(), library.distributions.NegativeBinomial.log_prob
+    random = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
+
+    def refused(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refused)
+    here, _ = scvi.embed(few_cells, seeds=2, quick=True)
+    np.testing.assert_array_equal(here, draws)
+    assert before == (torch.get_num_threads(), library.distributions.NegativeBinomial.log_prob)
+    assert torch.equal(random[0], torch.get_rng_state())
+    assert random[1] == np.random.get_state()[1].tolist()  # noqa: NPY002
+
+
+@pytest.mark.slow
 def test_batches_are_optional(few_cells):
     """Without batches it trains without a covariate; labels play no part."""
     bare = replace(few_cells, batches=None, donors=None, cell_types=few_cells.cell_types[::-1])

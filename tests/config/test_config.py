@@ -109,7 +109,7 @@ def test_what_ends_like_a_file_or_has_a_slash_is_a_path(tmp_path, gather):
     """Also of formats that are not read, to say how they are converted; anything else is a name of the catalogue."""
     for typed in ("data/x.zarr", "x.H5AD", "x.csv", "x.h5ad.gz", "data/filtered_feature_bc_matrix"):
         assert gather(tmp_path, {"datasets": typed}).datasets == (str(tmp_path / typed),)
-    assert gather(tmp_path, {"datasets": "x.table"}).datasets == ("x.table",)
+    assert gather(tmp_path, {"datasets": "pancreas,x.table"}).datasets == ("pancreas", "x.table")
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_an_altered_file_is_refused(card, tmp_path, name):
 
 def test_a_file_without_a_published_digest_can_be_replaced(card, place, tmp_path):
     """What a proxy gave instead is deleted and fetched again, or put there by hand once its note is deleted too."""
-    place.files = {"/x/1": CONTENT, "/x/2": b"<html>Sign in</html>"}
+    place.files = {"/x/1": CONTENT, "/x/2": b"Sign in"}
     path = Shelf(tmp_path).files(card)["b.bin"]
     path.unlink()
     place.files["/x/2"] = CONTENT

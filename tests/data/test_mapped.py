@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -24,7 +25,7 @@ from zsgate.data.file import matrix
 from zsgate.data.file.anndata_file import open_file
 from zsgate.data.file.matrix import Matrix
 from zsgate.data.read import read_h5ad
-from zsgate.errors import UsageProblem
+from zsgate.errors import MachineFailed, UsageProblem
 from zsgate.metrics import METRICS
 from zsgate.metrics.cache import forget
 
@@ -172,7 +173,7 @@ read_h5ad(path, "cells", Columns(label="cell_type", counts="X"), cache=path.pare
 """
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "UsageProblem: " in done.stderr.splitlines()[-1]
+    assert "MachineFailed: " in done.stderr.splitlines()[-1]
     assert str(tmp_path / "cache") in done.stderr.splitlines()[-1]
 
 
@@ -197,6 +198,40 @@ def test_every_block_is_read_once(adata, tmp_path, on_disk):
             blocks = list(stored.blocks(size))
             assert [first for first, _ in blocks] == np.cumsum([0, *(b.shape[0] for _, b in blocks)])[:-1].tolist()
             assert (sp.vstack([block for _, block in blocks], format="csr") != x).nnz == 0
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "facts", "genes", "renamed"])
+def test_a_copy_that_is_damaged_is_made_again(adata, tmp_path, on_disk, capsys, damage):
+    """Whichever file of it, and one of another dataset under its name; it is said once, and is sound again."""
+    path = written(adata, tmp_path / "cells.h5ad")
+    first = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+    folder = first.counts.folder
+    if damage == "renamed":
+        other = read_h5ad(written(adata[:, :2000], tmp_path / "other.h5ad"), "x", COLUMNS, cache=tmp_path / "cache")
+        shutil.rmtree(folder)
+        other.counts.folder.rename(folder)
+    else:
+        names = {"gone": "indices", "facts": "facts.json", "genes": "genes.npy"}
+        file = folder / names.get(damage, "data")
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 4
+        file.unlink()
+        if damage != "gone":
+            file.write_bytes(content[:-4] if damage == "cut" else content)
+    capsys.readouterr()
+    for _ in range(2):
+        again = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
+        assert again.digest == first.digest
+        assert matrix_digest(sp.csr_matrix(again.counts, copy=True)) == first.counts.checked_digest
+    assert capsys.readouterr().err.count("is not used, for it is damaged or not zsgate's") == 1
+
+
+def test_a_cache_that_cannot_be_locked_is_one_sentence(adata, tmp_path, on_disk):
+    """Counts too large for memory need their copy, so the run says which folder it cannot use."""
+    path = written(adata, tmp_path / "cells.h5ad")
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(MachineFailed, match=r"cache cannot be written to or locked .*ZSGATE_CACHE"):
+        read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
 
 
 def test_an_anndata_of_counts_on_disk_is_private(adata, tmp_path, on_disk):

@@ -14,7 +14,7 @@ object.__setattr__(metrics.nmi, "advisory", True)
 
 
 def test_an_advisory_verdict_is_shown_and_does_not_decide(gate, project, verdict):
-    """Noise loses by NMI; as an advisory metric that is an expected failure, in JUnit a skip; nothing decides: exit 5."""
+    """Noise loses by NMI; as an advisory metric that is expected to fail, in JUnit a skip; nothing decides: exit 5."""
     project.makeconftest(ADVISORY)
     result = gate("models:bad", "-x", "-k", "hvg and nmi", "-rx", "--junitxml=out.xml")
 

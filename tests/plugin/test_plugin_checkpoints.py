@@ -181,7 +181,7 @@ def test_published_numbers_are_collected_where_they_apply(gate, project, islets,
     assert "test_published_numbers.py" not in result.stdout.str()
 
 
-def test_genes_of_another_organism_are_refused(gate, project, islets, folders):
+def test_genes_of_another_organism_are_refused(gate, project, verdict, islets, folders):
     """A vocabulary that knows too few genes is said before anything runs, with what is probably wrong."""
     adata = anndata.read_h5ad(islets)
     adata.var = pd.DataFrame(index=[f"Abc{place}x" for place in range(adata.n_vars)])
@@ -190,7 +190,7 @@ def test_genes_of_another_organism_are_refused(gate, project, islets, folders):
 
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*geneformer_v1_10m on 'islets': only 0 of * genes*look like mouse genes*"])
-    assert not (project.path / "zsgate-report").exists()
+    assert verdict()["gate"] == "unusable"
 
 
 def test_a_vocabulary_that_lacks_much_is_said_in_the_header(gate, project, islets, folders):
@@ -218,14 +218,14 @@ def test_absent_weights_are_refused(gate, project, islets):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_a_baseline_without_its_package_is_refused(gate, project, workers):
+def test_a_baseline_without_its_package_is_refused(gate, project, verdict, workers):
     """Scvi-tools are asked for before any test runs, where a selected test needs them."""
     project.makeconftest("import sys\n\nsys.modules['scvi'] = None\n")
     result = gate("models:good", "-k", "(scvi or hvg) and asw", *workers)
 
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*the baseline scvi needs *pip install 'zsgate[[]scvi[]]', or -k \"not scvi\"*"])
-    assert not (project.path / "zsgate-report").exists()
+    assert verdict()["gate"] == "unusable"
 
 
 @pytest.mark.slow

@@ -161,6 +161,27 @@ def test_the_whole_plan_is_known_whatever_is_collected(gate, verdict, args):
     assert verdict()["selection"]["n_due"] == 15
 
 
+def test_a_second_interrupt_is_one_too(gate, project, verdict):
+    """Somebody presses Ctrl-C again while the run ends: interrupted, not broken."""
+    project.makepyfile(hostile="def pytest_sessionfinish():\n    raise KeyboardInterrupt\n")
+    assert gate("models:interrupted", "-k", "hvg and asw", "-p", "hostile").ret == 2
+    assert verdict()["gate"] == "interrupted"
+    assert gate("models:good", "-k", "hvg and asw", "-p", "hostile").ret == 2
+    assert verdict()["gate"] == "interrupted"
+
+
+def test_a_candidate_that_hangs_is_ended_by_the_timeout(gate, project, verdict):
+    """Its tests fail, with the limit in the sentence; the controls run all the same."""
+    project.makepyfile(sleeper="import time\n\n\ndef sleeps(adata):\n    time.sleep(600)\n")
+    project.makepyprojecttoml("[tool.zsgate]\ntimeout = 1.5\n")
+    assert gate("sleeper:sleeps", "-k", "hvg and asw").ret == 1
+    assert verdict()["gate"] == "lost"
+    (failure,) = verdict()["failures"]
+    assert failure["what"] == "candidate"
+    assert "embedding 240 cells did not come to an end within 1.5 s (timeout)" in failure["message"]
+    assert verdict()["controls"]
+
+
 def test_a_missing_summary_is_a_remark(gate, verdict, monkeypatch):
     """A step summary that cannot be written does not break a gate that passed."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/nowhere/summary.md")

@@ -218,3 +218,14 @@ def test_a_fresh_run_forgets_copies_and_compiled_loops(root):
     (root / "kernels" / "x.nbi").write_text("")
     forget_made(root)
     assert kinds(root) == [kind for kind in EVERY if kind not in ("counts", "dictionaries")]
+
+
+def test_a_folder_that_cannot_be_read_is_one_sentence(root, monkeypatch, capsys):
+    """Another account's, for example."""
+
+    def refused(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert main(["cache", "list", "--cache", str(root)]) == 4
+    assert "prepared cannot be read (Permission denied); --cache DIR" in capsys.readouterr().err

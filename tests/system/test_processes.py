@@ -129,6 +129,28 @@ def test_sigterm_is_an_interrupt():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+PARENT = """
+import subprocess, sys, time
+from zsgate.system.processes import interrupt_at_sigterm
+interrupt_at_sigterm(hand_on=True)
+child = subprocess.Popen([sys.executable, "-c", "import time; print(1, flush=True); time.sleep(60)"])
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit(child.wait(5))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="on Linux only")
+def test_sigterm_is_handed_on():
+    """To the workers of pytest-xdist, which only their controller hears of."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"1\n"
+        run.terminate()
+        assert run.wait(LIMIT) == 256 - signal.SIGTERM
+
+
 def test_a_handler_of_somebody_else_stays():
     """A batch system's hooks know better what a signal means there."""
 

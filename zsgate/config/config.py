@@ -70,6 +70,8 @@ class Config:
         What single tests must reach: ``[[tool.zsgate.threshold]]``, before policy and margin.
     waiver
         Tests that may fail for a while: ``[[tool.zsgate.waiver]]``.
+    timeout
+        Seconds that one call of the candidate may take; None sets no limit.
     seeds
         Number of draws of each side that draws random numbers; None takes 5 (scVI on the quick tier: 3).
     report
@@ -112,6 +114,7 @@ class Config:
     margin: float = field(default=0.0, metadata={"parse": parse.REAL})
     threshold: tuple[Threshold, ...] = field(default=(), metadata={"parse": tables.THRESHOLDS})
     waiver: tuple[Waiver, ...] = field(default=(), metadata={"parse": tables.WAIVERS})
+    timeout: float | None = field(default=None, metadata={"parse": parse.REAL})
     seeds: int | None = field(default=None, metadata={"parse": parse.WHOLE})
     report: Path = field(default=Path("zsgate-report"), metadata={"parse": parse.PATH})
     cache: Path | None = field(default=None, metadata={"parse": parse.PATH})
@@ -135,6 +138,9 @@ class Config:
                 raise UsageProblem(unknown(name, getattr(self, name), known))
         if not 0 <= self.margin < 1:
             msg = f"margin must be in [0, 1), not {self.margin:g}"
+            raise UsageProblem(msg)
+        if self.timeout is not None and not self.timeout > 0:
+            msg = f"timeout must be a number of seconds above 0, not {self.timeout:g}"
             raise UsageProblem(msg)
         if self.seeds is not None and self.seeds < 2:
             msg = f"seeds must be at least 2 to know the spread over seeds, not {self.seeds}"

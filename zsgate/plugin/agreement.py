@@ -48,12 +48,21 @@ class Agreement:
 
 
 class LastWord:
-    """Says it again to those who listen, after hooks that change reports before anybody sees them."""
+    """Says it again to those who listen, after hooks that change reports before anybody sees them.
+
+    Parameters
+    ----------
+    repeat
+        The command that runs the gate as this run does, to which a node id is added.
+    """
+
+    def __init__(self, repeat: str) -> None:
+        self.repeat = repeat
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Let a report say what its test found."""
         if is_of_gate(report.nodeid):
-            agree(report)
+            agree(report, f"{self.repeat} {report.nodeid!r}")
 
 
 def _is_missed(item: pytest.Item) -> bool:

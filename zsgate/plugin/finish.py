@@ -67,7 +67,7 @@ class Finish:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Remember the session, whose exit status is ours to set; from now on nobody else registers before us."""
         self.session = session
-        self.config.pluginmanager.register(LastWord())
+        self.config.pluginmanager.register(LastWord(self.results.repeat))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
@@ -181,7 +181,8 @@ class Finish:
         if writer is None or self.record is None or self.outcome is None:
             return
         writer.section("zsgate")
-        for words in self.run.ledger.lasting.said:
+        said = self.run.ledger.lasting.said
+        for words in [*said[:3], *([f"and {len(said) - 3} more of the cache"] if len(said) > 3 else [])]:
             writer.write_line(f"zsgate: {words}")
         writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
         writer.write_line(f"exit {self.outcome.exit_code:d}: {self.record.provenance.exit_reason}")

@@ -46,7 +46,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     pytest.UsageError
         If the arguments or the data cannot be used; pytest exits with 4.
     """
-    config.add_cleanup(interrupt_at_sigterm())
+    config.add_cleanup(interrupt_at_sigterm(hand_on=bool(config.getoption("tx", None))))
     if hasattr(config, "workerinput"):
         end_with(os.getppid())
     began = Start.of(config, options["model"])

@@ -18,6 +18,7 @@ from zsgate.run.embeddings import code_of_model, expression_read
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Candidate, Method
 from zsgate.run.reference import Reference
+from zsgate.system.processes import time_limit
 from zsgate.system.sources import code_of
 from zsgate.verdict.recipe import Recipe
 
@@ -130,7 +131,7 @@ def _record(run: Predictions, dataset: str, masked: float) -> ReconstructionReco
 
 
 def made(
-    method: Candidate | Reference, dataset: Dataset, masked: float, ledger: Ledger
+    method: Candidate | Reference, dataset: Dataset, masked: float, ledger: Ledger, limit: float | None = None
 ) -> ReconstructionResult | Exception:
     """Return the result of the one pass of a model, from the store where it was made before, or whose fault it is not.
 
@@ -144,11 +145,14 @@ def made(
         Share of each cell's genes to hide.
     ledger
         Of the run.
+    limit
+        Seconds that it may take; None sets no limit.
     """
     assert method.model is not None
     assert predicts_genes(method.model)
     try:
-        return _made(method, method.model, dataset, masked, ledger)
+        with time_limit(limit, f"predicting the genes of {dataset.n_cells} cells"):
+            return _made(method, method.model, dataset, masked, ledger)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the boundary to code that is not ours: any failure, or exit, has an owner

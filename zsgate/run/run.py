@@ -25,6 +25,7 @@ from zsgate.run.embeddings import Scoring
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Baseline, Candidate, Control, Method, load_candidate
 from zsgate.run.reference import Reference, load_reference
+from zsgate.system.processes import time_limit
 from zsgate.verdict.recipe import RECIPES, Recipe
 
 
@@ -125,7 +126,8 @@ class Run:
         if key not in self._embeddings:
             try:
                 whole = self.whole(dataset.name)
-                made = self._embed(method, whole)
+                with time_limit(self._limit(method), f"embedding {whole.n_cells} cells"):
+                    made = self._embed(method, whole)
                 rows = scored_rows(whole.n_cells, self.recipe.cells)
                 self._embeddings[key] = made if rows is None else made.rows(rows)
             except KeyboardInterrupt:
@@ -160,7 +162,8 @@ class Run:
         key = (method.name, dataset.name, masked)
         if key not in self._reconstructions:
             whole = self.whole(dataset.name)
-            self._reconstructions[key] = reconstructions.made(method, whole, masked, self.ledger)
+            limit = self._limit(method)
+            self._reconstructions[key] = reconstructions.made(method, whole, masked, self.ledger, limit)
         found = self._reconstructions[key]
         if isinstance(found, Exception):
             raise found
@@ -177,6 +180,11 @@ class Run:
     def reconstructed(self, verdicts: Sequence[VerdictRecord]) -> list[ReconstructionRecord]:
         """Return for the report what was predicted of each dataset and share that verdicts speak of."""
         return reconstructions.records(self, verdicts)
+
+    def _limit(self, method: Method) -> float | None:
+        """Return how many seconds the candidate may take, or one made of it; nobody limits what is ours."""
+        theirs = isinstance(method, Candidate | Reference) or method.name == "random_init"
+        return self.config.timeout if theirs else None
 
     def seeds(self, name: str) -> int:
         """Return how many draws a baseline that draws chance gets."""

@@ -146,7 +146,12 @@ def remove(entries: Iterable[CacheEntry]) -> list[CacheEntry]:
 
 def _grouped(folder: Path) -> Iterator[tuple[Path, ...]]:
     by_name: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    try:
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        msg = f"{folder} cannot be read ({why(error)}); --cache DIR or ZSGATE_CACHE names another folder"
+        raise UsageProblem(msg) from None
+    for path in inside:
         if path.suffix != ".lock":
             by_name[path.name if path.name.startswith(".") else path.name.partition(".")[0]].append(path)
     # an archive goes first: it says that the arrays beside it are there

@@ -48,6 +48,8 @@ class _Kept(NumbaCache):  # type: ignore[misc]
         try:
             return super().load_overload(signature, context)
         except Exception:  # the boundary to pickle: a damaged file fails in any way
+            with suppress(OSError):
+                self.flush()
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:

@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
@@ -64,16 +66,22 @@ def processes(number: int, context: BaseContext | None = None) -> Iterator[Proce
         end_pool(pool)
 
 
-def interrupt_at_sigterm() -> Callable[[], None]:
+def interrupt_at_sigterm(*, hand_on: bool = False) -> Callable[[], None]:
     """Take SIGTERM, which batch systems and CI send before they kill, for an interrupt; return what undoes that.
 
     Further ones change nothing: the run is ending already. A handler that somebody else has installed stays, and
     outside of the main thread, where Python takes none, nothing happens.
+
+    Parameters
+    ----------
+    hand_on
+        Send it to the processes that this one has started as well, as a terminal does with Ctrl-C. Linux only: workers
+        of pytest-xdist, whom this is for, are told elsewhere too, but 5 s later.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return lambda: None
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt_all if hand_on else _interrupt)
     return _leave_sigterm
 
 
@@ -90,6 +98,14 @@ def end_with(parent: int) -> None:
 
 def _leave_sigterm() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupt_all(number: int, frame: FrameType | None) -> None:
+    for task in Path("/proc/self/task").glob("*/children"):
+        for child in task.read_text().split():
+            with suppress(OSError):
+                os.kill(int(child), signal.SIGTERM)
+    _interrupt(number, frame)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -112,3 +128,33 @@ def _watch(sentinel: int) -> None:
     """End this process when a pipe closes whose other end only its starter holds, be it forked by a fork server."""
     wait([sentinel])
     os._exit(1)
+
+
+@contextmanager
+def time_limit(seconds: float | None, what: str) -> Iterator[None]:
+    """Raise TimeoutError in what runs inside if it takes longer; a call that never comes back to Python is not ended.
+
+    Parameters
+    ----------
+    seconds
+        The limit; None sets none. Nor is there one outside of the main thread, or where the system has no timers.
+    what
+        What may not take longer, for the message.
+    """
+    usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if seconds is None or not usable:
+        yield
+        return
+
+    def end(_: int, __: FrameType | None) -> None:
+        msg = f"{what} did not come to an end within {seconds:g} s (timeout)"
+        raise TimeoutError(msg)
+
+    before, started = signal.signal(signal.SIGALRM, end), time.monotonic()
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        left = max(others - (time.monotonic() - started), 0.001) if others else 0.0
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, left)  # a limit of somebody else's around ours

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ from zsgate.data.catalogue.card import Card, File
 from zsgate.errors import UsageProblem
 from zsgate.system import cache
 from zsgate.system.download import fetch
-from zsgate.system.files import replaced_whole, sha256_of
+from zsgate.system.files import make_folder, replaced_whole, sha256_of
 
 WEB = ("http://", "https://")
 
@@ -102,9 +103,10 @@ class Shelf:
             msg = f"{path} is truncated or altered: it has sha256 {digest}, {who} is {expected}; {again}"
             raise UsageProblem(msg)
         if not unchanged:
-            note.parent.mkdir(parents=True, exist_ok=True)
-            with replaced_whole(note) as part:
-                part.write_text(json.dumps({**found, "sha256": digest}), encoding="utf-8")
+            with suppress(OSError):  # a cache that cannot be written to costs computing the digest again
+                make_folder(note.parent)
+                with replaced_whole(note) as part:
+                    part.write_text(json.dumps({**found, "sha256": digest}), encoding="utf-8")
         return path
 
     def _absence(self, card: Card, absent: list[File]) -> str:

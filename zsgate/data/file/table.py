@@ -170,7 +170,7 @@ def _length(part: Any) -> int | None:
 
 def _refuse_empty_claims(part: Any) -> None:
     """Raise ValueError if a list of names claims to have more entries than the file can hold."""
-    n_rows = int(part.shape[0]) if hasattr(part, "shape") else 0
+    n_rows = _length(part) or 0
     stored = part.id.get_storage_size() if hasattr(part, "id") and hasattr(part.id, "get_storage_size") else None
     hollow = stored is not None and n_rows * 16 > max(SMALL, SQUEEZED * stored)  # a string takes 16 bytes in HDF5
     if n_rows > MOST_ROWS or hollow:

@@ -17,6 +17,8 @@ BLOCK_ROWS = 512
 FACTOR_BYTES = 512 * 2**20  # of factors held; of a larger embedding they are made anew, a tile at a time
 TILE_BYTES = 64 * 2**20
 ROUNDING = 2e-7  # distances up to here, in norms of a centred cell, may be of cells that coincide
+FAR = 100  # distances of a typical cell from the median: further away the mean is no centre
+SAMPLE = 4096  # cells that the median is taken of
 FOLD = 16  # columns folded into one when looking for the nearest
 
 
@@ -79,14 +81,14 @@ def distance_blocks(
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """What distances are products of: (y, 1, |y|**2) of each cell y, centred.
+    """What distances are products of: (y, 1, |y|**2) of each cell y, less the centre of all.
 
     Attributes
     ----------
     rows
         Embedding.
-    mean
-        Of its rows.
+    centre
+        Mean of its rows; their median where one lies far from all others.
     tiles
         Which cells' factors are at hand at a time.
     held
@@ -94,7 +96,7 @@ class Factors:
     """
 
     rows: npt.NDArray[Any]
-    mean: Floats
+    centre: Floats
     tiles: tuple[slice, ...]
     held: Floats | None
 
@@ -102,13 +104,13 @@ class Factors:
     def of(cls, rows: npt.NDArray[Any]) -> Factors:
         """Return the factors of an embedding, shape (n_cells, n_dimensions)."""
         n_cells, bytes_a_cell = len(rows), 8 * (rows.shape[1] + 2)
-        mean = rows.mean(axis=0, dtype=np.float64)
+        centre = _centre(rows)
         if n_cells * bytes_a_cell <= FACTOR_BYTES:
             whole = slice(0, n_cells)
-            return cls(rows, mean, (whole,), _factors(rows, mean, whole))
+            return cls(rows, centre, (whole,), _factors(rows, centre, whole))
         width = max(1, TILE_BYTES // bytes_a_cell)
         tiles = (slice(first, min(first + width, n_cells)) for first in range(0, n_cells, width))
-        return cls(rows, mean, tuple(tiles), None)
+        return cls(rows, centre, tuple(tiles), None)
 
     @property
     def block_height(self) -> int:
@@ -125,22 +127,35 @@ class Factors:
         return out
 
     def centred(self, cells: slice | Positions) -> Floats:
-        """Return the rows of some cells less the mean of all, shape (n, n_dimensions)."""
+        """Return the rows of some cells less the centre of all, shape (n, n_dimensions)."""
         return self._of(cells)[:, :-2]
 
     def norms(self, cells: slice) -> Floats:
-        """Return the distances of some cells to the mean, shape (n,)."""
+        """Return the distances of some cells to the centre, shape (n,)."""
         return np.asarray(np.sqrt(self._of(cells)[:, -1]))
 
     def _of(self, cells: slice | Positions) -> Floats:
-        return _factors(self.rows, self.mean, cells) if self.held is None else self.held[cells]
+        return _factors(self.rows, self.centre, cells) if self.held is None else self.held[cells]
 
 
-def _factors(rows: npt.NDArray[Any], mean: Floats, cells: slice | Positions) -> Floats:
+def _centre(rows: npt.NDArray[Any]) -> Floats:
+    """Return what rows are centred on, shape (n_dimensions,).
+
+    A cell 1e10 away would shift the mean so far that the distances between all others drown in rounding; a median
+    stays among them.
+    """
+    mean = rows.mean(axis=0, dtype=np.float64)
+    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.intp)].astype(np.float64)
+    median = np.median(some, axis=0)
+    typical = float(np.median(np.linalg.norm(some - median, axis=1)))
+    return np.asarray(median if np.linalg.norm(mean - median) > FAR * typical else mean)
+
+
+def _factors(rows: npt.NDArray[Any], centre: Floats, cells: slice | Positions) -> Floats:
     some = rows[cells]
     factors = np.ones((len(some), some.shape[1] + 2))
     centred = factors[:, :-2]
-    np.subtract(some, mean, out=centred)
+    np.subtract(some, centre, out=centred)
     factors[:, -1] = np.einsum("ij,ij->i", centred, centred)
     return factors
 
