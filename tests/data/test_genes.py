@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from zsgate.data import read
 from zsgate.data.genes import are_ensembl, gene_names
 from zsgate.errors import UsageProblem
 
@@ -144,15 +145,21 @@ def test_genes_of_two_genomes_keep_their_names():
     assert remarks == ["the genes are of several genomes (GRCh38, mm10) and keep their names"]
 
 
-def test_antibodies_are_no_genes(adata, some, reread):
+@pytest.mark.parametrize("in_memory", [1 << 26, 1000])
+def test_antibodies_are_no_genes(adata, some, reread, tmp_path, monkeypatch, in_memory):
     """Of Cell Ranger's feature types only Gene Expression is read, wherever the counts are; the rest is counted."""
+    monkeypatch.setattr(read, "IN_MEMORY", in_memory)
     kinds = np.where(np.arange(adata.n_vars) % 7, "Gene Expression", "Custom").astype(object)
     kinds[:3] = "Antibody Capture"
     adata.var["feature_types"] = pd.Categorical(kinds)
     genes = adata.var["feature_types"].to_numpy() == "Gene Expression"
     for written in (adata, as_raw(adata), as_columns(adata)):
-        dataset = reread(written)
+        dataset = reread(written, cache=tmp_path / "cache")
         assert dataset.ensembl.tolist() == some.ensembl[genes].tolist()
+        if dataset.expression is not None:
+            assert dataset.expression.gene_names()[1].tolist() == some.ensembl[genes].tolist()
+            values = dataset.expression.values(slice(0, dataset.n_cells))
+            np.testing.assert_allclose(values.toarray(), np.log1p(some.counts[:, genes].toarray()), rtol=1e-6)
         assert (dataset.counts != some.counts[:, genes]).nnz == 0
         assert f"{(~genes).sum()} features that are no genes are left out" in dataset.notes
 
