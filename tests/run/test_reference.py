@@ -104,7 +104,7 @@ def test_a_score_that_was_not_defined_stays_so(against: Callable[..., Reference]
     ("changed", "words"),
     [
         ({"gate": GateState.BROKE}, "The run that recorded the scores of models:old broke"),
-        ({"gate": GateState.INTERRUPTED}, "The run that recorded the scores of models:old interrupted"),
+        ({"gate": GateState.INTERRUPTED}, "The run that recorded the scores of models:old was interrupted"),
         ({"provenance": Provenance(zsgate="0.0.1")}, "Scores of models:old are those of zsgate 0.0.1"),
     ],
 )

@@ -38,8 +38,9 @@ def oracle():
     """Return transformers' BertModel with random weights larger than any initialisation's, so that they matter."""
     from transformers import BertConfig, BertModel
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.random.fork_rng():
         warnings.simplefilter("ignore")
+        torch.manual_seed(0)
         model = BertModel(BertConfig(**CONFIG)).eval()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
