@@ -96,6 +96,7 @@ def test_a_loss_stays_a_loss(gate, project, verdict, monkeypatch, conftest, args
     assert record["provenance"]["exit_code"] == code
     assert record["gate"] == {1: "inconclusive", 3: "broke"}[code] or (code, record["gate"]) == (1, "lost")
     page = (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
+    assert ("marks tests of the gate xfail" in page) == (conftest in (XFAIL, NOT_RUN))
     assert record["gate"].upper() in page
     assert "PASSED" not in page
     assert f"models:bad: {record['gate']}" in (project.path / "summary.md").read_text(encoding="utf-8").replace(

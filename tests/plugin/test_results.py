@@ -74,6 +74,7 @@ def test_a_report_says_what_was_found(results, found, outcome, becomes):
     results.pytest_runtest_logreport(changed)
     assert changed.outcome == becomes
     assert (becomes == "skipped") == hasattr(changed, "wasxfail")
+    assert list(results.marks) == ["xfail"]  # whoever put it there
     assert bool(results.failures) == isinstance(found, TimingRecord)
 
 

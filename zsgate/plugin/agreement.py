@@ -18,6 +18,9 @@ from zsgate.report.wire import Results, from_properties, to_properties
 from zsgate.run.ledger import Ledger
 from zsgate.verdict.uninformative import is_unsure
 
+FOREIGN = "a mark that does not count"  # title of the section of a report that says so
+_ADVISORY = "advisory, breaks nothing: {} cannot be used: {}"
+
 
 class Agreement:
     """The hooks, on every process that runs tests, that leave on a report what its test found.
@@ -97,6 +100,7 @@ def agree(report: pytest.TestReport, repeat: str = "") -> Results:
         return found
     if report.when == "teardown":
         return found
+    _tell_mark(report, found)
     if not (found.failures or found.verdicts or found.controls):
         found = _found_nothing(report)
     if found.failures:
@@ -106,6 +110,16 @@ def agree(report: pytest.TestReport, repeat: str = "") -> Results:
     else:
         _as_control(report, found.controls[-1])
     return found
+
+
+def _tell_mark(report: pytest.TestReport, found: Results) -> None:
+    """Note on a report that somebody's mark, or a plugin, made it an expected failure or one to be run again."""
+    ours = {_ADVISORY.format(each.metric, each.sentence) for each in found.controls}
+    ours |= {each.sentence for each in found.controls} | {excuse(each) for each in found.verdicts}
+    if getattr(report, "wasxfail", None) not in (None, *ours):
+        report.sections.append((FOREIGN, "xfail"))
+    elif str(report.outcome) == "rerun":  # of pytest-rerunfailures
+        report.sections.append((FOREIGN, "rerun"))
 
 
 def excuse(verdict: VerdictRecord) -> str:
@@ -148,7 +162,7 @@ def _as_control(report: pytest.TestReport, control: ControlRecord) -> None:
     elif is_unsure(control):  # whether the dataset tells too little is decided when all controls are known
         _expect(report, control.sentence)
     elif control.advisory:
-        _expect(report, f"advisory, breaks nothing: {control.metric} cannot be used: {control.sentence}")
+        _expect(report, _ADVISORY.format(control.metric, control.sentence))
     else:
         _fail(report, control.sentence, anew=True)
 

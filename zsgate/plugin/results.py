@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from zsgate.config.config import Config
-from zsgate.plugin.agreement import agree
+from zsgate.plugin.agreement import FOREIGN, agree
 from zsgate.plugin.collection import is_of_gate
 from zsgate.plugin.outcome import needless_waiver
 from zsgate.report.record import (
@@ -44,6 +44,8 @@ class Results:
         Those of pyproject.toml with what became of them.
     others_failed
         Number of failed tests that are not the gate's.
+    marks
+        Marks that others put on the gate's tests, none of which counts.
     settled
         Whether all tests had their turn, and what takes all results is decided.
     """
@@ -58,6 +60,7 @@ class Results:
         self.timings: list[TimingRecord] = []
         self.waivers: tuple[WaiverRecord, ...] = ()
         self.others_failed = 0
+        self.marks: dict[str, None] = {}
         self.settled = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -69,6 +72,7 @@ class Results:
             self.others_failed += report.failed
             return
         found = agree(report, f"{self.repeat} {report.nodeid!r}")
+        self.marks.update({text: None for title, text in report.sections if title == FOREIGN})
         self.timings += found.timings
         self.failures.update({each.nodeid: each for each in found.failures})
         if report.when == "call":
