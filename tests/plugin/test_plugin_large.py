@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 LIMITS = """
-from zsgate.data import counts, matrix, read
+from zsgate.data import counts, read
+from zsgate.data.file import matrix
 from zsgate.system import arrays
 
 arrays.IN_MEMORY, arrays.STRETCH, read.IN_MEMORY = 2000, 20_000, 1000

@@ -45,6 +45,26 @@ def test_a_terminal_shows_a_bar():
     assert shown.strip().endswith("done")
 
 
+SILENT = """
+import time
+from zsgate.system.progress import waiting
+
+with waiting("mine: embedding 240 cells"):
+    time.sleep(1.2)
+print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_a_terminal_shows_how_long_nothing_was_heard():
+    """What reports no progress has a clock, and the line is gone at the end; elsewhere nothing is shown."""
+    shown = run(f"import pty, sys; pty.spawn([sys.executable, '-c', {SILENT!r}])")
+    assert "mine: embedding 240 cells: nothing heard for" in shown
+    assert "0:00:01" in shown
+    assert shown.strip().endswith("done")
+    assert run(SILENT) == "done\n"
+
+
 @pytest.mark.parametrize("environment", [{"CI": "true"}, {"PYTEST_XDIST_WORKER": "gw0"}, {"TERM": "dumb"}])
 def test_jobs_and_workers_are_quiet(environment):
     """A CI job, an xdist worker and a dumb terminal show nothing but their output."""

@@ -17,6 +17,7 @@ from zsgate.errors import UsageProblem, nearest
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import check_rows
 from zsgate.models.reconstruction import SCALES, Reconstruction, Scale
+from zsgate.system.progress import waiting
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -107,7 +108,8 @@ class UserModel:
             If it is no embedding of the cells.
         """
         call = getattr(self.model, "embed", self.model)
-        values = call(dataset.to_anndata())
+        with waiting(f"{self.info.name}: embedding {dataset.n_cells:,} cells"):
+            values = call(dataset.to_anndata())
         if hasattr(values, "loc") and set(values.index) == set(dataset.cell_ids.tolist()):
             values = values.loc[dataset.cell_ids.tolist()]
         return check_rows(values, source=self.info.name, n_cells=dataset.n_cells)

@@ -23,6 +23,22 @@ def steps(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda n: progress.advance(task, n)
 
 
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show for how long nothing has been heard of ``what``, which reports no progress, while the block runs."""
+    terminal = _terminal()
+    if terminal is None:
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}: nothing heard for"), TimeElapsedColumn())
+    with terminal, Progress(*columns, console=Console(file=terminal), transient=True) as progress:
+        progress.add_task(what, total=None)
+        yield
+
+
 def _terminal() -> TextIO | None:
     """Return the terminal this process was started from, or None in a log, a pipe or an xdist worker.
 
