@@ -1,4 +1,4 @@
-"""Results travel as user properties: what is sent is what arrives."""
+"""Found travel as user properties: what is sent is what arrives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from made_records import controls, verdict
 
 from zsgate.report.record import BaselineRecord, FailureRecord, ScoreRecord, TimingRecord
-from zsgate.report.wire import Results, from_properties, to_properties
+from zsgate.report.wire import Found, from_properties, to_properties
 
 SCORE = ScoreRecord(dataset="d", metric="asw", value=0.5, draws=(0.5,), leave_outs=(0.4, math.nan), units=("a", "b"))
 FAILURE = FailureRecord(nodeid="t[d]", what="candidate", dataset="d", message="line\nbreak, NaN, \x1b[31m")
@@ -25,7 +25,7 @@ def test_what_is_sent_arrives() -> None:
     sent = verdict("d", "hvg", "asw", ours=math.nan)
     properties = to_properties(sent, SCORE, controls()[0], FAILURE, *TIMINGS)
     found = from_properties([("theirs", object()), *properties, ("zsgate_other", "x")])
-    assert found == Results(
+    assert found == Found(
         verdicts=(sent,), scores=(SCORE,), controls=controls()[:1], failures=(FAILURE,), timings=TIMINGS
     )
 

@@ -14,7 +14,7 @@ import pytest
 from zsgate.errors import BaselineFailed, CandidateFailed
 from zsgate.plugin.collection import asked, is_of_gate
 from zsgate.report.record import ControlRecord, FailureRecord, VerdictRecord
-from zsgate.report.wire import Results, from_properties, to_properties
+from zsgate.report.wire import Found, from_properties, to_properties
 from zsgate.run.ledger import Ledger
 from zsgate.verdict.uninformative import is_unsure
 
@@ -85,7 +85,7 @@ def _failure(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> F
     return FailureRecord(nodeid=item.nodeid, what=whose, message=message, **asked(item))  # type: ignore[arg-type]
 
 
-def agree(report: pytest.TestReport, repeat: str = "") -> Results:
+def agree(report: pytest.TestReport, repeat: str = "") -> Found:
     """Make the report of one of the gate's tests say what the test found, and return that.
 
     Parameters
@@ -112,7 +112,7 @@ def agree(report: pytest.TestReport, repeat: str = "") -> Results:
     return found
 
 
-def _tell_mark(report: pytest.TestReport, found: Results) -> None:
+def _tell_mark(report: pytest.TestReport, found: Found) -> None:
     """Note on a report that somebody's mark, or a plugin, made it an expected failure or one to be run again."""
     ours = {_ADVISORY.format(each.metric, each.sentence) for each in found.controls}
     ours |= {each.sentence for each in found.controls} | {excuse(each) for each in found.verdicts}
@@ -134,7 +134,7 @@ def excuse(verdict: VerdictRecord) -> str:
     return f"waived until {waiver.expires} by {waiver.owner} ({waiver.reason}): {verdict.sentence}"
 
 
-def _found_nothing(report: pytest.TestReport) -> Results:
+def _found_nothing(report: pytest.TestReport) -> Found:
     """Add to a report that its test judged nothing, and return that."""
     how = "was skipped" if report.outcome == "skipped" else "ended without a verdict"
     message = _unjudged(report.nodeid, how)

@@ -126,6 +126,8 @@ def decide(found: Findings) -> Outcome:
         return Outcome(GateState.LOST, ExitCode.LOST, _why_lost(found, missed))
     if missed:
         return Outcome(GateState.INCONCLUSIVE, ExitCode.LOST, _why_lost(found, missed))
+    if found.unjudged:  # -x ended the run over a test that is not the gate's, or that somebody counted as failed
+        return Outcome(GateState.INTERRUPTED, ExitCode.INTERRUPTED, f"{found.ending}, before every test had its turn")
     return _passed(found)
 
 

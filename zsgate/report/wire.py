@@ -27,7 +27,7 @@ _KINDS = {name: kind for kind, name in _NAMES.items()}
 _SHOWN = ("outcome", "difference", "ours", "theirs", "p")  # of a verdict, in JUnit
 
 
-class Results(msgspec.Struct, frozen=True, kw_only=True):
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What one report of a test carries.
 
     Attributes
@@ -70,7 +70,7 @@ def to_properties(*results: Entry) -> list[tuple[str, Any]]:
     return properties
 
 
-def from_properties(properties: Iterable[tuple[str, Any]]) -> Results:
+def from_properties(properties: Iterable[tuple[str, Any]]) -> Found:
     """Return what user properties carry; other properties are left alone.
 
     Raises
@@ -83,4 +83,4 @@ def from_properties(properties: Iterable[tuple[str, Any]]) -> Results:
         if kind := _KINDS.get(name):
             found[kind].append(msgspec.json.decode(str(value), type=kind))
     verdicts, scores, controls, failures, timings = map(tuple, found.values())
-    return Results(verdicts=verdicts, scores=scores, controls=controls, failures=failures, timings=timings)
+    return Found(verdicts=verdicts, scores=scores, controls=controls, failures=failures, timings=timings)
