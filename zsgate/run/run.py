@@ -97,7 +97,7 @@ class Run:
         """Return a dataset with all of its cells, read once: what candidate and baselines embed."""
         if name not in self._wholes:
             started = time.perf_counter()
-            self._wholes[name] = datasets.read(self.sources[name], self.shelf)
+            self._wholes[name] = datasets.read(self.sources[name], self.shelf, self.ledger.lasting)
             self.ledger.timed(f"read {name}", name, started)
         return self._wholes[name]
 
