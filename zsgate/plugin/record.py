@@ -56,7 +56,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         model=who,
         model_card=ModelCard(**as_builtins(run.candidate.model.info)),
         recipe=RecipeRecord(id=recipe.id, hash=recipe.hash, settings=recipe.as_dict()),
-        tier=run.config.tier,
+        tier=run.config.judged_tier,
         policy=run.config.policy,  # type: ignore[arg-type]
         selection=selection,
         verdicts=verdicts,
@@ -100,7 +100,7 @@ def _checks(notes: Notes, who: str) -> Iterator[CheckRecord]:
 def _caveats(run: Run, notes: Notes) -> Iterator[str]:
     """Yield what a reader should know before believing the rest."""
     who, reference = run.candidate.name, run.reference
-    if run.config.tier == "quick":
+    if run.config.judged_tier == "quick":
         yield QUICK_CAVEAT
     yield from sentences({name: run.exposure(name) for name in run.sources}, who)
     if reference is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from zsgate.config.config import Config
 from zsgate.data.catalogue.files import Shelf
-from zsgate.data.catalogue.sample import scored_rows
+from zsgate.data.catalogue.sample import drawn, scored_rows
 from zsgate.data.dataset import Dataset
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import EVERY
@@ -26,7 +26,7 @@ from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Baseline, Candidate, Control, Method, load_candidate
 from zsgate.run.reference import Reference, load_reference
 from zsgate.system.processes import time_limit
-from zsgate.verdict.recipe import RECIPES, Recipe
+from zsgate.verdict.recipe import Recipe
 
 
 @dataclass(repr=False)
@@ -55,7 +55,7 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """The choices that shape every score of the run."""
-        return RECIPES[self.config.recipe]
+        return self.config.scoring
 
     @cached_property
     def sources(self) -> dict[str, datasets.CardOrFile]:
@@ -94,17 +94,17 @@ class Run:
         return Control(name, self, pca=Baseline("pca", self))
 
     def whole(self, name: str) -> Dataset:
-        """Return a dataset with all of its cells, read once: what candidate and baselines embed."""
+        """Return the cells of a dataset that candidate and baselines embed, read once."""
         if name not in self._wholes:
             started = time.perf_counter()
-            self._wholes[name] = datasets.read(self.sources[name], self.shelf)
+            self._wholes[name] = drawn(datasets.read(self.sources[name], self.shelf), self.recipe.embedded)
             self.ledger.timed(f"read {name}", name, started)
         return self._wholes[name]
 
     def dataset(self, name: str) -> Dataset:
         """Return the cells of a dataset that are scored: all, or those that the recipe draws."""
         whole = self.whole(name)
-        rows = scored_rows(whole.n_cells, self.recipe.cells)
+        rows = scored_rows(whole.n_cells, self.recipe.scored)
         if rows is None:
             return whole
         if name not in self._drawn:
@@ -128,7 +128,7 @@ class Run:
                 whole = self.whole(dataset.name)
                 with time_limit(self._limit(method), f"embedding {whole.n_cells} cells"):
                     made = self._embed(method, whole)
-                rows = scored_rows(whole.n_cells, self.recipe.cells)
+                rows = scored_rows(whole.n_cells, self.recipe.scored)
                 self._embeddings[key] = made if rows is None else made.rows(rows)
             except KeyboardInterrupt:
                 raise

@@ -31,7 +31,9 @@ class Recipe:
         Resolutions of the sweep; the partition with the best NMI counts, the first of equal ones.
     n_neighbors
         Neighbours of a cell in the graph, itself included as in scanpy.
-    cells
+    embedded
+        Number of cells of a dataset that are drawn within donors, at most, before anybody embeds them; None takes all.
+    scored
         Number of cells drawn for scoring, after all of them were embedded; None scores all.
     hvg_on
         What the HVG baseline is computed on: the ``"counts"``, or what the file has in ``"X"``, as the paper's code.
@@ -52,7 +54,8 @@ class Recipe:
     id: str
     resolutions: tuple[float, ...] = tuple(step / 10 for step in range(1, 21))
     n_neighbors: int = 15
-    cells: int | None = None
+    embedded: int | None = 20_000
+    scored: int | None = None
     hvg_on: str = "counts"
     quick: bool = True
     preset: str = "official"
@@ -78,7 +81,8 @@ class Recipe:
 DEFAULT = Recipe("default")
 KEDZIERSKA2023 = Recipe(
     "kedzierska2023",
-    cells=7500,
+    embedded=None,
+    scored=7500,
     hvg_on="X",
     quick=False,
     preset="paper",
