@@ -36,7 +36,7 @@ from zsgate.verdict.terms import Terms
 from zsgate.verdict.verdict import judge
 
 NUMBERS = (2, 3, 4, 5, 8)  # of twins
-SHARES = (0.02, 0.1, 0.3, 1.0)  # variance between twins, of the donors', in the simulation
+SHARES = (0.02, 0.1, 0.3, 1.0, 4.0)  # variance between twins, of the donors', in the simulation
 DRAWS = 60
 Rows = npt.NDArray[np.float32]
 

@@ -54,7 +54,7 @@ HELP = {
     "leakage": "verdicts on datasets that the model saw in pretraining: report (default) or fail",
     "policy": "what passes: beats (default), noninferior or point",
     "margin": "difference that counts as better (default 0)",
-    "seeds": "draws of whatever draws chance (default 5)",
+    "seeds": "draws of whatever draws chance (default: 3 trainings of scVI, 3 twins, 5 clusterings)",
     "report": "folder of the page (default zsgate-report)",
     "cache": "folder of what is kept between runs",
     "cache-shared": "use that folder also where others can write to it",

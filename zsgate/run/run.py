@@ -17,6 +17,7 @@ from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
 from zsgate.metrics.reconstruction.result import ReconstructionResult, Side
+from zsgate.models import device
 from zsgate.models.embedding import SEEDS, Embedding
 from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.report.record import NotTestedRecord, ReconstructionRecord, VerdictRecord
@@ -143,7 +144,12 @@ class Run:
         scoring = Scoring(self.recipe, self.config.seeds or SEEDS)
         if isinstance(method, Candidate | Reference) and method.model is not None:
             return embeddings.of_model(method.name, method.model, dataset, self.ledger, scoring)
-        settings = {"seeds": self.seeds(method.name), "quick": self.is_quick, "on": self.recipe.hvg_on}
+        settings = {
+            "seeds": self.seeds(method.name),
+            "schedule": self.recipe.scvi,
+            "device": device.chosen(self.config.gpu),
+            "on": self.recipe.hvg_on,
+        }
         maker = embeddings.BaselineMaker.of(method.name, self.candidate.model, settings)
         return embeddings.of_baseline(method.name, maker, dataset, self.ledger, scoring)
 
@@ -188,14 +194,8 @@ class Run:
 
     def seeds(self, name: str) -> int:
         """Return how many draws a baseline that draws chance gets."""
-        if self.config.seeds is not None:
-            return self.config.seeds
-        return 3 if name == "scvi" and self.is_quick else SEEDS
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether scVI may be trained for less long than in the paper."""
-        return self.config.tier == "quick" and self.recipe.quick
+        of_recipe = {"scvi": self.recipe.trainings, "random_init": self.recipe.twins}
+        return self.config.seeds or of_recipe.get(name, SEEDS)
 
     def exposure(self, name: str) -> Exposure:
         """Return whether the candidate saw a dataset in pretraining, as far as anybody says."""
