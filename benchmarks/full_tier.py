@@ -24,7 +24,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.sparse as sp
 
 from benchmarks.made import Structure, write
 from zsgate.data.catalogue.load import load
@@ -41,21 +40,23 @@ DIMENSIONS = 512
 
 
 def embed(path: Path, folder: Path) -> None:
-    """Write an embedding of all cells of a file: the log counts on random axes."""
+    """Write an embedding of all cells of a file: a centre for each type and a smaller one for each batch, and noise."""
     target = folder / f"{path.stem}.npy"
     if target.exists():
         return
+    generator = np.random.default_rng(0)
     with h5py.File(path) as file:
-        x = file["X"]
-        ends, (n_cells, n_genes) = x["indptr"][:], x.attrs["shape"]
-        axes = np.random.default_rng(0).normal(size=(n_genes, DIMENSIONS)).astype(np.float32)
-        rows = np.lib.format.open_memmap(target.with_suffix(".part"), "w+", np.float32, (int(n_cells), DIMENSIONS))
-        for start in range(0, n_cells, 20_000):
-            stop = min(start + 20_000, n_cells)
-            part = slice(ends[start], ends[stop])
-            block = (np.log1p(x["data"][part]), x["indices"][part], ends[start : stop + 1] - ends[start])
-            rows[start:stop] = sp.csr_matrix(block, shape=(stop - start, n_genes)) @ axes
-        rows.flush()
+        codes = [file["obs"][column]["codes"][:] for column in ("cell_type", "batch")]
+    centres = [
+        scale * generator.normal(size=(each.max() + 1, DIMENSIONS))
+        for each, scale in zip(codes, (0.5, 0.2), strict=True)
+    ]
+    rows = np.lib.format.open_memmap(target.with_suffix(".part"), "w+", np.float32, (len(codes[0]), DIMENSIONS))
+    for start in range(0, len(rows), 20_000):
+        part = slice(start, start + 20_000)
+        of_codes = sum(centre[each[part]] for centre, each in zip(centres, codes, strict=True))
+        rows[part] = of_codes + generator.standard_normal(rows[part].shape, dtype=np.float32)
+    rows.flush()
     target.with_suffix(".part").rename(target)
 
 
