@@ -14,7 +14,7 @@ from typing import Any
 
 CHOICES = (
     "Euclidean distance between cells, in the space and at the dimension the model gave",
-    "Louvain clusters by igraph, of a neighbour graph without weights",
+    "Louvain clusters by zsgate's own code, of a neighbour graph without weights",
     "mutual information over the arithmetic mean of the two entropies",
 )
 
