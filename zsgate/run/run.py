@@ -98,7 +98,8 @@ class Run:
         """Return the cells of a dataset that candidate and baselines embed, read once."""
         if name not in self._wholes:
             started = time.perf_counter()
-            self._wholes[name] = drawn(datasets.read(self.sources[name], self.shelf), self.recipe.embedded)
+            found = datasets.read(self.sources[name], self.shelf, self.ledger.lasting)
+            self._wholes[name] = drawn(found, self.recipe.embedded)
             self.ledger.timed(f"read {name}", name, started)
         return self._wholes[name]
 
