@@ -67,7 +67,7 @@ class Mine:
 dataset = load("pancreas_quick").subset(np.arange(60))
 ledger, scoring = Ledger(Spy(Path("none")), Spy(Path("none"))), Scoring(DEFAULT, 2)
 mine = UserModel("a:Mine", model=Mine())
-settings = {"seeds": 2, "quick": True, "on": "counts"}
+settings = {"seeds": 2, "schedule": "levels_off", "device": "cpu", "on": "counts"}
 rows = Embedding.of(np.random.default_rng(0).normal(size=(60, 4)))
 
 

@@ -31,7 +31,6 @@ from zsgate.run.validate import check_patterns, preflight
 from zsgate.system import cache
 from zsgate.system.processes import end_with, interrupt_at_sigterm
 from zsgate.system.store import Store
-from zsgate.system.workers import WORKERS, share
 
 RUNNING = Outcome(GateState.RUNNING, ExitCode.INTERRUPTED, "started, not finished: nothing is known of this run")
 IDENTITY = pytest.StashKey[str]()
@@ -69,8 +68,6 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.stash[methods.RUN] = run
     config.args[:] = _collected(config)
-    WORKERS.number = share(getattr(config, "workerinput", {}).get("workercount", 1))
-    config.add_cleanup(WORKERS.close)
     _register(config, run, began)
 
 
