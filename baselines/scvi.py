@@ -29,7 +29,7 @@ from zsgate.data.preprocess import highly_variable
 from zsgate.errors import UsageProblem
 from zsgate.system.processes import NO_PROCESSES, processes
 from zsgate.system.progress import steps
-from zsgate.system.workers import share
+from zsgate.system.threads import share
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
