@@ -100,7 +100,7 @@ def _at_a_time(jobs: list[Job]) -> int:
     """
     if jobs[0].schedule == "paper" or jobs[0].device != "cpu":
         return 1
-    rounds = math.ceil(len(jobs) / (2 * share(1)))
+    rounds = math.ceil(len(jobs) / (2 * share()))
     return math.ceil(len(jobs) / rounds)
 
 
