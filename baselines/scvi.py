@@ -29,7 +29,7 @@ from zsgate.data.preprocess import highly_variable
 from zsgate.errors import UsageProblem
 from zsgate.system.processes import NO_PROCESSES, processes
 from zsgate.system.progress import steps
-from zsgate.system.workers import share
+from zsgate.system.threads import share
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -100,7 +100,7 @@ def _at_a_time(jobs: list[Job]) -> int:
     """
     if jobs[0].schedule == "paper" or jobs[0].device != "cpu":
         return 1
-    rounds = math.ceil(len(jobs) / (2 * share(1)))
+    rounds = math.ceil(len(jobs) / (2 * share()))
     return math.ceil(len(jobs) / rounds)
 
 

@@ -31,7 +31,7 @@ def is_small(dataset: Dataset) -> bool:
         return False
     of_a_number = sum(_narrowest(getattr(counts, name)).itemsize for name in PARTS[:2])
     of_names = sum(each.nbytes for each in columns if each is not None)
-    return bool(counts.nnz * of_a_number + of_names <= MOST_BYTES)
+    return bool(int(counts.nnz) * of_a_number + of_names <= MOST_BYTES)
 
 
 def to_arrays(dataset: Dataset) -> tuple[Arrays, dict[str, Any]]:
