@@ -52,7 +52,7 @@ class Ahead:
         self.results = results
         self.config = config
         self.plan: Plan | None = None
-        self.seconds = 0.0  # that tests took
+        self.seconds, self.ended = 0.0, 0  # that tests took, and how many came to an end
 
     @property
     def only_plans(self) -> bool:
@@ -97,6 +97,7 @@ class Ahead:
         """Add up what tests take."""
         if is_of_gate(report.nodeid):
             self.seconds += report.duration
+            self.ended += report.when == "teardown"
 
     def pytest_sessionfinish(self) -> None:
         """Learn from what was made how long it takes here."""
@@ -105,11 +106,17 @@ class Ahead:
 
     def _brief(self, ids: Iterator[str]) -> list[str]:
         """Make the plan, without a look at every score, and return what is said of it unasked."""
-        self.plan = plan.make(self.run, [_asked(each, self.run) for each in ids if is_of_gate(each)], scores=False)
+        try:
+            self.plan = plan.make(self.run, [_asked(each, self.run) for each in ids if is_of_gate(each)], scores=False)
+        except Exception as error:  # a forecast is no reason to end a run, which says itself what is wrong
+            return [f"zsgate: how long this takes is not known ({type(error).__name__}: {error})"]
         return words.brief(self.plan)
 
     def _measured(self, made: Plan) -> Iterator[tuple[str, float, float]]:
-        """Yield (step, units, seconds) of what this run has made; what its tests took beside that are scores."""
+        """Yield (step, units, seconds) of what this run has made; what its tests took beside that are scores.
+
+        That is known of a whole run in one process: on workers one waits for what another makes.
+        """
         planned = {(step.what, step.dataset): step for step in made.steps}
         rest = self.seconds
         for timing in self.results.timings:
@@ -119,6 +126,8 @@ class Ahead:
             rest -= timing.seconds
             if step is not None and step.units is not None:
                 yield step.rate, step.units, timing.seconds
+        if self.ended < len(made.asked) or self.config.getoption("tx", None):
+            return
         scores = [step.units for step in made.ahead if step.rate == "score" and step.units is not None]
         yield "score", sum(scores), rest
 

@@ -36,6 +36,13 @@ class Scheduling:
             def _split_scope(self, nodeid: str) -> str:
                 return scope(nodeid, datasets, n_workers)
 
+            def _reschedule(self, node: Any) -> None:
+                super()._reschedule(node)
+                # the work of a crashed worker comes back with tests that it had done, and a worker begins its last test
+                # once it knows that none follows: one that is given none, or a single one, would wait for ever
+                while self._pending_of(self.assigned_work[node]) < 2 and not node.shutting_down:
+                    super()._reschedule(node)
+
         return ByDataset(config, log)
 
 

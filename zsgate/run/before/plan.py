@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -89,7 +90,7 @@ class _Needs:
         yield Step(f"read {self.name}", self.name, "read", self.size.of, kept=self.known is not None)
         kept: dict[str, bool] = {}
         for who in self._who(asked):
-            kept[who] = self.known is not None and self.run.is_kept(self._method(who), self.known)
+            kept[who] = self._is_kept(who)
             times = self.run.seeds(who) if who in ("scvi", "random_init") else 1
             units = None if n_cells is None else n_cells * times
             rate = {"scvi": f"embed scvi {self.run.recipe.scvi}", "random_init": f"embed {model}"}.get(who)
@@ -134,6 +135,12 @@ class _Needs:
     def _method(self, who: str) -> Method:
         return self.run.candidate if who == self.run.config.model else self.run.method(who)
 
+    def _is_kept(self, who: str) -> bool:
+        """Return whether an embedding is kept; of a model that cannot even be asked, none is."""
+        with suppress(Exception):  # the boundary to code that is not ours; the run itself will say what is wrong
+            return self.known is not None and self.run.is_kept(self._method(who), self.known)
+        return False
+
     def _is_scored(self, who: str, metrics: Sequence[str], kept: Mapping[str, bool]) -> bool:
         """Return whether all scores of an embedding are kept, as far as is looked up; it is made of what is kept."""
         base = who.removeprefix(SHUFFLED)
@@ -148,9 +155,8 @@ class _Needs:
             found = controls.shuffled_twin(found, dataset)
         store = found.store or self.run.ledger.lasting
         seen = replace(found, store=Lookup(store.folder, store.run, store.fresh))
-        try:
+        with suppress(Absent, ValueError):  # the latter: of a metric that is not defined here
             for metric in metrics:
                 METRICS[metric](seen, dataset)
-        except Absent:
-            return False
-        return True
+            return True
+        return False
