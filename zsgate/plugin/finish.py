@@ -175,11 +175,11 @@ class Finish:
 
     def _show(self) -> None:
         """Write the table, the sentence and where the page is; on a terminal that is gone, nothing."""
-        from zsgate.report.terminal import table
-
         writer = self.config.pluginmanager.get_plugin("terminalreporter")
         if writer is None or self.record is None or self.outcome is None:
             return
+        from zsgate.report.terminal import table  # loads rich, which a list of tests needs not
+
         writer.section("zsgate")
         said = self.run.ledger.lasting.said
         for words in [*said[:3], *([f"and {len(said) - 3} more of the cache"] if len(said) > 3 else [])]:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.cache import Recent
 from zsgate.metrics.cells import Cells, Codes, Floats
-from zsgate.metrics.neighbours.distances import Block, Positions, distance_blocks
+from zsgate.metrics.neighbours.distances import Positions, distance_blocks
 from zsgate.metrics.neighbours.ties import copies
 from zsgate.models.embedding import Embedding
 from zsgate.system import arrays
 from zsgate.verdict.recipe import Recipe
+
+if TYPE_CHECKING:
+    from zsgate.metrics.neighbours.widths import Clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,13 @@ class Pass:
 class _Layout:
     """Cells sorted by (label, batch, unit), and the groups that are runs of that order.
 
+    ``group`` is that of each cell in this order.
     ``weights`` has a row for each group and a column as ``Cells.weights``: 1 where its unit is kept; ``sizes`` is
     the same times its number of cells, ``present`` that number where the weight is not 0.
     """
 
     order: Codes
+    group: Codes
     starts: Positions
     labels: Codes
     batches: Codes
@@ -67,17 +73,25 @@ class _Layout:
             (cells.labels.max() + 1, cells.batches.max() + 1, cells.units.max() + 1),
         )
         order = np.argsort(key, kind="stable")
-        _, starts, counts = np.unique(key[order], return_index=True, return_counts=True)
+        _, starts, group, counts = np.unique(key[order], return_index=True, return_inverse=True, return_counts=True)
         first = order[starts]
         weights = cells.weights[cells.units[first]]
         sizes, present = weights * counts[:, None], (weights > 0).astype(np.float64) * counts[:, None]
-        return cls(order, starts, cells.labels[first], cells.batches[first], weights, sizes, present)
+        return cls(order, group, starts, cells.labels[first], cells.batches[first], weights, sizes, present)
 
     def runs(self, codes: Codes, within: slice) -> list[slice]:
         """Return the runs of equal ``codes`` among the groups ``within``."""
         edges = np.flatnonzero(np.diff(codes[within])) + 1 + within.start
         ends = [within.start, *edges.tolist(), within.stop]
         return [slice(*pair) for pair in pairwise(ends)]
+
+    def clusters(self, runs: list[slice]) -> Clusters:
+        """Return the clusters that consecutive runs of groups are."""
+        from zsgate.metrics.neighbours.widths import Clusters
+
+        groups = slice(runs[0].start, runs[-1].stop)
+        of_groups = np.repeat(np.arange(len(runs)), [run.stop - run.start for run in runs])
+        return Clusters(of_groups, self.weights[groups], np.stack([self.sizes[run].sum(axis=0) for run in runs]))
 
 
 _PASSES: Recent[Pass] = Recent(8)
@@ -110,51 +124,30 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
     n_nearest
         Neighbours to find for each cell.
     """
+    from zsgate.metrics.neighbours.widths import silhouettes  # it takes Numba's import
+
     layout = _Layout.of(cells)
     n_columns = cells.weights.shape[1]
     by_label = layout.runs(layout.labels, slice(0, len(layout.starts)))
+    types, batches = layout.clusters(by_label), [layout.clusters(layout.runs(layout.batches, run)) for run in by_label]
     borders = layout.starts[[run.start for run in by_label]]
     widths, mixing = np.zeros((2, len(by_label), n_columns))
     neighbours = np.empty((cells.n_cells, n_nearest), dtype=np.int32)
-    blocks = distance_blocks(arrays.take(rows, layout.order), layout.starts, borders, n_nearest=n_nearest)
-    for block in blocks:
+    for block in distance_blocks(arrays.take(rows, layout.order), layout.starts, borders, n_nearest=n_nearest):
         here = layout.order[block.start : block.stop]
         neighbours[here] = layout.order[block.neighbours]
-        label = int(cells.labels[here[0]])
-        weights = cells.weights[cells.units[here]]
-        widths[label] += (weights * _silhouettes(block, weights, layout, by_label, np.full(len(here), label))).sum(
-            axis=0
-        )
-        by_batch = layout.runs(layout.batches, by_label[label])
-        own = np.searchsorted(layout.batches[[run.start for run in by_batch]], cells.batches[here])
-        mixing[label] += (weights * (1 - abs(_silhouettes(block, weights, layout, by_batch, own)))).sum(axis=0)
-    for group in copies(rows, n_nearest):
-        neighbours[group.cells] = group.nearest(n_nearest)
-    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in by_label])
-    label_widths = np.divide(widths, sizes, out=np.full_like(widths, np.nan), where=sizes > 0)
-    return Pass(_asw(widths.sum(axis=0), sizes), label_widths, _batch_score(mixing, layout, by_label), neighbours)
-
-
-def _silhouettes(block: Block, weights: Floats, layout: _Layout, clusters: list[slice], own: Codes) -> Floats:
-    """Return the silhouette of each row of the block in each column, shape (n_rows, n_columns).
-
-    ``weights`` are those of the rows, ``clusters`` runs of groups and ``own`` the cluster of each row. Where no other
-    cluster is left the value is 0 and must be masked by the caller.
-    """
-    row = np.arange(len(own))
-    sums = np.stack([block.sums[:, run] @ layout.weights[run] for run in clusters])
-    sizes = np.stack([layout.sizes[run].sum(axis=0) for run in clusters])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        within = sums[own, row] / (sizes[own] - weights)
-        sums /= sizes[:, None, :]
-        sums[np.broadcast_to(sizes[:, None, :] == 0, sums.shape)] = np.inf
-        sums[own, row] = np.inf
-        between = sums.min(axis=0)
-        farther = np.maximum(between, within)
-        silhouettes: Floats = (between - within) / farther
-    nothing = np.isnan(silhouettes) | (farther <= block.rounding[:, None])
-    silhouettes[nothing] = 0  # 0/0: alone in its cluster, or all distances are 0
-    return silhouettes
+        label, group = int(cells.labels[here[0]]), layout.group[block.start : block.stop]
+        run, weights, sums = by_label[label], cells.weights[cells.units[here]], np.ascontiguousarray(block.sums.T)
+        of_types = silhouettes(sums, types, types.of_groups[group], weights, block.rounding)
+        own = batches[label].of_groups[group - run.start]
+        of_batches = silhouettes(sums[run], batches[label], own, weights, block.rounding)
+        widths[label] += (weights * of_types).sum(axis=0)
+        mixing[label] += (weights * (1 - abs(of_batches))).sum(axis=0)
+    for copied in copies(rows, n_nearest):
+        neighbours[copied.cells] = copied.nearest(n_nearest)
+    label_widths = np.divide(widths, types.sizes, out=np.full_like(widths, np.nan), where=types.sizes > 0)
+    asw, batch_score = _asw(widths.sum(axis=0), types.sizes), _batch_score(mixing, layout, by_label)
+    return Pass(asw, label_widths, batch_score, neighbours)
 
 
 def _asw(widths: Floats, sizes: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.cells import Codes, Floats
-from zsgate.metrics.neighbours.distances import Factors, nearest
+from zsgate.metrics.neighbours.float64 import Factors, nearest
 from zsgate.metrics.neighbours.ties import copies
 
 Mask = npt.NDArray[np.bool_]
