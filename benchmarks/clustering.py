@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain, starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,8 +113,8 @@ def sweep(make: Clusterer, quality: igraph.Graph, cells: Set, resolutions: tuple
     return Sweep(seconds / seeds / len(resolutions), np.array(modularity), np.array(nmi))
 
 
-def rows_of(cells: Set, asked: argparse.Namespace) -> Iterator[str]:
-    """Yield the row of a set of cells."""
+def row_of(cells: Set, asked: argparse.Namespace) -> str:
+    """Return the row of a set of cells."""
     ours, theirs = graphs(cells)
     whole = len(cells.rows) < LARGE or asked.all
     resolutions, seeds = (DEFAULT.resolutions, asked.seeds) if whole else (TIMED, 2)
@@ -135,7 +136,7 @@ def rows_of(cells: Set, asked: argparse.Namespace) -> Iterator[str]:
         scores += f" | {' | '.join(spread)} | {apart:+.4f}"
     else:
         scores += " | | | "
-    yield f"| {cells.name} | {len(cells.rows):,} | {times} | {scores} |"
+    return f"| {cells.name} | {len(cells.rows):,} | {times} | {scores} |"
 
 
 def main() -> None:
