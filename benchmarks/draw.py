@@ -170,10 +170,8 @@ def table(name: str, found: dict[str, list[Comparison]]) -> Iterator[str]:
         decided = [v.outcome for each in some for v in each.draws]
         turned = sum({v.outcome, each.whole.outcome} == {"beats", "loses"} for each in some for v in each.draws)
         moved = np.mean([np.mean([v.difference for v in each.draws]) - each.whole.difference for each in some])
-        yield (
-            f"| {name}, {how} | {metric} | {100 * ratio:.1f} % | {100 * worst:.1f} % | {agree} | {turned} of {len(decided)} | "
-            f"{moved:+.4f} |"
-        )
+        added = f"{100 * ratio:.1f} % | {100 * worst:.1f} %"
+        yield f"| {name}, {how} | {metric} | {added} | {agree} | {turned} of {len(decided)} | {moved:+.4f} |"
 
 
 def main() -> None:
