@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 
 # sleeps in one call, says how far it is by tqdm, and does neither where it predicts nothing
 MODEL = """
 import time
+from itertools import pairwise
 
 import numpy as np
 
@@ -76,7 +78,7 @@ def gaps(project, model: str, seconds: float, *args: str, faster: bool = True) -
             lines.append((time.monotonic() - started, line.rstrip("\n")))
     assert running.returncode in (0, 1), lines
     times = [0.0, *(at for at, _ in lines)]
-    return lines, max(after - before for before, after in zip(times[:-1], times[1:], strict=True))
+    return lines, max(after - before for before, after in pairwise(times))
 
 
 def test_a_slow_call_is_spoken_of(project):
