@@ -14,8 +14,8 @@ import pytest
 from zsgate.plugin.agreement import LastWord
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import Ending, ExitCode, Findings, Outcome, decide
-from zsgate.plugin.provenance import Start
-from zsgate.plugin.record import record
+from zsgate.plugin.record.provenance import Start
+from zsgate.plugin.record.run import record
 from zsgate.plugin.results import Results, told
 from zsgate.plugin.selection import is_selection, selection, why_nothing
 from zsgate.report import write

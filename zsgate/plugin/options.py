@@ -5,7 +5,9 @@ Every pytest run of the environment imports this module, so it imports pytest an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -61,6 +63,7 @@ HELP = {
     "fresh": "read nothing that an earlier run kept; recommended before a release",
 }
 TAKEN = pytest.StashKey[list[str]]()  # short options that somebody else in this run owns
+STDERR = pytest.StashKey[int]()  # standard error as the process was started with it, which pytest captures later
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,9 +80,13 @@ def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None]:
     """Rewrite ``--model`` to ``--zsgate-model`` and so on, where no conftest or plugin owns the short name."""
-    yield  # the repository's conftest files are loaded now and have registered what is theirs
     typed = [str(arg) for arg in early_config.invocation_params.args]
-    if not any(_named(arg, "model") or _named(arg, "zsgate-model") for arg in typed):
+    asked = any(_named(arg, "model") or _named(arg, "zsgate-model") for arg in typed)
+    if asked:
+        with suppress(OSError):  # it may be closed
+            early_config.stash[STDERR] = os.dup(2)
+    yield  # the repository's conftest files are loaded now and have registered what is theirs
+    if not asked:
         return
     taken = []
     for name in SWITCHES + VALUES:
@@ -108,7 +115,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from zsgate.plugin.start import start
 
         fields = [name.replace("-", "_") for name in SWITCHES + VALUES]
-        start(config, {name: config.getoption(f"zsgate_{name}") for name in fields})
+        given = {name: config.getoption(f"zsgate_{name}") for name in fields}
+        start(config, given, config.stash.get(STDERR, None))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

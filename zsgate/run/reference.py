@@ -20,7 +20,7 @@ from zsgate.metrics.reconstruction.metric import RECONSTRUCTION, ReconstructionM
 from zsgate.models import MODELS
 from zsgate.models.adapter import Adapter
 from zsgate.report.record import DatasetRecord, GateState, NotTestedRecord, Record, ScoreRecord
-from zsgate.run import applicability
+from zsgate.run.before import applicability
 from zsgate.run.methods import TAKEN, Candidate, Method, load_model
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score

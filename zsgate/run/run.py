@@ -21,12 +21,14 @@ from zsgate.models import device
 from zsgate.models.embedding import SEEDS, Embedding
 from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.report.record import NotTestedRecord, ReconstructionRecord, VerdictRecord
-from zsgate.run import applicability, datasets, embeddings, reconstructions
+from zsgate.run import datasets, embeddings, reconstructions
+from zsgate.run.before import applicability
 from zsgate.run.embeddings import Scoring
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Baseline, Candidate, Control, Method, load_candidate
 from zsgate.run.reference import Reference, load_reference
 from zsgate.system.processes import time_limit
+from zsgate.system.progress import waiting
 from zsgate.verdict.recipe import Recipe
 
 
@@ -98,8 +100,9 @@ class Run:
         """Return the cells of a dataset that candidate and baselines embed, read once."""
         if name not in self._wholes:
             started = time.perf_counter()
-            found = datasets.read(self.sources[name], self.shelf, self.ledger.lasting)
-            self._wholes[name] = drawn(found, self.recipe.embedded)
+            with waiting(f"{name}: reading its cells"):
+                found = datasets.read(self.sources[name], self.shelf, self.ledger.lasting)
+                self._wholes[name] = drawn(found, self.recipe.embedded)
             self.ledger.timed(f"read {name}", name, started)
         return self._wholes[name]
 

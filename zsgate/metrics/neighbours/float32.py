@@ -32,7 +32,7 @@ SUMS_BYTES = (
     512 * 2**20
 )  # of sums held; with more groups and cells each pair is taken twice, a panel of cells at a time
 STRIPES, STRIPE_CELLS = 32, 1024  # at most so many, at least so long
-SPARE = 8  # candidates for neighbours beyond those wanted
+SPARE = 6  # candidates for neighbours beyond those wanted
 RANGE = 40  # the binary exponent that the widest column is scaled to
 ROUNDING, ROUNDINGS = 2.0**-24, 24
 

@@ -19,9 +19,11 @@ Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int32]
 FREE = {"contract", "nnan", "nsz", "reassoc"}  # sums in any order; nothing here is NaN, but "far" must compare
-HEIGHT, WIDTH, PIECE = 128, 512, 128  # rows and columns of a tile; columns looked at together
+HEIGHT, WIDTH, PIECE = 128, 512, 256  # rows and columns of a tile; columns looked at together
+STEP = 64  # dimensions after which a search asks whether a cell is too far already
+RUN = 32  # distances added up in float32 before they are added in float64
 CENTRES = 15  # rows of a tile whose median it is centred on: a few outliers do not move it
-NEAR = np.float32(1 / 16)  # squared distances below this share of the two squared norms are repaired
+NEAR = np.float32(1 / 8)  # squared distances below this share of the two squared norms are repaired
 TINY = np.float32(1e-27)  # and so are those where squares might be lost to underflow
 FAR = np.float32(1e38)  # above all squares of scaled rows
 ZERO, TWO, ALMOST_1 = np.float32(0), np.float32(2), 1 - 2.0**-22
@@ -190,7 +192,7 @@ def _add_to_columns(pairs: Pairs, tile: Tile, totals: Singles) -> None:
         values, group = tile.products[r], pairs.group[tile.row + r]
         for q in range(width):
             totals[q] += values[q]
-        if r == len(tile.products) - 1 or pairs.group[tile.row + r + 1] != group:
+        if r % RUN == RUN - 1 or r == len(tile.products) - 1 or pairs.group[tile.row + r + 1] != group:
             sums = pairs.sums[group, first : first + width]
             for q in range(width):
                 sums[q] += totals[q]
@@ -262,8 +264,8 @@ def _search(rows: Singles, cell: int, within: float, found: Ids, squares: Double
     for other in range(len(rows)):
         limit, total, k = min(within, squares[last]), 0.0, 0
         while k < n_dimensions and total <= limit:
-            total += squared(own[k : k + PIECE], rows[other, k : k + PIECE])
-            k += PIECE
+            total += squared(own[k : k + STEP], rows[other, k : k + STEP])
+            k += STEP
         if other == cell or total > within or total >= squares[last]:
             continue
         place = last
