@@ -10,6 +10,7 @@ import numpy.typing as npt
 from zsgate.baselines.draws import Draws
 from zsgate.models.embedding import check_rows
 from zsgate.system import arrays
+from zsgate.system.progress import steps
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -34,14 +35,16 @@ def embed(dataset: Dataset, *, candidate: TwinMaker, seeds: int) -> Draws:
         If a twin's rows are unusable, or the same for two seeds: one twin would pass for several, without any spread.
     """
     draws: list[npt.NDArray[np.float32]] = []
-    for seed in range(seeds):
-        twin = candidate.random_init(seed).embed(dataset)
-        rows = check_rows(twin, source=f"the twin of seed {seed}", n_cells=dataset.n_cells)
-        if draws and all(np.array_equal(rows[part], draws[-1][part]) for part in arrays.stretches(rows)):
-            msg = (
-                f"{candidate.info.name}: random_init({seed - 1}) and random_init({seed}) embed every cell alike; "
-                "draw the untrained weights from the seed"
-            )
-            raise ValueError(msg)
-        draws.append(arrays.moved(rows))
+    with steps("random_init: untrained twins done", seeds) as advance:
+        for seed in range(seeds):
+            twin = candidate.random_init(seed).embed(dataset)
+            rows = check_rows(twin, source=f"the twin of seed {seed}", n_cells=dataset.n_cells)
+            if draws and all(np.array_equal(rows[part], draws[-1][part]) for part in arrays.stretches(rows)):
+                msg = (
+                    f"{candidate.info.name}: random_init({seed - 1}) and random_init({seed}) embed every cell alike; "
+                    "draw the untrained weights from the seed"
+                )
+                raise ValueError(msg)
+            draws.append(arrays.moved(rows))
+            advance(1)
     return draws, {"seeds": list(range(seeds))}

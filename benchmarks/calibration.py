@@ -31,7 +31,6 @@ from scipy.stats import t as student
 
 from benchmarks.equal_models import NAMES, SETTINGS, Member, Setting, cells_of, pool
 from zsgate.system.store import Store
-from zsgate.system.workers import WORKERS, share
 from zsgate.verdict.interval import LEVEL, jackknife_variance, seed_variance, split_variance
 from zsgate.verdict.score import Score
 from zsgate.verdict.terms import Terms
@@ -174,7 +173,6 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     asked = parser.parse_args()
     store, results = Store(asked.cache), {}
-    WORKERS.number = share(1)
     for setting in SETTINGS:
         if not re.search(asked.only, setting.name) or (setting.cells == "kang_6" and asked.kang is None):
             continue

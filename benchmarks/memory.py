@@ -76,7 +76,7 @@ def distances(dataset, folder, who):
 
 def graph(dataset, folder, who):
     """Cluster the graph of random neighbours once."""
-    from zsgate.metrics.embedding.clustering import NeighbourGraph
+    from zsgate.metrics.clustering.neighbour_graph import NeighbourGraph
     from zsgate.metrics.embedding.contingency import contingency
 
     cells, rows = cells_of(dataset), kept(folder, who)

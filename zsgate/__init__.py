@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "Embedding", "ModelInfo", "Reconstruction", "Score", "Verdict", "judge"]
+__all__ = ["Dataset", "Embedding", "ModelInfo", "Reconstruction", "Score", "Verdict", "judge", "progress"]
 _HOMES = {  # imported when asked for: every pytest run of the environment imports this file
     "Dataset": "zsgate.data.dataset",
     "Embedding": "zsgate.models.embedding",
@@ -14,6 +14,7 @@ _HOMES = {  # imported when asked for: every pytest run of the environment impor
     "Score": "zsgate.verdict.score",
     "Verdict": "zsgate.verdict.verdict",
     "judge": "zsgate.verdict.verdict",
+    "progress": "zsgate.system.progress",
 }
 
 

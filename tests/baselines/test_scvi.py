@@ -1,4 +1,4 @@
-"""scVI trains, in processes of its own, the same way for the same seed."""
+"""scVI trains, in processes of its own, the same way for the same seed; one training as scvi-tools alone does it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from zsgate.baselines import scvi
+from zsgate.baselines import scvi, scvi_training
+from zsgate.baselines.scvi_training import Job, train
 from zsgate.data import read as reading
+from zsgate.data.mapped import place_of
 from zsgate.data.preprocess import highly_variable
 from zsgate.data.read import Columns, read_h5ad
 from zsgate.errors import UsageProblem
@@ -21,7 +23,7 @@ def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
     """A missing scvi-tools is one sentence, not a traceback from a worker."""
     monkeypatch.setitem(sys.modules, "scvi", None)
     with pytest.raises(UsageProblem, match=r"pip install 'zsgate\[scvi\]'"):
-        scvi.embed(few_cells, seeds=2, quick=True)
+        scvi.embed(few_cells, seeds=2, schedule="levels_off")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,7 @@ def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
 )
 def test_the_paper_trains_shorter_on_more_cells(n_cells, epochs):
     """400 epochs up to 20,000 cells, then in inverse proportion: scvi-tools' own rule."""
-    assert scvi.schedule(n_cells, quick=False) == {"max_epochs": epochs}
+    assert scvi_training.schedule("paper", n_cells) == {"max_epochs": epochs}
 
 
 @pytest.mark.slow
@@ -38,20 +40,20 @@ def test_epochs_are_scvi_tools_own():
     from scvi.model._utils import get_max_epochs_heuristic
 
     for n_cells in np.unique(np.geomspace(10, 5_000_000, 200).astype(int)).tolist():
-        assert scvi.schedule(n_cells, quick=False)["max_epochs"] == get_max_epochs_heuristic(n_cells)
+        assert scvi_training.schedule("paper", n_cells)["max_epochs"] == get_max_epochs_heuristic(n_cells)
 
 
 @pytest.mark.slow
 def test_seeds_differ_and_come_again(few_cells):
     """Two seeds of 240 cells: finite, different, at least 100 epochs, and bit for bit the same the next time."""
-    draws, notes = scvi.embed(few_cells, seeds=2, quick=True)
+    draws, notes = scvi.embed(few_cells, seeds=2, schedule="levels_off")
     assert [(draw.shape, draw.dtype) for draw in draws] == [((240, 30), np.float32)] * 2
     assert np.isfinite(draws).all()
     assert np.abs(draws[0] - draws[1]).max() > 0.1
     assert notes["seeds"] == [0, 1]
     assert notes["genes"] == 2000
-    assert all(scvi.MIN_EPOCHS <= epochs <= scvi.MAX_EPOCHS for epochs in notes["epochs"])
-    again, _ = scvi.embed(replace(few_cells, name="again"), seeds=2, quick=True)
+    assert all(scvi_training.MIN_EPOCHS <= epochs <= scvi_training.MAX_EPOCHS for epochs in notes["epochs"])
+    again, _ = scvi.embed(replace(few_cells, name="again"), seeds=2, schedule="levels_off")
     np.testing.assert_array_equal(draws, again)
 
 
@@ -60,7 +62,7 @@ def test_without_processes_it_trains_here_to_the_same_bits(few_cells, monkeypatc
     """No semaphores (/dev/shm): in this process, whose threads, random numbers and scvi-tools are as before."""
     import scvi as library
 
-    draws, _ = scvi.embed(few_cells, seeds=2, quick=True)
+    draws, _ = scvi.embed(few_cells, seeds=2, schedule="levels_off")
     before = torch.get_num_threads(), library.distributions.NegativeBinomial.log_prob
     random = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
 
@@ -68,7 +70,7 @@ def test_without_processes_it_trains_here_to_the_same_bits(few_cells, monkeypatc
         raise FileNotFoundError
 
     monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refused)
-    here, _ = scvi.embed(few_cells, seeds=2, quick=True)
+    here, _ = scvi.embed(few_cells, seeds=2, schedule="levels_off")
     np.testing.assert_array_equal(here, draws)
     assert before == (torch.get_num_threads(), library.distributions.NegativeBinomial.log_prob)
     assert torch.equal(random[0], torch.get_rng_state())
@@ -79,14 +81,14 @@ def test_without_processes_it_trains_here_to_the_same_bits(few_cells, monkeypatc
 def test_batches_are_optional(few_cells):
     """Without batches it trains without a covariate; labels play no part."""
     bare = replace(few_cells, batches=None, donors=None, cell_types=few_cells.cell_types[::-1])
-    (draw, _), notes = scvi.embed(bare, seeds=2, quick=True)
+    (draw, _), notes = scvi.embed(bare, seeds=2, schedule="levels_off")
     assert np.isfinite(draw).all()
     assert notes["stopped"] == "when the validation ELBO levelled off"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quick", [True, False])
-def test_counts_on_disk_train_to_the_same_bits(few_cells, tmp_path, monkeypatch, quick):
+@pytest.mark.parametrize("schedule", ["levels_off", "paper"])
+def test_counts_on_disk_train_to_the_same_bits(few_cells, tmp_path, monkeypatch, schedule):
     """A worker that maps the counts, and puts dense ones into a file, gives what one does that was sent them."""
     import pandas as pd
     import scvi as library
@@ -98,13 +100,13 @@ def test_counts_on_disk_train_to_the_same_bits(few_cells, tmp_path, monkeypatch,
     cells = read_h5ad(tmp_path / "cells.h5ad", "cells", Columns(label="type", counts="X"), cache=tmp_path / "cache")
     negative_binomial = library.distributions.NegativeBinomial
     monkeypatch.setattr(negative_binomial, "log_prob", negative_binomial.log_prob)  # put back what training replaces
-    monkeypatch.setattr(scvi, "schedule", lambda *_: {"max_epochs": 2})
-    genes = np.arange(0, len(cells.symbols), 9) if quick else None
-    place, threads = scvi.place_of(cells.counts), torch.get_num_threads()
+    monkeypatch.setattr(scvi_training, "schedule", lambda *_: {"max_epochs": 2})
+    genes = np.arange(0, len(cells.symbols), 9) if schedule == "levels_off" else None
+    place, threads = place_of(cells.counts), torch.get_num_threads()
     assert place is not None
-    held, _ = scvi.train((cells.counts.copy(), genes, None, 0, quick))
+    held, _ = train(Job(cells.counts.copy(), genes, None, 0, schedule))
     monkeypatch.setattr("zsgate.system.arrays.IN_MEMORY", 1000)
-    mapped, _ = scvi.train((place, genes, None, 0, quick))
+    mapped, _ = train(Job(place, genes, None, 0, schedule))
     torch.set_num_threads(threads)
     np.testing.assert_array_equal(mapped, held)
 
@@ -126,17 +128,17 @@ def test_likelihood_and_gradients_are_scvi_tools_own(pancreas, kind):
         (-values.sum(-1)).mean().backward()
         return values.detach(), mu.grad, log_theta.grad
 
-    for ours, theirs in zip(found(scvi.log_prob), found(NegativeBinomial.log_prob), strict=True):
+    for ours, theirs in zip(found(scvi_training.log_prob), found(NegativeBinomial.log_prob), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6 * float(theirs.abs().max()))
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("quick", [True, False])
-def test_latents_are_those_of_scvi_tools_alone(few_cells, monkeypatch, quick):
+@pytest.mark.parametrize("schedule", ["levels_off", "paper"])
+def test_latents_are_those_of_scvi_tools_alone(few_cells, monkeypatch, schedule):
     """A training that is written with scvi-tools and nothing of ours: the same epochs and latents, to the last bit.
 
-    Of 240 cells: the quick tier's to its end, which the validation ELBO decides, and 5 epochs on all genes.
+    Of 240 cells: the default one to its end, which the validation ELBO decides, and 5 epochs on all genes.
     """
     import anndata
     import pandas as pd
@@ -145,9 +147,9 @@ def test_latents_are_those_of_scvi_tools_alone(few_cells, monkeypatch, quick):
     negative_binomial = library.distributions.NegativeBinomial
     own, threads = negative_binomial.log_prob, torch.get_num_threads()
     monkeypatch.setattr(negative_binomial, "log_prob", own)  # put back what training replaces
-    if not quick:
-        monkeypatch.setattr(scvi, "schedule", lambda *_: {"max_epochs": 5})
-    genes = highly_variable(few_cells) if quick else None
+    if schedule == "paper":
+        monkeypatch.setattr(scvi_training, "schedule", lambda *_: {"max_epochs": 5})
+    genes = highly_variable(few_cells) if schedule == "levels_off" else None
 
     torch.set_num_threads(1)
     library.settings.seed = 3
@@ -155,13 +157,13 @@ def test_latents_are_those_of_scvi_tools_alone(few_cells, monkeypatch, quick):
     adata.obs["batch"] = pd.Categorical(few_cells.batches.astype(object))
     library.model.SCVI.setup_anndata(adata, batch_key="batch")
     model = library.model.SCVI(adata, n_layers=2, n_latent=30, gene_likelihood="nb")
-    model.train(**scvi.schedule(few_cells.n_cells, quick), accelerator="cpu", enable_progress_bar=False)
+    model.train(**scvi_training.schedule(schedule, few_cells.n_cells), accelerator="cpu", enable_progress_bar=False)
     theirs = model.get_latent_representation()
     assert negative_binomial.log_prob is own
 
-    ours, epochs = scvi.train((few_cells.counts, genes, few_cells.batches, 3, quick))
+    ours, epochs = train(Job(few_cells.counts, genes, few_cells.batches, 3, schedule))
     torch.set_num_threads(threads)
-    assert negative_binomial.log_prob is scvi.log_prob
+    assert negative_binomial.log_prob is scvi_training.log_prob
     assert epochs == len(model.history["elbo_train"])
     np.testing.assert_array_equal(ours, theirs)
 
@@ -169,10 +171,10 @@ def test_latents_are_those_of_scvi_tools_alone(few_cells, monkeypatch, quick):
 @pytest.mark.slow
 def test_stopping_early_costs_less_than_two_hundredths(pancreas, monkeypatch):
     """AvgBIO of the quick schedule is within 0.02 of 400 epochs on the same genes, both over 3 seeds."""
-    short, notes = scvi.embed(pancreas, seeds=3, quick=True)
+    short, notes = scvi.embed(pancreas, seeds=3, schedule="levels_off")
     assert all(100 <= epochs < 250 for epochs in notes["epochs"])
-    monkeypatch.setattr(scvi, "schedule", lambda *_: {"max_epochs": 400})
-    long = [scvi.train(scvi_job) for scvi_job in _jobs(pancreas)]
+    monkeypatch.setattr(scvi_training, "schedule", lambda *_: {"max_epochs": 400})
+    long = [train(job) for job in _jobs(pancreas)]
 
     of_short = np.mean([avg_bio(draw, pancreas).value for draw in short])
     of_long = np.mean([avg_bio(latent, pancreas).value for latent, _ in long])
@@ -181,7 +183,5 @@ def test_stopping_early_costs_less_than_two_hundredths(pancreas, monkeypatch):
 
 
 def _jobs(dataset):
-    from zsgate.data.preprocess import highly_variable
-
     genes = highly_variable(dataset)
-    return [(dataset.counts, genes, dataset.batches, seed, True) for seed in range(3)]
+    return [Job(dataset.counts, genes, dataset.batches, seed, "levels_off") for seed in range(3)]

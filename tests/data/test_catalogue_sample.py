@@ -19,9 +19,9 @@ from zsgate.verdict.recipe import KEDZIERSKA2023, RECIPES, Recipe
 def test_the_cells_are_those_that_scanpy_takes():
     """The paper's code calls scanpy.pp.subsample(n_obs=7500)."""
     adata = anndata.AnnData(np.arange(16_382, dtype=np.float32)[:, None])
-    scanpy.pp.subsample(adata, n_obs=KEDZIERSKA2023.cells)
+    scanpy.pp.subsample(adata, n_obs=KEDZIERSKA2023.scored)
 
-    rows = scored_rows(16_382, KEDZIERSKA2023.cells)
+    rows = scored_rows(16_382, KEDZIERSKA2023.scored)
 
     assert sorted(adata.X.ravel().astype(int)) == rows.tolist()
 
@@ -38,7 +38,7 @@ def test_everybody_is_embedded_and_the_draw_is_scored(some, adata, tmp_path, mon
     folder.mkdir()
     rows = np.random.default_rng(0).normal(size=(some.n_cells, 3)).astype(np.float32)
     np.savez(folder / "few_cells.npz", X=rows, ids=some.cell_ids)
-    recipe = Recipe("kedzierska2023", cells=100)
+    recipe = Recipe("kedzierska2023", embedded=None, scored=100)
     monkeypatch.setitem(RECIPES, "kedzierska2023", recipe)
     adata.write_h5ad(tmp_path / "few_cells.h5ad")
     file = str(tmp_path / "few_cells.h5ad")

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from zsgate.metrics import METRICS, Recipe, asw, cache
+from zsgate.metrics.clustering.neighbour_graph import NeighbourGraph
 from zsgate.metrics.embedding import distance_pass
-from zsgate.metrics.embedding.clustering import NeighbourGraph
 from zsgate.models.embedding import Embedding
+from zsgate.run.controls import shuffled_twin
 from zsgate.system.sources import files, packages
 from zsgate.system.store import Store
 
@@ -26,13 +27,35 @@ def nothing_recent():
 def test_one_distance_pass_serves_every_metric(pancreas, monkeypatch):
     """All metrics from distances and clusters measure and cluster an embedding once, and each half once."""
     passes, sweeps = [], []
-    measure, sweep = distance_pass.distance_blocks, NeighbourGraph.louvain
+    measure, sweep = distance_pass.distance_blocks, NeighbourGraph._of_vertices
     counted = lambda *args, **rest: passes.append(1) or measure(*args, **rest)  # noqa: E731
     monkeypatch.setattr(distance_pass, "distance_blocks", counted)
-    monkeypatch.setattr(NeighbourGraph, "louvain", lambda *args: sweeps.append(1) or sweep(*args))
+    monkeypatch.setattr(NeighbourGraph, "_of_vertices", lambda *args: sweeps.append(1) or sweep(*args))
     for metric in (*ALL, METRICS["isolated_labels"], METRICS["isolated_labels_f1"]):
         metric(pancreas.embedding, pancreas.dataset, seeds=1)
-    assert (len(passes), len(sweeps)) == (1 + 2 * 4 * 2, 1 + 2 * 4 * 2)
+    assert (len(passes), len(sweeps)) == (1 + 2 * 4 * 2, 20 * (1 + 2 * 4 * 2))
+
+
+def test_a_shuffled_twin_is_not_clustered_again(pancreas, monkeypatch):
+    """Its graph is that of the rows it permutes, and so are its partitions; only its halves are other graphs."""
+    rows, alone = Embedding.of(pancreas.embedding), replace(pancreas.dataset, donors=None)
+    nmi = METRICS["nmi"]
+    nmi(rows, alone, seeds=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(NeighbourGraph, "_of_vertices", None)  # calling it would fail
+        found = nmi(shuffled_twin(rows, alone), alone, seeds=2)
+        with pytest.raises(TypeError):
+            nmi(shuffled_twin(rows, alone), pancreas.dataset, seeds=2)
+    cache.forget()
+    assert nmi(shuffled_twin(rows, alone), alone, seeds=2) == found
+
+
+def test_results_are_kept_by_what_they_weigh():
+    """The oldest go first, one that is too heavy is not kept, and what is used again is young."""
+    made, recent = [], cache.Recent[str](4, len)
+    for word in ("aa", "bb", "aa", "cc", "aa", "bb", "too long", "bb"):
+        assert recent.get(word, lambda word=word: made.append(word) or word) == word
+    assert made == ["aa", "bb", "cc", "bb", "too long", "bb"]
 
 
 def test_the_store_serves_scores_to_another_process(pancreas, monkeypatch, tmp_path):

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from zsgate.errors import UsageProblem
-from zsgate.models.device import chosen, chosen_device, chosen_dtype, fast_dtype, one_thread_each
+from zsgate.models import device
+from zsgate.models.device import chosen, chosen_device, chosen_dtype, cpu_flags, fast_dtype, one_thread_each
 
 
 def test_the_cpu_needs_nothing():
@@ -33,6 +34,36 @@ def test_the_fast_format_is_the_hardware_s():
         pytest.skip("the kernel does not list the CPU's features here")
     native = {"avx512_bf16", "amx_tile"} & set(features.read_text().split())
     assert fast_dtype("cpu") == ("bfloat16" if native else "float32")
+
+
+def test_the_system_and_torch_agree_on_the_cpu():
+    """What is read of the system is what torch finds in the CPU itself."""
+    if (flags := cpu_flags()) is None:
+        pytest.skip("the system does not list the CPU's features here")
+    assert ("avx512_bf16" in flags) == torch.cpu._is_avx512_bf16_supported()
+    assert ("amx_tile" in flags) == torch.cpu._is_amx_tile_supported()
+
+
+@pytest.mark.parametrize(
+    ("listed", "format"),
+    [("flags\t\t: fpu avx512f avx512_bf16\n", "bfloat16"), ("Features\t: fp asimd bf16\n", "float32")],
+)
+def test_a_list_of_features_is_read(tmp_path, monkeypatch, listed, format):
+    """Only whole names count, and only those of x86: torch takes no other for native."""
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nmodel name\t: avx512_bf16\n{listed}")
+    monkeypatch.setattr(device, "CPUINFO", tmp_path / "cpuinfo")
+    fast_dtype.cache_clear()
+    assert fast_dtype("cpu") == format
+    fast_dtype.cache_clear()
+
+
+def test_where_no_features_are_listed_torch_is_asked(tmp_path, monkeypatch):
+    """As on Windows."""
+    before = fast_dtype("cpu")
+    monkeypatch.setattr(device, "CPUINFO", tmp_path / "none")
+    fast_dtype.cache_clear()
+    assert cpu_flags() is None
+    assert fast_dtype("cpu") == before
 
 
 def test_threads_are_given_back():

@@ -1,4 +1,4 @@
-"""Installed and not asked for, zsgate costs nothing."""
+"""Installed and not asked for, zsgate costs nothing; asked for, it loads what it needs when it needs it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,30 @@ import time
 
 import pytest
 
+# what reads files, computes or draws, none of which a list of tests needs, nor a run that finds everything in its store
+HEAVY = {
+    *("torch", "anndata", "pandas", "h5py", "zarr", "numba", "igraph", "sklearn", "scipy.stats", "scipy.spatial"),
+    *("transformers", "sentence_transformers", "scvi", "lightning", "jax", "matplotlib", "IPython"),
+}
+WRITE_MODULES = """
+import os, sys
+from pathlib import Path
+
+
+def pytest_unconfigure(config):
+    who = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    Path(f"loaded-{who}.txt").write_text(" ".join(sys.modules))
+"""
+MODEL = """
+class Light:
+    fingerprint = "1"
+
+    def embed(self, adata):
+        import torch
+
+        return torch.log1p(torch.from_numpy(adata.X[:, :100].toarray())).numpy()
+"""
+ALONE = ("-p", "no:zarr", "-p", "no:anyio", "-p", "no:hypothesispytest")  # plugins that load much themselves
 PRINT_MODULES = "import sys\n\ndef test_own():\n    print('MODULES', *sorted(sys.modules))\n"
 
 
@@ -48,3 +72,36 @@ def test_start_up_is_no_slower(pytester: pytest.Pytester):
 
     with_zsgate, without = (min(taken) for taken in seconds.values())
     assert with_zsgate - without < 0.020
+
+
+@pytest.fixture
+def loaded(project, gate):
+    """Return a function that runs the gate and returns what each process had loaded in the end."""
+    project.makeconftest(WRITE_MODULES)
+    project.makepyfile(light=MODEL)
+
+    def loaded(model: str, *args: str, **given: tuple[str, ...]) -> dict[str, set[str]]:
+        done = gate(model, *ALONE, *args, "-k", "hvg and nmi", **given)
+        assert done.ret in (0, 1), done.stdout.str()
+        files = list(project.path.glob("loaded-*.txt"))
+        found = {path.stem.removeprefix("loaded-"): set(path.read_text(encoding="utf-8").split()) for path in files}
+        for path in files:
+            path.unlink()
+        return found
+
+    return loaded
+
+
+def test_a_list_of_tests_loads_nothing_heavy(loaded):
+    """Neither torch nor what reads files nor what draws tables is needed to say which tests there are."""
+    names = loaded("cellama", "--collect-only", columns=("--tier=quick",))["main"]
+    assert names & (HEAVY | {"rich"}) == set()
+
+
+def test_a_run_on_a_warm_store_loads_nothing_heavy(loaded):
+    """What was read, embedded and scored before is served without what did that; on workers, too."""
+    assert {"torch", "anndata"} <= loaded("light:Light")["main"]
+    assert loaded("light:Light")["main"] & HEAVY == set()
+    workers = loaded("light:Light", "-n", "2")
+    assert len(workers) == 3
+    assert set().union(*workers.values()) & HEAVY == set()

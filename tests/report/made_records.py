@@ -177,7 +177,7 @@ PROVENANCE = Provenance(
     exit_reason="12 tests did not pass",
 )
 SETTINGS: dict[str, object] = {
-    "clusterer": "louvain (igraph)",
+    "clusterer": "louvain",
     "resolutions": 20,
     "neighbours": 15,
     "seeds": [0, 1, 2],

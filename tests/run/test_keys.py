@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zsgate.data.catalogue.cards import CARDS
+from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.load import load
 from zsgate.errors import UsageProblem
 from zsgate.metrics import METRICS
@@ -25,6 +27,7 @@ from zsgate.models.cellama.adapter import CELLama
 from zsgate.models.embedding import Embedding
 from zsgate.models.user_model import UserModel
 from zsgate.run import reconstructions
+from zsgate.run.datasets import _key_of
 from zsgate.run.embeddings import BaselineMaker, Scoring, of_baseline, of_model
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Candidate
@@ -64,7 +67,7 @@ class Mine:
 dataset = load("pancreas_quick").subset(np.arange(60))
 ledger, scoring = Ledger(Spy(Path("none")), Spy(Path("none"))), Scoring(DEFAULT, 2)
 mine = UserModel("a:Mine", model=Mine())
-settings = {"seeds": 2, "quick": True, "on": "counts"}
+settings = {"seeds": 2, "schedule": "levels_off", "device": "cpu", "on": "counts"}
 rows = Embedding.of(np.random.default_rng(0).normal(size=(60, 4)))
 
 
@@ -85,6 +88,7 @@ def asked(function):
 
 KINDS = {
     "fingerprint of cellama": lambda: CELLama().fingerprint,
+    "cells of a dataset": lambda: json.dumps(_key_of(CARDS["pancreas_quick"], Shelf(Path("none"))), sort_keys=True),
     "embedding of a model": lambda: of_model("mine", mine, dataset, ledger, scoring),
     "embedding of pca": lambda: of_baseline("pca", BaselineMaker.of("pca", mine, settings), dataset, ledger, scoring),
     "embedding of twins": lambda: of_baseline(
@@ -116,6 +120,10 @@ DECIDES = {
         "models/cellama/tokens.py",
         "models/transformer/encoder.py",
     },
+    "cells of a dataset": {
+        *("data/file/kept.py", "data/file/table.py", "data/read.py", "data/genes.py", "data/annotations.py"),
+        *("data/catalogue/builders.py", "data/catalogue/sample.py"),
+    },
     "embedding of a model": {"models/user_model.py", "run/stability.py", "data/dataset.py", "models/embedding.py"},
     "embedding of pca": {"baselines/pca.py", "data/preprocess.py", "models/embedding.py"},
     "embedding of twins": {"baselines/random_init.py", "models/user_model.py", "run/stability.py"},
@@ -132,6 +140,7 @@ DECIDES = {
 }
 DOES_NOT = {
     "fingerprint of cellama": {"models/scgpt/network.py", "verdict/verdict.py"},
+    "cells of a dataset": {"metrics/cells.py", "models/embedding.py", "run/stability.py", "report/sentence.py"},
     "embedding of a model": {"models/scgpt/network.py", "metrics/cells.py", "report/sentence.py"},
     "embedding of pca": {"baselines/scvi.py", "baselines/hvg.py", "metrics/cells.py"},
     "embedding of twins": {"baselines/scvi.py", "metrics/cells.py"},

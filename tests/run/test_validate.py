@@ -12,10 +12,10 @@ import pytest
 from zsgate.config.config import Config
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
+from zsgate.run.before.validate import check_patterns
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Candidate
 from zsgate.run.run import Run
-from zsgate.run.validate import check_patterns
 from zsgate.system.store import Store
 from zsgate.verdict.threshold import Threshold
 from zsgate.verdict.waiver import Waiver

@@ -43,6 +43,7 @@ def root(tmp_path, monkeypatch, large):
     with monkeypatch.context() as patch:
         patch.setattr(arrays, "IN_MEMORY", 64)
         store.arrays("embedding", {"who": "hvg"}, lambda: ([np.ones(100)], {}))
+    store.arrays("cells", {"of": "a file"}, lambda: ([np.ones(100)], {}))
     store.json("score", {"who": "hvg"}, lambda: 1)
     store.json("reconstruction", {"who": "hvg"}, lambda: 1)
     Store(folder / "runs" / "abc").json("score", {}, lambda: 1)
@@ -63,7 +64,9 @@ def kinds(root):
     return [thing.kind for thing in contents(root)]
 
 
-EVERY = ["counts", "embeddings", "scores", "reconstructions", "dictionaries", "runs", "downloads", "downloads"]
+EVERY = [
+    *("counts", "cells", "embeddings", "scores", "reconstructions", "dictionaries", "runs", "downloads", "downloads"),
+]
 
 
 def test_everything_is_listed_with_its_size(root, capsys):

@@ -13,20 +13,22 @@ from zsgate.models.embedding import Embedding
 from zsgate.verdict.recipe import DEFAULT, KEDZIERSKA2023, RECIPES, Recipe
 from zsgate.verdict.verdict import judge
 
+NUMBERS = ("n_neighbors", "embedded", "scored", "trainings", "twins")
+
 
 def test_the_paper_scores_7500_cells_by_20_resolutions():
     """The sweep is 0.1 to 2.0, 15 neighbours; counts, input and training as in the paper."""
-    assert KEDZIERSKA2023.cells == 7500
+    assert KEDZIERSKA2023.scored == 7500
     assert np.allclose(KEDZIERSKA2023.resolutions, np.arange(1, 21) / 10)
     assert KEDZIERSKA2023.n_neighbors == 15
     assert (DEFAULT.hvg_on, KEDZIERSKA2023.hvg_on) == ("counts", "X")
-    assert (KEDZIERSKA2023.quick, KEDZIERSKA2023.preset, KEDZIERSKA2023.in_sample) == (False, "paper", True)
+    assert (KEDZIERSKA2023.scvi, KEDZIERSKA2023.preset, KEDZIERSKA2023.in_sample) == ("paper", "paper", True)
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Recipe) if field.name != "id"])
 def test_every_choice_changes_the_hash_and_the_name_does_not(field):
     """Two recipes of one hash compute the same."""
-    other = {"quick": False, "in_sample": True, "cells": 1, "n_neighbors": 3}.get(field, ("x",))
+    other = ({"scvi": "paper", "in_sample": True} | dict.fromkeys(NUMBERS, 2)).get(field, ("x",))
     assert dataclasses.replace(DEFAULT, **{field: other}).hash != DEFAULT.hash
     assert dataclasses.replace(DEFAULT, id="other").hash == DEFAULT.hash
 

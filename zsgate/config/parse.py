@@ -10,6 +10,7 @@ from typing import Any
 from zsgate.data.file.path import expanded, is_file
 from zsgate.errors import UsageProblem
 
+FEWEST_CELLS = 100  # that anybody may ask for
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -110,6 +111,17 @@ def _whole(value: Any, _: Place) -> int:
     return int(value)
 
 
+def _cells(value: Any, place: Place) -> int:
+    """Return how many cells to judge on at most, 0 for all of them."""
+    if value == "all":
+        return 0
+    number = _whole(value, place)
+    if number < FEWEST_CELLS:
+        msg = f"{number} cells are too few to judge on; give {FEWEST_CELLS} or more, or all"
+        raise UsageProblem(msg)
+    return number
+
+
 def _real(value: Any, _: Place) -> float:
     if isinstance(value, bool):
         raise TypeError
@@ -138,6 +150,7 @@ TEXT = Parser("text", lambda value, _: text(value))
 TEXTS = Parser("a list of texts", _texts)
 SWITCH = Parser("bool", _switch)
 WHOLE = Parser("int", _whole)
+CELLS = Parser("a number of cells, or all", _cells)
 REAL = Parser("float", _real)
 PATH = Parser("a path", lambda value, place: place.path(value))
 ADDRESS = Parser("a folder or an address", _address)

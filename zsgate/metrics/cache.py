@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from zsgate.metrics.cells import Cells
@@ -19,24 +20,50 @@ T = TypeVar("T")
 Part = dict[str, list[list[float]]]
 
 
+def _one(_: object) -> int:
+    return 1
+
+
 @dataclass
 class Recent(Generic[T]):
-    """The most recent results, at most ``size`` of them."""
+    """The most recent results, at most ``size`` of them, for threads that compute side by side.
+
+    Attributes
+    ----------
+    size
+        How many are kept; in the unit of ``weight``.
+    weight
+        What a result counts.
+    """
 
     size: int
-    results: OrderedDict[Hashable, T] = field(default_factory=OrderedDict)
+    weight: Callable[[T], int] = _one
 
     def __post_init__(self) -> None:
+        self._results: OrderedDict[Hashable, T] = OrderedDict()
+        self._kept, self._lock = 0, Lock()
         _EVERY_RECENT.append(self)
 
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the result of ``key``, computing it if it is not among the recent ones."""
-        if key not in self.results:
-            self.results[key] = compute()
-        self.results.move_to_end(key)
-        while len(self.results) > self.size:
-            self.results.popitem(last=False)
-        return self.results[key]
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+        found = compute()
+        with self._lock:
+            if key not in self._results:  # no other thread was faster
+                self._results[key] = found
+                self._kept += self.weight(found)
+            while self._kept > self.size:
+                self._kept -= self.weight(self._results.popitem(last=False)[1])
+        return found
+
+    def clear(self) -> None:
+        """Drop all results."""
+        with self._lock:
+            self._results.clear()
+            self._kept = 0
 
 
 _EVERY_RECENT: list[Recent[Any]] = []
@@ -46,7 +73,7 @@ _PARTS: Recent[Part] = Recent(64)
 def forget() -> None:
     """Drop all results that this process remembers; those in the store stay."""
     for recent in _EVERY_RECENT:
-        recent.results.clear()
+        recent.clear()
 
 
 @dataclass(frozen=True, slots=True)

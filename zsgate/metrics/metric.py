@@ -12,6 +12,7 @@ import numpy.typing as npt
 from zsgate.data.dataset import Dataset
 from zsgate.metrics.cells import Cells, Floats
 from zsgate.models.embedding import Embedding
+from zsgate.system.progress import waiting
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
@@ -165,7 +166,8 @@ class Metric:
         seeds = given.clusterings if seeds is None else seeds
         self._refuse(given, cells, seeds)
         recipe = given.recipe if recipe is None else recipe
-        columns = self.columns(given, cells, recipe, seeds)
+        with waiting(f"{given.source}: {self.name}", background=True):
+            columns = self.columns(given, cells, recipe, seeds)
         n_units = len(cells.names)
         balanced = columns[:, 1 + n_units :].mean() if n_units and columns.shape[1] > 1 + n_units else np.nan
         return Score.of_draws(

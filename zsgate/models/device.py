@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsgate.errors import UsageProblem, unknown
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     import torch
 
 DTYPES = ("float32", "bfloat16", "float16")
+CPUINFO = Path("/proc/cpuinfo")
+NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_tile"})  # flags, as Linux names them, of CPUs that multiply bfloat16
 
 
 def chosen(gpu: bool) -> str:
@@ -75,13 +79,39 @@ def chosen_dtype(name: str | None, device: torch.device) -> torch.dtype:
 
 @cache
 def fast_dtype(device: str) -> str:
-    """Return ``"bfloat16"`` where the hardware multiplies it natively, else ``"float32"``."""
+    """Return ``"bfloat16"`` where the hardware multiplies it natively, else ``"float32"``.
+
+    Of a CPU the system is asked where it says so, for torch takes longer to load than a run on a warm store.
+    """
+    if not device.startswith("cuda"):
+        flags = cpu_flags()
+        native = _asked_of_torch() if flags is None else bool(flags & NATIVE_BFLOAT16)
+        return "bfloat16" if native else "float32"
     import torch
 
-    if device.startswith("cuda"):
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bfloat16" if native else "float32"
+    return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+
+
+def cpu_flags() -> frozenset[str] | None:
+    """Return what Linux says that the CPU can do, in its names; None where the system does not say it.
+
+    Of a Mac's nothing is listed: none was made with AVX-512-BF16 or AMX tiles, and torch finds neither on its chips.
+    """
+    if sys.platform == "darwin":
+        return frozenset()
+    try:
+        lines = CPUINFO.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    said = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
+    first = next(said, None)
+    return None if first is None else frozenset(first.split())
+
+
+def _asked_of_torch() -> bool:
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 @contextmanager

@@ -14,8 +14,8 @@ import pytest
 from zsgate.plugin.agreement import LastWord
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import Ending, ExitCode, Findings, Outcome, decide
-from zsgate.plugin.provenance import Start
-from zsgate.plugin.record import record
+from zsgate.plugin.record.provenance import Start
+from zsgate.plugin.record.run import record
 from zsgate.plugin.results import Results, told
 from zsgate.plugin.selection import is_selection, selection, why_nothing
 from zsgate.report import write
@@ -175,11 +175,11 @@ class Finish:
 
     def _show(self) -> None:
         """Write the table, the sentence and where the page is; on a terminal that is gone, nothing."""
-        from zsgate.report.terminal import table
-
         writer = self.config.pluginmanager.get_plugin("terminalreporter")
         if writer is None or self.record is None or self.outcome is None:
             return
+        from zsgate.report.terminal import table  # loads rich, which a list of tests needs not
+
         writer.section("zsgate")
         said = self.run.ledger.lasting.said
         for words in [*said[:3], *([f"and {len(said) - 3} more of the cache"] if len(said) > 3 else [])]:

@@ -18,28 +18,37 @@ from zsgate.errors import UsageProblem, without_credentials
 from zsgate.fixtures import methods
 from zsgate.models import MODELS
 from zsgate.plugin.agreement import Agreement
+from zsgate.plugin.ahead import Ahead, speak_on
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import ExitCode, Outcome
-from zsgate.plugin.provenance import Start
+from zsgate.plugin.record.provenance import Start
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
+from zsgate.run.before.validate import check_patterns, preflight
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
-from zsgate.run.validate import check_patterns, preflight
 from zsgate.system import cache
 from zsgate.system.processes import end_with, interrupt_at_sigterm
 from zsgate.system.store import Store
-from zsgate.system.workers import WORKERS, share
 
 RUNNING = Outcome(GateState.RUNNING, ExitCode.INTERRUPTED, "started, not finished: nothing is known of this run")
 IDENTITY = pytest.StashKey[str]()
 REPORT = "zsgate-report"  # where the page of a run goes whose settings cannot be read
 
 
-def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
+def start(config: pytest.Config, options: Mapping[str, Any], stream: int | None = None) -> None:
     """Check what the user asked for and register the gate.
+
+    Parameters
+    ----------
+    config
+        pytest's configuration.
+    options
+        What was asked, by field of :class:`Config`.
+    stream
+        File descriptor of the standard error that the process was started with, for progress; ours to close.
 
     Raises
     ------
@@ -49,6 +58,7 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     config.add_cleanup(interrupt_at_sigterm(hand_on=bool(config.getoption("tx", None))))
     if hasattr(config, "workerinput"):
         end_with(os.getppid())
+    config.add_cleanup(speak_on(stream))
     began = Start.of(config, options["model"])
     runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
     folder = began.folder / (options.get("report") or REPORT)
@@ -69,8 +79,6 @@ def start(config: pytest.Config, options: Mapping[str, Any]) -> None:
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.stash[methods.RUN] = run
     config.args[:] = _collected(config)
-    WORKERS.number = share(getattr(config, "workerinput", {}).get("workercount", 1))
-    config.add_cleanup(WORKERS.close)
     _register(config, run, began)
 
 
@@ -112,7 +120,7 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
     """Register the gate's hooks, under no name that ``-p no:NAME`` could block."""
     register = config.pluginmanager.register
     completeness = Completeness(config, _identity(config))
-    for hooks in (Claims(run), Agreement(run.ledger), completeness):
+    for hooks in (Claims(run), Agreement(run.ledger), completeness, Ahead()):
         register(hooks)
     if not hasattr(config, "workerinput"):
         from zsgate.plugin.finish import Finish

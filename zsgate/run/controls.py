@@ -6,9 +6,9 @@ where Geneformer had 0.32 on the paper's Pancreas.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,9 +21,6 @@ from zsgate.metrics.reconstruction.metric import RANKS, RECONSTRUCTION, VALUES, 
 from zsgate.metrics.reconstruction.values import COPY
 from zsgate.models.embedding import Embedding
 from zsgate.models.reconstruction import Scale
-
-if TYPE_CHECKING:
-    import anndata
 
 DIMENSIONS = 50
 MANY_LABELS = 20
@@ -161,22 +158,36 @@ def shuffled_twin(embedding: Embedding, dataset: Dataset) -> Embedding:
     return replace(embedding.rows(order), source=f"shuffled {embedding.source}")
 
 
-def with_stale_graph(dataset: Dataset, embedding: Embedding) -> anndata.AnnData:
-    """Return an AnnData with ``embedding`` in obsm["X"] and, as its neighbours, a graph made of the labels.
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """An AnnData as far as whoever looks for a neighbour graph reads it; AnnData itself takes longer to load.
+
+    Attributes
+    ----------
+    obsm, obsp, uns
+        As of ``anndata.AnnData``.
+    """
+
+    obsm: Mapping[str, np.ndarray]
+    obsp: Mapping[str, sp.csr_matrix]
+    uns: Mapping[str, object]
+
+
+def with_stale_graph(dataset: Dataset, embedding: Embedding) -> Annotated:
+    """Return what an AnnData has with ``embedding`` in obsm["X"] and, as its neighbours, a graph made of the labels.
 
     Each cell is joined to the next one of its type, in a ring: all pairs of half a million cells fit nowhere.
     """
-    import anndata
-
-    adata = anndata.AnnData(obsm={"X": embedding.draws[0].copy()})
     order = np.argsort(dataset.cell_types, kind="stable")
     _, starts, sizes = np.unique(dataset.cell_types[order], return_index=True, return_counts=True)
     following = np.arange(1, len(order) + 1)
     following[starts + sizes - 1] = starts
     ring = sp.csr_matrix((np.ones(len(order)), (order, order[following])))
-    adata.obsp["connectivities"] = adata.obsp["distances"] = ring + ring.T
-    adata.uns["neighbors"] = {"connectivities_key": "connectivities", "distances_key": "distances"}
-    return adata
+    return Annotated(
+        obsm={"X": embedding.draws[0].copy()},
+        obsp=dict.fromkeys(("connectivities", "distances"), ring + ring.T),
+        uns={"neighbors": {"connectivities_key": "connectivities", "distances_key": "distances"}},
+    )
 
 
 def _generator(dataset: Dataset) -> np.random.Generator:

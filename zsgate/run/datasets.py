@@ -17,6 +17,8 @@ from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.load import load
 from zsgate.data.check import no_batch_score, remarks
 from zsgate.data.dataset import Dataset
+from zsgate.data.file import kept
+from zsgate.data.file.anndata_file import identity_of
 from zsgate.data.file.path import is_file
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
@@ -27,8 +29,12 @@ from zsgate.errors import UsageProblem, unknown
 from zsgate.report.record import DatasetRecord, PretrainingRecord
 from zsgate.system.cache import find_folder
 from zsgate.system.download import LARGE, SPEED
+from zsgate.system.sources import code_of
+from zsgate.system.store import Store
 
 CardOrFile = Card | Source  # a dataset of the catalogue, or a file of the user's own
+KEPT = "cells"  # folder of the store
+READERS = (load.__module__, kept.__name__)  # what reads, and all that it imports
 
 
 def chosen(config: Config) -> dict[str, CardOrFile]:
@@ -90,11 +96,36 @@ def shelf_of(config: Config) -> Shelf:
     return Shelf(find_folder(config.cache), config.mirror, config.offline)
 
 
-def read(source: CardOrFile, shelf: Shelf) -> Dataset:
-    """Return a dataset, from the user's file or the catalogue's."""
+def read(source: CardOrFile, shelf: Shelf, store: Store) -> Dataset:
+    """Return a dataset, from the user's file or the catalogue's; from the store where it was read before.
+
+    Parameters
+    ----------
+    source, shelf
+        Where it comes from.
+    store
+        Keeps small ones. Files are told from themselves before a change by size and time, as they are elsewhere.
+    """
+    key = _key_of(source, shelf)
+    if store.has(KEPT, key):
+        return kept.from_arrays(*store.arrays(KEPT, key, lambda: kept.to_arrays(_read(source, shelf))))
+    dataset = _read(source, shelf)
+    if kept.is_small(dataset):
+        store.arrays(KEPT, key, lambda: kept.to_arrays(dataset))
+    return dataset
+
+
+def _read(source: CardOrFile, shelf: Shelf) -> Dataset:
     if isinstance(source, Card):
         return load(source.name, shelf)
     return read_file(replace(source, card={"source": source.where}), shelf.cache / "prepared")
+
+
+def _key_of(source: CardOrFile, shelf: Shelf) -> dict[str, object]:
+    """Return what decides the cells: what is said of them, their files, and the code that reads."""
+    paths = list(shelf.files(source).values()) if isinstance(source, Card) else [source.path]
+    files = [identity_of(path) for path in paths if path is not None and path.exists()]
+    return {"source": repr(source), "files": files, "code": code_of(*READERS)}
 
 
 def fetch_files(sources: dict[str, CardOrFile], shelf: Shelf) -> None:

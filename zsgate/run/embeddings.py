@@ -80,7 +80,7 @@ class BaselineMaker:
     candidate
         Given where it asks for ``candidate``.
     settings
-        Given where it asks for them: ``seeds``, ``quick``, ``on``.
+        Given where it asks for them: ``seeds``, ``schedule``, ``device``, ``on``.
     """
 
     function: Any

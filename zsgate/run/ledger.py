@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from zsgate.report.record import TimingRecord
+from zsgate.system.progress import waiting
 from zsgate.system.store import Store
 
 Made = tuple[Sequence[npt.NDArray[Any]], Mapping[str, Any]]  # arrays, and notes about how they were made
@@ -55,7 +56,8 @@ class Ledger:
         """
         store, started = self.store(lasts=lasts), time.perf_counter()
         cached = store.has("embedding", key)
-        draws, notes = store.arrays("embedding", key, compute)
+        with waiting(f"{who}: embedding {dataset}", background=True):
+            draws, notes = store.arrays("embedding", key, compute)
         self.timed(f"embed {who}", dataset, started, cached=cached, who=who, notes=notes)
         return draws, notes
 

@@ -20,7 +20,7 @@ from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.run import controls
-from zsgate.verdict.recipe import RECIPES
+from zsgate.system.progress import waiting
 from zsgate.verdict.score import Score
 
 TAKEN = frozenset([*BASELINES, *RECONSTRUCTION_BASELINES])  # names that no candidate can have
@@ -145,7 +145,7 @@ def load_model(name: str, config: Config, folder: Path, *, weights: Path | None 
     UsageProblem
         If it cannot be loaded.
     """
-    preset = {"preset": RECIPES[config.recipe].preset} if name in CHECKPOINTS else {}
+    preset = {"preset": config.scoring.preset} if name in CHECKPOINTS else {}
     settings = {**preset, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
     return models.load(
         name,
@@ -169,4 +169,5 @@ def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
     if name in TAKEN:
         msg = f"--model {name}: a baseline is called so; embeddings in a folder of that name are ./{name}"
         raise UsageProblem(msg)
-    return Candidate(name, run, model=load_model(name, config, folder, weights=config.weights))
+    with waiting(f"{name}: loading it"):
+        return Candidate(name, run, model=load_model(name, config, folder, weights=config.weights))

@@ -20,9 +20,9 @@ from zsgate.metrics.reconstruction.metric import RECONSTRUCTION, ReconstructionM
 from zsgate.models import MODELS
 from zsgate.models.adapter import Adapter
 from zsgate.report.record import DatasetRecord, GateState, NotTestedRecord, Record, ScoreRecord
-from zsgate.run import applicability
+from zsgate.run.before import applicability
 from zsgate.run.methods import TAKEN, Candidate, Method, load_model
-from zsgate.verdict.recipe import RECIPES, Recipe
+from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
 
@@ -148,7 +148,7 @@ def load_reference(against: str, candidate: Candidate, config: Config, folder: P
         If it cannot be loaded, is the candidate itself, or was judged by another recipe.
     """
     if against.endswith(".json"):
-        name, past = _past(folder / expanded(against), RECIPES[config.recipe])
+        name, past = _past(folder / expanded(against), config.scoring)
         return Reference(name, candidate.run, past=past)
     place = _place(against, folder)
     if against == candidate.name or (place and place == _place(candidate.name, folder)):

@@ -11,22 +11,25 @@ from pathlib import Path
 
 from zsgate.config.config import Config
 from zsgate.data.catalogue.files import Shelf
-from zsgate.data.catalogue.sample import scored_rows
+from zsgate.data.catalogue.sample import drawn, scored_rows
 from zsgate.data.dataset import Dataset
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
 from zsgate.metrics.reconstruction.result import ReconstructionResult, Side
+from zsgate.models import device
 from zsgate.models.embedding import SEEDS, Embedding
 from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.report.record import NotTestedRecord, ReconstructionRecord, VerdictRecord
-from zsgate.run import applicability, datasets, embeddings, reconstructions
+from zsgate.run import datasets, embeddings, reconstructions
+from zsgate.run.before import applicability
 from zsgate.run.embeddings import Scoring
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Baseline, Candidate, Control, Method, load_candidate
 from zsgate.run.reference import Reference, load_reference
 from zsgate.system.processes import time_limit
-from zsgate.verdict.recipe import RECIPES, Recipe
+from zsgate.system.progress import waiting
+from zsgate.verdict.recipe import Recipe
 
 
 @dataclass(repr=False)
@@ -55,7 +58,7 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """The choices that shape every score of the run."""
-        return RECIPES[self.config.recipe]
+        return self.config.scoring
 
     @cached_property
     def sources(self) -> dict[str, datasets.CardOrFile]:
@@ -94,17 +97,19 @@ class Run:
         return Control(name, self, pca=Baseline("pca", self))
 
     def whole(self, name: str) -> Dataset:
-        """Return a dataset with all of its cells, read once: what candidate and baselines embed."""
+        """Return the cells of a dataset that candidate and baselines embed, read once."""
         if name not in self._wholes:
             started = time.perf_counter()
-            self._wholes[name] = datasets.read(self.sources[name], self.shelf)
+            with waiting(f"{name}: reading its cells"):
+                found = datasets.read(self.sources[name], self.shelf, self.ledger.lasting)
+                self._wholes[name] = drawn(found, self.recipe.embedded)
             self.ledger.timed(f"read {name}", name, started)
         return self._wholes[name]
 
     def dataset(self, name: str) -> Dataset:
         """Return the cells of a dataset that are scored: all, or those that the recipe draws."""
         whole = self.whole(name)
-        rows = scored_rows(whole.n_cells, self.recipe.cells)
+        rows = scored_rows(whole.n_cells, self.recipe.scored)
         if rows is None:
             return whole
         if name not in self._drawn:
@@ -128,7 +133,7 @@ class Run:
                 whole = self.whole(dataset.name)
                 with time_limit(self._limit(method), f"embedding {whole.n_cells} cells"):
                     made = self._embed(method, whole)
-                rows = scored_rows(whole.n_cells, self.recipe.cells)
+                rows = scored_rows(whole.n_cells, self.recipe.scored)
                 self._embeddings[key] = made if rows is None else made.rows(rows)
             except KeyboardInterrupt:
                 raise
@@ -143,7 +148,12 @@ class Run:
         scoring = Scoring(self.recipe, self.config.seeds or SEEDS)
         if isinstance(method, Candidate | Reference) and method.model is not None:
             return embeddings.of_model(method.name, method.model, dataset, self.ledger, scoring)
-        settings = {"seeds": self.seeds(method.name), "quick": self.is_quick, "on": self.recipe.hvg_on}
+        settings = {
+            "seeds": self.seeds(method.name),
+            "schedule": self.recipe.scvi,
+            "device": device.chosen(self.config.gpu),
+            "on": self.recipe.hvg_on,
+        }
         maker = embeddings.BaselineMaker.of(method.name, self.candidate.model, settings)
         return embeddings.of_baseline(method.name, maker, dataset, self.ledger, scoring)
 
@@ -188,14 +198,8 @@ class Run:
 
     def seeds(self, name: str) -> int:
         """Return how many draws a baseline that draws chance gets."""
-        if self.config.seeds is not None:
-            return self.config.seeds
-        return 3 if name == "scvi" and self.is_quick else SEEDS
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether scVI may be trained for less long than in the paper."""
-        return self.config.tier == "quick" and self.recipe.quick
+        of_recipe = {"scvi": self.recipe.trainings, "random_init": self.recipe.twins}
+        return self.config.seeds or of_recipe.get(name, SEEDS)
 
     def exposure(self, name: str) -> Exposure:
         """Return whether the candidate saw a dataset in pretraining, as far as anybody says."""

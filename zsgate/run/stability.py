@@ -17,6 +17,7 @@ from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, check_rows
 from zsgate.system import arrays as spill
+from zsgate.system.progress import waiting
 
 if TYPE_CHECKING:
     from zsgate.metrics.metric import Metric
@@ -72,13 +73,14 @@ def check(model: Adapter, rows: Rows, dataset: Dataset) -> list[dict[str, Any]]:
         return check_rows(model.embed(dataset.subset(cells)), source=info.name, n_cells=len(cells))
 
     apart = float(np.median(np.linalg.norm(rows[some] - rows[np.roll(some, 1)], axis=1)))
-    shard, batch = again(some), again(few)
-    pairs = {
-        "in another shard": (shard, rows[some]),
-        "in a batch of another size": (batch, shard[:BATCH]),
-        "a second time": (again(few), batch),
-        "in another order": (again(few[order]), batch[order]),
-    }
+    with waiting(f"{info.name}: embedding {SHARD} cells again, in four ways"):
+        shard, batch = again(some), again(few)
+        pairs = {
+            "in another shard": (shard, rows[some]),
+            "in a batch of another size": (batch, shard[:BATCH]),
+            "a second time": (again(few), batch),
+            "in another order": (again(few[order]), batch[order]),
+        }
     return [_compared(info.name, what, *pair, apart) for what, pair in pairs.items()]
 
 

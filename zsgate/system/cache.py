@@ -18,6 +18,7 @@ from zsgate.system.files import others_who_write, why
 # folders of each kind; in them, files of one name are one entry, and so is a folder
 FOLDERS = {
     "counts": ("prepared",),
+    "cells": ("cells",),
     "embeddings": ("embedding",),
     "scores": ("score",),
     "reconstructions": ("reconstruction",),
@@ -28,6 +29,7 @@ FOLDERS = {
 }
 ABOUT = {
     "counts": "copies of counts too large for memory",
+    "cells": "of small datasets, as they were read",
     "embeddings": "of models and baselines",
     "scores": "of embeddings",
     "reconstructions": "what is left of models' predictions",

@@ -1,4 +1,4 @@
-"""Download: one file from the network, resumed, locked, checked, with a progress bar; weights and datasets alike.
+"""Download: one file from the network, resumed, locked, checked; weights and datasets alike.
 
 pooch is the usual library for this, but it starts a broken download anew, and a dataset may have 15 GB.
 """
@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from zsgate.errors import MachineFailed, UsageProblem
 from zsgate.system.files import locked, sha256_of
+from zsgate.system.progress import BYTES, steps
 
 BLOCK = 1 << 20
 TIMEOUT = 60.0  # seconds without a byte
@@ -156,25 +157,20 @@ class SafeRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _write(answer: http.client.HTTPResponse, part: Path, done: int) -> bool:
-    """Write what the server sends behind the first ``done`` bytes, with a bar on a terminal.
+    """Write what the server sends behind the first ``done`` bytes, and say how far that is.
 
     Returns whether the server said where the file ends: by its length, or by sending it in chunks, the last one marked.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
     length = answer.headers.get("Content-Length", "").strip()
     total = done + int(length) if length.isascii() and length.isdecimal() else None
     _announce(part, done, total)
     _note_of(part).write_text(answer.headers.get("ETag", ""), encoding="utf-8")
-    columns = (TextColumn(part.stem), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)  # what a command prints may be a path
-    with part.open("ab" if done else "wb") as file, bar:
-        task = bar.add_task(part.stem, total=total, completed=done)
+    missing = None if total is None else total - done
+    with part.open("ab" if done else "wb") as file, steps(f"{part.stem}: downloading", missing, BYTES) as advance:
         begun, came = time.monotonic(), 0
         while block := answer.read1(BLOCK):
             file.write(block)
-            bar.advance(task, len(block))
+            advance(len(block))
             came, seconds = came + len(block), time.monotonic() - begun
             if seconds > PATIENCE:
                 if came < SLOWEST * seconds:

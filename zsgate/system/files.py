@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zsgate.errors import MachineFailed
+from zsgate.system.progress import waiting
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH  # who may write, beside the owner
 
@@ -48,7 +49,7 @@ def replaced_whole(path: Path) -> Iterator[Path]:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, 64 hexadecimal digits."""
-    with path.open("rb") as file:
+    with path.open("rb") as file, waiting(f"{path.name}: computing its sha256"):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

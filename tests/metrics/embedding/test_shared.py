@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, s
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import DEFAULT, METRICS, ari, asw, avg_bio, nmi
 from zsgate.metrics.cells import SPLITS, Cells
-from zsgate.metrics.embedding.clustering import NeighbourGraph
+from zsgate.metrics.clustering.neighbour_graph import NeighbourGraph
 from zsgate.metrics.embedding.distance_pass import distance_pass
 from zsgate.models.embedding import Embedding
 

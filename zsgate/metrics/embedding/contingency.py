@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.cells import Cells, Codes, Floats
+
+ALL = slice(None)
 
 
 def contingency(partition: npt.NDArray[np.integer], cells: Cells) -> Floats:
@@ -13,11 +17,26 @@ def contingency(partition: npt.NDArray[np.integer], cells: Cells) -> Floats:
 
     The columns are those of ``cells.weights``; in the last, where all units weigh the same, numbers are fractions.
     """
-    shape = (int(partition.max()) + 1, int(cells.labels.max()) + 1, len(cells.weights))
-    key = np.ravel_multi_index((partition.astype(np.intp), cells.labels, cells.units), shape)
-    counts = np.bincount(key, minlength=int(np.prod(shape))).reshape(shape)
-    table: Floats = counts @ cells.weights
+    if not cells.names:
+        return everybody(partition, cells)
+    counts = _counts(partition, cells.labels, cells.units)
+    table = np.empty((*counts.shape[:2], 2 + len(cells.names)))
+    table[..., 0] = counts.sum(axis=2)
+    np.subtract(table[..., :1], counts, out=table[..., 1:-1])  # whole numbers, so it is exact
+    table[..., -1] = counts @ cells.weights[:, -1]
     return table
+
+
+def everybody(partition: npt.NDArray[np.integer], cells: Cells) -> Floats:
+    """Return the first column of the contingency alone, shape (n_clusters, n_labels, 1)."""
+    return _counts(partition, cells.labels)[..., None].astype(np.float64)
+
+
+def _counts(*codes: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Return the number of cells of each combination of codes."""
+    shape = tuple(int(each.max()) + 1 for each in codes)
+    key = np.ravel_multi_index(tuple(each.astype(np.intp) for each in codes), shape)
+    return np.bincount(key, minlength=math.prod(shape)).reshape(shape)
 
 
 def nmi_columns(table: Floats) -> Floats:
@@ -54,10 +73,11 @@ def ari_columns(table: Floats) -> Floats:
     return index
 
 
-def f1_columns(table: Floats) -> Floats:
-    """Return the F1 of each label with the cluster that fits it best, shape (n_labels, n_columns)."""
-    both = table.sum(axis=1, keepdims=True) + table.sum(axis=0)
-    return np.asarray(np.divide(2 * table, both, out=np.zeros_like(table), where=both > 0).max(axis=0))
+def f1_columns(table: Floats, labels: Codes | slice = ALL) -> Floats:
+    """Return the F1 of each label, or of some, with the cluster that fits it best, shape (n_labels, n_columns)."""
+    both = table.sum(axis=1, keepdims=True) + table.sum(axis=0)[labels]
+    some = table[:, labels]
+    return np.asarray(np.divide(2 * some, both, out=np.zeros_like(some), where=both > 0).max(axis=0))
 
 
 def _defined(labels: Floats) -> npt.NDArray[np.bool_]:

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import starmap
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.cache import Part, Scored, cached
-from zsgate.metrics.cells import Cells
-from zsgate.metrics.embedding.clustering import NeighbourGraph
-from zsgate.metrics.embedding.contingency import ari_columns, contingency, f1_columns, nmi_columns
+from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.clustering.graph import Partition
+from zsgate.metrics.clustering.neighbour_graph import NeighbourGraph
+from zsgate.metrics.embedding.contingency import ari_columns, contingency, everybody, f1_columns, nmi_columns
 from zsgate.metrics.embedding.distance_pass import distance_pass, neighbours_in_graph, pass_of_draw
 from zsgate.models.embedding import Embedding
 from zsgate.system import arrays
-from zsgate.system.workers import WORKERS
+from zsgate.system.threads import side_by_side
 from zsgate.verdict.recipe import Recipe
 
-# cells clustered side by side: fewer take no longer than handing them over, and the graph of many takes each process
-# close to a gigabyte
-SIDE_BY_SIDE = range(1000, 100_000)
-ROUNDING = 1e-12  # partitions whose NMI differs by less are equally good: sums in another order differ by as much
+ROUNDING = 1e-12  # scores that differ by less are equally good: sums in another order differ by as much
 
 
 class Clustering(NamedTuple):
-    """One clustering to be made: of a graph of these cells (None where they cannot be scored), under a seed."""
+    """One clustering to be made of these cells.
 
-    graph: NeighbourGraph | None
+    ``partition`` makes a partition from a resolution and a seed; it is None where the cells cannot be scored.
+    """
+
+    partition: Callable[[float, int], Partition] | None
     cells: Cells
     recipe: Recipe
     seed: int
+
+    @property
+    def calls(self) -> list[Callable[[], Partition]]:
+        """What makes its partitions, one a resolution."""
+        if self.partition is None:
+            return []
+        return [partial(self.partition, resolution, self.seed) for resolution in self.recipe.resolutions]
 
 
 class Agreement(NamedTuple):
@@ -58,9 +65,9 @@ def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -
                 neighbours = pass_of_draw(embedding, cells, recipe, draw).neighbours
                 graph = NeighbourGraph.of(embedding.draws[draw], neighbours)
                 for seed in range(seeds) if len(embedding.draws) == 1 else (draw,):
-                    yield Clustering(graph, replace(cells, dataset=None), recipe, seed)
+                    yield Clustering(graph.recalled, cells, recipe, seed)
 
-        return _by_name(_clustered(cells.n_cells, jobs()))
+        return _clustered(jobs())
 
     return cached("agreements", Scored(embedding, cells, recipe), __name__, compute, {"seeds": seeds})
 
@@ -89,9 +96,9 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
                     some = cells.take(half)
                     width, graph = _alone(arrays.take(draw, half), some, recipe)
                     asw.append(width)
-                    yield Clustering(graph, some, recipe, split)
+                    yield Clustering(None if graph is None else graph.partition, some, recipe, split)
 
-        found = _by_name(_clustered(cells.n_cells, jobs()))
+        found = _clustered(jobs())
         first = {"asw": asw, **{name: [column[0] for column in found[name]] for name in ("nmi", "ari")}}
         pairs = {name: np.reshape(values, (-1, 2)).tolist() for name, values in first.items()}
         return {**pairs, "label_f1": found["label_f1"]}
@@ -107,29 +114,31 @@ def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> tuple
     return float(measured.asw[0]), NeighbourGraph.of(rows, measured.neighbours)
 
 
-def _clustered(n_cells: int, jobs: Iterator[Clustering]) -> list[Agreement]:
-    """Return what each clustering comes to; side by side where that pays and the run allows it."""
-    if n_cells not in SIDE_BY_SIDE:
-        return list(starmap(_best, jobs))
-    return WORKERS.starmap(_best, jobs)
-
-
-def _by_name(found: list[Agreement]) -> Part:
+def _clustered(clusterings: Iterator[Clustering]) -> Part:
+    """Return what the clusterings come to; threads make their partitions while the next graph is made."""
+    swept = side_by_side((each, each.calls) for each in clusterings)
+    found = [_best(each.cells, partitions) for each, partitions in swept]
     return {name: [getattr(each, name) for each in found] for name in Agreement._fields}
 
 
-def _best(graph: NeighbourGraph | None, cells: Cells, recipe: Recipe, seed: int) -> Agreement:
-    """Return the agreement of the partition with the best NMI, and each label's best F1.
+def _best(cells: Cells, partitions: list[Partition]) -> Agreement:
+    """Return the agreement of the partition with the best NMI, and each label's F1 in the one that suits it best.
 
-    Of equally good partitions the first counts.
+    Leave-outs keep these partitions.
     """
-    if graph is None:
+    if not partitions:
         return Agreement([math.nan], [math.nan], [])
-    best, quality, f1 = np.empty(0), -1.0, np.full((1, len(cells.weights[0])), -1.0)
-    for found in graph.louvain(recipe.resolutions, seed):
-        table = contingency(found, cells)
-        if (nmi := float(nmi_columns(table[:, :, :1])[0])) > quality + ROUNDING:
-            best, quality = table, nmi
-        of_labels = f1_columns(table)
-        f1 = np.where(of_labels[:, :1] > f1[:, :1], of_labels, f1)
-    return Agreement(nmi_columns(best).tolist(), ari_columns(best).tolist(), f1.ravel().tolist())
+    tables = [everybody(partition, cells) for partition in partitions]
+    best = _first_best(np.array([nmi_columns(table)[0] for table in tables]))
+    suited = _first_best(np.array([f1_columns(table)[:, 0] for table in tables]))
+    table = contingency(partitions[int(best)], cells)
+    f1 = np.empty((len(suited), table.shape[2]))
+    for number in np.unique(suited):
+        labels = np.flatnonzero(suited == number)
+        f1[labels] = f1_columns(contingency(partitions[number], cells), labels)
+    return Agreement(nmi_columns(table).tolist(), ari_columns(table).tolist(), f1.ravel().tolist())
+
+
+def _first_best(scores: Floats) -> npt.NDArray[np.intp]:
+    """Return which partition is the best, the first of equally good ones; ``scores`` has a row for each."""
+    return np.asarray(np.argmax(scores > scores.max(axis=0) - ROUNDING, axis=0))

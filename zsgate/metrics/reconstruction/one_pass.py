@@ -21,6 +21,7 @@ from zsgate.metrics.reconstruction.result import CANDIDATE, WAYS, Reconstruction
 from zsgate.metrics.reconstruction.values import COPY, ValueTally
 from zsgate.models.adapter import GenePredictor
 from zsgate.models.reconstruction import Reconstruction
+from zsgate.system.progress import steps
 
 T = TypeVar("T")
 Sides = dict[str, dict[str, list[float]]]  # columns by statistic and side
@@ -62,10 +63,12 @@ def one_pass(adapter: GenePredictor, dataset: Dataset, averages: Averages, maske
     groups = Groups.of(dataset)
     with ExitStack() as held:
         tally: ValueTally | RankTally | None = None
+        advance = held.enter_context(steps(f"{adapter.info.name}: predicting genes", dataset.n_cells, "cell"))
         for part in _checked(adapter, dataset, masked):
             if tally is None:
                 tally = held.enter_context(_tally(part, groups, len(dataset.symbols), masked))
             tally.add(part)
+            advance(len(part.cells))
         assert tally is not None
         if isinstance(tally, RankTally):
             found = _of_ranks(tally, averages)

@@ -132,7 +132,7 @@ class CELLama:
 
         # cells of a batch are equally long, so that their attention is one product
         run = Runner(device, CPU_BUDGET if device.type == "cpu" else GPU_BUDGET, alike=True)
-        with steps(f"{self.info.name}: embedding", dataset.n_cells) as advance:
+        with steps(f"{self.info.name}: embedding", dataset.n_cells, "cell") as advance:
             for cells, (output,) in run(tokens, means):
                 rows[cells] = output
                 advance(len(cells))

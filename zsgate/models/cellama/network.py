@@ -67,8 +67,7 @@ class CELLamaNetwork:
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Return the network on ``device``, its products in ``dtype``; norms and the sums between them in float32."""
         whole = move(self, device, torch.float32)
-        pack = dtype == torch.bfloat16  # float32 keeps the sums of a plain product
-        return replace(whole, encoder=self.encoder.to(device, dtype, norms=torch.float32, pack=pack))
+        return replace(whole, encoder=self.encoder.to(device, dtype, norms=torch.float32))
 
     def hidden(self, ids: Tensor, runs: Runs) -> Tensor:
         """Return the last layer's output for every token, float32 (N, D), of ids (N,)."""

@@ -163,7 +163,7 @@ class Pretrained(ABC):
 
         tokenise, run = self._tokeniser(dataset), self._runner()
         rows = arrays.empty((dataset.n_cells, self.dimensions))
-        with steps(f"{self.checkpoint.name}: embedding", dataset.n_cells) as advance:
+        with steps(f"{self.checkpoint.name}: embedding", dataset.n_cells, "cell") as advance:
             for start, stop in windows(dataset.n_cells):
                 for cells, (output,) in run(tokenise(start, stop), self._cells):
                     rows[start + cells] = output

@@ -159,10 +159,8 @@ class Encoder:
         """Return the encoder cut off behind its first ``n`` layers."""
         return replace(self, layers=self.layers[:n])
 
-    def to(
-        self, device: torch.device, dtype: torch.dtype, *, norms: torch.dtype | None = None, pack: bool = True
-    ) -> Self:
-        """Return the encoder with its tensors on ``device`` in ``dtype``.
+    def to(self, device: torch.device, dtype: torch.dtype, *, norms: torch.dtype | None = None) -> Self:
+        """Return the encoder with its tensors on ``device`` in ``dtype``, laid out for the CPU where they can be.
 
         Parameters
         ----------
@@ -170,8 +168,6 @@ class Encoder:
             Where, and in which number format.
         norms
             Number format of the norms; None is ``dtype``.
-        pack
-            Whether weights are laid out for the CPU where they can be, which changes the order of sums.
         """
         layers = [move(layer, device, dtype) for layer in self.layers]
         if norms is not None:
@@ -180,8 +176,6 @@ class Encoder:
                 replace(layer, norm_attention=attention, norm=norm)
                 for layer, (attention, norm) in zip(layers, pairs, strict=True)
             ]
-        if not pack:
-            return replace(self, layers=tuple(layers))
         packed = [layer.pack() for layer in layers]
         packed[-1] = replace(packed[-1], project=layers[-1].project)  # of_first_tokens reads it in rows
         return replace(self, layers=tuple(packed))

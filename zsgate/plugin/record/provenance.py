@@ -23,7 +23,7 @@ from zsgate.system.sources import versions
 
 SHOWN = (
     *("numpy", "scipy", "pandas", "torch", "scvi-tools", "scikit-learn"),
-    *("anndata", "igraph", "pytest", "tokenizers"),
+    *("anndata", "numba", "pytest", "tokenizers"),
 )
 ELSEWHERE = ("model", "typed", "usual", "pyproject")  # fields of Config that the record has in other places
 

@@ -8,7 +8,7 @@ from zsgate.data.leakage.exposure import sentences
 from zsgate.metrics import EVERY
 from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.plugin.outcome import Outcome
-from zsgate.plugin.provenance import Start
+from zsgate.plugin.record.provenance import Start
 from zsgate.plugin.results import Results
 from zsgate.report.record import (
     BaselineRecord,
@@ -23,10 +23,7 @@ from zsgate.report.record import (
 from zsgate.run import datasets
 from zsgate.run.run import Run
 
-QUICK_CAVEAT = (
-    "The quick tier trains scVI on 2,000 genes over 3 seeds until its validation ELBO levels off (100 epochs or more), "
-    "and its own dataset has 1,500 cells. It shows that a gate works; it does not clear a release."
-)
+QUICK_CAVEAT = "The quick tier has 1,500 cells of one dataset. It shows that a gate works; it does not clear a release."
 _FOREIGN = "A conftest or plugin marks tests of the gate {}: that does not count."
 Notes = Mapping[tuple[str, str], Mapping[str, object]]  # of embeddings, by who made it and dataset
 
@@ -56,7 +53,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         model=who,
         model_card=ModelCard(**as_builtins(run.candidate.model.info)),
         recipe=RecipeRecord(id=recipe.id, hash=recipe.hash, settings=recipe.as_dict()),
-        tier=run.config.tier,
+        tier=run.config.judged_tier,
         policy=run.config.policy,  # type: ignore[arg-type]
         selection=selection,
         verdicts=verdicts,
@@ -100,7 +97,7 @@ def _checks(notes: Notes, who: str) -> Iterator[CheckRecord]:
 def _caveats(run: Run, notes: Notes) -> Iterator[str]:
     """Yield what a reader should know before believing the rest."""
     who, reference = run.candidate.name, run.reference
-    if run.config.tier == "quick":
+    if run.config.judged_tier == "quick":
         yield QUICK_CAVEAT
     yield from sentences({name: run.exposure(name) for name in run.sources}, who)
     if reference is not None:

@@ -1,0 +1,1 @@
+"""Clusters of the cells: Louvain on the neighbour graph of an embedding."""

@@ -1,0 +1,1 @@
+"""The record of a run: put together, with what it ran on."""
