@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 import pytest
@@ -87,6 +87,7 @@ NASTY = {
     "one outlier of 1e4": lambda rows, labels: far_out(rows, 7, 1e4),
     "ten outliers of 1e4": lambda rows, labels: far_out(rows, DEALT[:10], 1e4),
     "one outlier of 1e12": lambda rows, labels: far_out(rows, 7, 1e12),
+    "one outlier of 1e33": lambda rows, labels: far_out(rows, 7, 1e33),
     "squares above float32": lambda rows, labels: rows * 1e25,
     "squares below float32": lambda rows, labels: rows * 1e-25,
     "subnormal": lambda rows, labels: rows * 1e-41,
@@ -182,7 +183,7 @@ def test_every_two_stripes_meet_once(n_cells):
     stripes = sorted({rows for rows, _ in met})
     assert stripes[0][0] == 0
     assert stripes[-1][1] == n_cells
-    assert all(one[1] == other[0] for one, other in zip(stripes, stripes[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in pairwise(stripes))
     assert met == Counter(combinations_with_replacement(stripes, 2))
 
 
