@@ -86,6 +86,7 @@ def _pairs(rows: npt.NDArray[np.float32], groups: Positions, n_nearest: int) -> 
 def _take(pairs: Pairs, cells: Span, found: npt.NDArray[np.int32]) -> None:
     """Sum the distances of some cells to all, and find their neighbours."""
     from zsgate.metrics.neighbours import kernel
+    from zsgate.metrics.neighbours.settle import settle
 
     n_cells, (first, last) = len(pairs.rows), cells
     with _threads(n_cells) as side_by_side:
@@ -96,7 +97,7 @@ def _take(pairs: Pairs, cells: Span, found: npt.NDArray[np.int32]) -> None:
             side_by_side(lambda tile: kernel.sweep(pairs, (0, n_cells), tile, False), _runs(cells, kernel.WIDTH))
         if found.shape[1]:
             parts = _runs(cells, STRIPE_CELLS)
-            side_by_side(lambda part: kernel.settle(pairs, part, found[part[0] - first : part[1] - first]), parts)
+            side_by_side(lambda part: settle(pairs, part, found[part[0] - first : part[1] - first]), parts)
 
 
 def rounds(n_cells: int, width: int) -> Iterator[list[tuple[Span, Span]]]:
