@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.neighbours.block import BLOCK_ROWS, Block, Positions, spans
+from zsgate.system.threads import share
 
 if TYPE_CHECKING:
     from zsgate.metrics.neighbours.kernel import Pairs
@@ -147,7 +148,7 @@ def _slack(n_dimensions: int) -> float:
 def _threads(n_cells: int) -> Iterator[SideBySide]:
     """Give what calls a function with each of some arguments, on as many threads as BLAS may use; BLAS has one."""
     blas = _blas()
-    n_threads = max((library.num_threads for library in blas.lib_controllers), default=1)
+    n_threads = min(share(), max((library.num_threads for library in blas.lib_controllers), default=1))
     with blas.limit(limits=1):
         if n_threads == 1 or n_cells < 2 * STRIPE_CELLS:
             yield _in_turn
