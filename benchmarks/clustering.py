@@ -117,7 +117,7 @@ def row_of(cells: Set, asked: argparse.Namespace) -> str:
     """Return the row of a set of cells."""
     ours, theirs = graphs(cells)
     whole = len(cells.rows) < LARGE or asked.all
-    resolutions, seeds = (DEFAULT.resolutions, asked.seeds) if whole else (TIMED, 2)
+    resolutions, seeds = (DEFAULT.resolutions, asked.seeds) if whole else (TIMED, asked.seeds)
 
     def of_igraph(resolution: float, seed: int) -> npt.NDArray[np.integer]:
         random.seed(f"{seed} {resolution}")
@@ -149,13 +149,8 @@ def main() -> None:
     head = ("cells", "number", "igraph, ms", "zsgate, ms", "ratio", "modularity, mean", "worst resolution")
     nmi = ("best NMI, igraph", "best NMI, zsgate", "difference")
     print("| " + " | ".join((*head, *nmi)) + " |\n" + "|---" * (len(head) + len(nmi)) + "|", flush=True)
-    sets = (
-        *(lambda path=path: real(path) for path in asked.files),
-        *(lambda n=n, m=m: made(n, m) for n, m in MADE.items()),
-    )
-    for make in sets:
-        for row in rows_of(make(), asked):
-            print(row, flush=True)
+    for cells in chain(map(real, asked.files), starmap(made, MADE.items())):
+        print(row_of(cells, asked), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import pytest
 # sleeps in one call, says how far it is by tqdm, and does neither where it predicts nothing
 MODEL = """
 import time
-from itertools import pairwise
 
 import numpy as np
 

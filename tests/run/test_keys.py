@@ -88,7 +88,7 @@ def asked(function):
 
 KINDS = {
     "fingerprint of cellama": lambda: CELLama().fingerprint,
-    "cells of a dataset": lambda: json.dumps(_key_of(CARDS["pancreas_quick"], Shelf(Path("none"))), sort_keys=True),
+    "cells of a dataset": lambda: repr(_key_of(CARDS["pancreas_quick"], Shelf(Path("none")), None)),
     "embedding of a model": lambda: of_model("mine", mine, dataset, ledger, scoring),
     "embedding of pca": lambda: of_baseline("pca", BaselineMaker.of("pca", mine, settings), dataset, ledger, scoring),
     "embedding of twins": lambda: of_baseline(

@@ -145,7 +145,8 @@ with waiting("test_x[cells]", background=True):
         (Task("a", 10, "", 0, 0), "a: 0 of 10, 45 s"),
         (Task("a", 10, "", 10, 0), "a: 10 of 10, 45 s"),
         (Task("a", None, "cell", 1200, 0), "a: cell 1,200, 45 s"),
-        (Task("a", 100, "", 1, 0), "a: 1 of 100, 45 s, about 74 min left"),
+        (Task("a", 100, "", 1, 0, paced=(20.0, 1)), "a: 1 of 100, 45 s"),
+        (Task("a", 100, "", 2, 0, paced=(20.0, 1)), "a: 2 of 100, 45 s, about 41 min left"),
         (Task("x", 3_000_000_000, BYTES, 1_500_000_000, 0), "x: 1.50 of 3.00 GB, 45 s, about 45 s left"),
     ],
 )

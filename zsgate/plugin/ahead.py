@@ -1,17 +1,28 @@
-"""Ahead: what a run says of what is to come and of what it is at."""
+"""Ahead: what a run says of what is to come, and of the test that it is at."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import pytest
 
+from zsgate.metrics import EVERY
 from zsgate.plugin.collection import is_of_gate
+from zsgate.plugin.results import Results
+from zsgate.plugin.xdist import parameters
+from zsgate.run.before import plan, words
+from zsgate.run.before.rates import Rates
+from zsgate.run.before.steps import Asked, Plan
+from zsgate.run.controls import COPIES, DEAD, KNOWN
+from zsgate.run.run import Run
 from zsgate.system import progress
 
+PLANNING = pytest.StashKey[bool]()  # whether --plan asks for nothing but that
+CONTROLS = frozenset(each.name for each in (*KNOWN, *COPIES, *(one for some in DEAD.values() for one in some)))
 
-class Ahead:
+
+class Busy:
     """The hooks, on every process that runs tests, that say what it is at."""
 
     @pytest.hookimpl(wrapper=True)
@@ -21,6 +32,105 @@ class Ahead:
             return (yield)
         with progress.waiting(item.nodeid.rpartition("::")[2], background=True):
             return (yield)
+
+
+class Ahead:
+    """The hooks of the controller that say what a run will take, and learn from what it took.
+
+    Parameters
+    ----------
+    run
+        The run.
+    results
+        Holds what took time.
+    config
+        pytest's configuration.
+    """
+
+    def __init__(self, run: Run, results: Results, config: pytest.Config) -> None:
+        self.run = run
+        self.results = results
+        self.config = config
+        self.plan: Plan | None = None
+        self.seconds = 0.0  # that tests took
+
+    @property
+    def only_plans(self) -> bool:
+        """Whether ``--plan`` was typed."""
+        return self.config.stash.get(PLANNING, False)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Let nobody list the tests where the plan will be shown."""
+        if self.only_plans:
+            self.config.option.collectonly = False
+
+    def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
+        """Say in three lines what is ahead, where that is long."""
+        if self.config.option.collectonly or self.only_plans or not items:
+            return []
+        return self._brief(item.nodeid for item in items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Say it where the tests run on workers, the first time that one knows them."""
+        writer = self.config.pluginmanager.get_plugin("terminalreporter")
+        if self.plan is None and writer is not None:
+            for line in self._brief(iter(ids)):
+                writer.write_line(line)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Show the plan in the place of running what is planned."""
+        if not self.only_plans:
+            return None
+        self.config.option.collectonly = True
+        ids = [item.nodeid for item in session.items if is_of_gate(item.nodeid)]
+        writer = self.config.pluginmanager.get_plugin("terminalreporter")
+        if ids and writer is not None:
+            found = plan.make(self.run, [_asked(each, self.run) for each in ids], scores=True)
+            for line in words.whole(found, ids if self.config.option.verbose > 0 else ()):
+                writer.write_line(line)
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add up what tests take."""
+        if is_of_gate(report.nodeid):
+            self.seconds += report.duration
+
+    def pytest_sessionfinish(self) -> None:
+        """Learn from what was made how long it takes here."""
+        if self.plan is not None and not self.config.option.collectonly:
+            Rates(self.run.ledger.lasting.folder).learn(self._measured(self.plan))
+
+    def _brief(self, ids: Iterator[str]) -> list[str]:
+        """Make the plan, without a look at every score, and return what is said of it unasked."""
+        self.plan = plan.make(self.run, [_asked(each, self.run) for each in ids if is_of_gate(each)], scores=False)
+        return words.brief(self.plan)
+
+    def _measured(self, made: Plan) -> Iterator[tuple[str, float, float]]:
+        """Yield (step, units, seconds) of what this run has made; what its tests took beside that are scores."""
+        planned = {(step.what, step.dataset): step for step in made.steps}
+        rest = self.seconds
+        for timing in self.results.timings:
+            step = planned.get((timing.what, timing.dataset or ""))
+            if timing.cached or timing.seconds is None:
+                continue
+            rest -= timing.seconds
+            if step is not None and step.units is not None:
+                yield step.rate, step.units, timing.seconds
+        scores = [step.units for step in made.ahead if step.rate == "score" and step.units is not None]
+        yield "score", sum(scores), rest
+
+
+def _asked(nodeid: str, run: Run) -> Asked:
+    """Return what a test asks for, by its node id: those of tests on workers are all that is known of them."""
+    suite = nodeid.partition("::")[0].removeprefix("test_").removesuffix(".py")
+    dataset, rest = parameters(nodeid, tuple(run.sources))
+    parts = rest.split("-") if rest else []
+    metric = parts.pop() if parts and parts[-1] in EVERY else ""
+    control = parts.pop(0) if suite == "controls" and parts and parts[0] in CONTROLS else ""
+    return Asked(suite, dataset, control, "-".join(parts), metric)
 
 
 def speak_on(stream: int | None) -> Callable[[], None]:

@@ -20,6 +20,7 @@ from zsgate.plugin.results import Results, told
 from zsgate.plugin.selection import is_selection, selection, why_nothing
 from zsgate.report import write
 from zsgate.report.record import GateState, Record
+from zsgate.run.before.validate import not_tested
 from zsgate.run.run import Run
 
 
@@ -150,7 +151,7 @@ class Finish:
         )
         if found.says_something or found.refused:
             return found
-        return replace(found, nothing="; ".join(why_nothing(self.config, planned, self.run.not_tested())))
+        return replace(found, nothing="; ".join(why_nothing(self.config, planned, not_tested(self.run))))
 
     def _conclude(self, ending: Ending) -> None:
         """Decide, and write the page; one that cannot be made or written is a fault of the gate like any other."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -18,7 +17,7 @@ from zsgate.errors import UsageProblem, without_credentials
 from zsgate.fixtures import methods
 from zsgate.models import MODELS
 from zsgate.plugin.agreement import Agreement
-from zsgate.plugin.ahead import Ahead, speak_on
+from zsgate.plugin.ahead import PLANNING, Ahead, Busy, speak_on
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.outcome import ExitCode, Outcome
@@ -26,7 +25,8 @@ from zsgate.plugin.record.provenance import Start
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
-from zsgate.run.before.validate import check_patterns, preflight
+from zsgate.run.before.standin import stand_in
+from zsgate.run.before.validate import check_patterns, not_tested, preflight
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
 from zsgate.system import cache
@@ -38,7 +38,7 @@ IDENTITY = pytest.StashKey[str]()
 REPORT = "zsgate-report"  # where the page of a run goes whose settings cannot be read
 
 
-def start(config: pytest.Config, options: Mapping[str, Any], stream: int | None = None) -> None:
+def start(config: pytest.Config, options: dict[str, Any], stream: int | None = None) -> None:
     """Check what the user asked for and register the gate.
 
     Parameters
@@ -60,6 +60,9 @@ def start(config: pytest.Config, options: Mapping[str, Any], stream: int | None 
         end_with(os.getppid())
     config.add_cleanup(speak_on(stream))
     began = Start.of(config, options["model"])
+    if options.pop("plan", False):
+        config.stash[PLANNING] = True
+        config.option.collectonly = True  # nobody starts workers, or anything else, for a list of tests
     runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
     folder = began.folder / (options.get("report") or REPORT)
     try:
@@ -100,8 +103,10 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     check_patterns(run)
     if hasattr(config, "workerinput"):
         return run
+    if config.stash.get(PLANNING, False):
+        stand_in(run)
     if config.option.collectonly:
-        _ = list(run.not_tested())  # as far as that needs the model and the user's files
+        _ = list(not_tested(run))  # as far as that needs the model and the user's files
     else:
         cache.prepare(ledger.lasting.folder, shared=settings.cache_shared)
         if settings.fresh:
@@ -120,7 +125,7 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
     """Register the gate's hooks, under no name that ``-p no:NAME`` could block."""
     register = config.pluginmanager.register
     completeness = Completeness(config, _identity(config))
-    for hooks in (Claims(run), Agreement(run.ledger), completeness, Ahead()):
+    for hooks in (Claims(run), Agreement(run.ledger), completeness, Busy()):
         register(hooks)
     if not hasattr(config, "workerinput"):
         from zsgate.plugin.finish import Finish
@@ -129,6 +134,7 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
         results = Results(run.config, _repeat(config))
         finish = Finish(run, completeness, results, began, config)
         register(results)
+        register(Ahead(run, results, config))
         register(finish)
         config.add_cleanup(finish.insist)
     if config.pluginmanager.hasplugin("xdist"):

@@ -15,10 +15,11 @@ from zsgate.data.catalogue.card import Card
 from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.load import load
+from zsgate.data.catalogue.sample import drawn
 from zsgate.data.check import no_batch_score, remarks
 from zsgate.data.dataset import Dataset
 from zsgate.data.file import kept
-from zsgate.data.file.anndata_file import identity_of
+from zsgate.data.file.anndata_file import identity_of, open_file
 from zsgate.data.file.path import is_file
 from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
@@ -96,7 +97,7 @@ def shelf_of(config: Config) -> Shelf:
     return Shelf(find_folder(config.cache), config.mirror, config.offline)
 
 
-def read(source: CardOrFile, shelf: Shelf, store: Store) -> Dataset:
+def read(source: CardOrFile, shelf: Shelf, store: Store, at_most: int | None = None) -> Dataset:
     """Return a dataset, from the user's file or the catalogue's; from the store where it was read before.
 
     Parameters
@@ -105,11 +106,14 @@ def read(source: CardOrFile, shelf: Shelf, store: Store) -> Dataset:
         Where it comes from.
     store
         Keeps small ones. Files are told from themselves before a change by size and time, as they are elsewhere.
+    at_most
+        How many of its cells are drawn; None takes all.
     """
-    key = _key_of(source, shelf)
+    key = _key_of(source, shelf, at_most)
     if store.has(KEPT, key):
-        return kept.from_arrays(*store.arrays(KEPT, key, lambda: kept.to_arrays(_read(source, shelf))))
-    dataset = _read(source, shelf)
+        made = store.arrays(KEPT, key, lambda: kept.to_arrays(drawn(_read(source, shelf), at_most)))
+        return kept.from_arrays(*made)
+    dataset = drawn(_read(source, shelf), at_most)
     if kept.is_small(dataset):
         store.arrays(KEPT, key, lambda: kept.to_arrays(dataset))
     return dataset
@@ -121,11 +125,24 @@ def _read(source: CardOrFile, shelf: Shelf) -> Dataset:
     return read_file(replace(source, card={"source": source.where}), shelf.cache / "prepared")
 
 
-def _key_of(source: CardOrFile, shelf: Shelf) -> dict[str, object]:
+def is_kept(source: CardOrFile, shelf: Shelf, store: Store, at_most: int | None) -> bool:
+    """Return whether a dataset can be had without reading its file; downloads nothing."""
+    absent = isinstance(source, Card) and any(shelf.find(source, file) is None for file in source.files)
+    return not absent and store.has(KEPT, _key_of(source, shelf, at_most))
+
+
+def n_cells_of(source: Source) -> int:
+    """Return how many cells a file has, of which only their names are read."""
+    assert source.path is not None
+    with open_file(source.path) as file:
+        return len(file.obs)
+
+
+def _key_of(source: CardOrFile, shelf: Shelf, at_most: int | None) -> dict[str, object]:
     """Return what decides the cells: what is said of them, their files, and the code that reads."""
     paths = list(shelf.files(source).values()) if isinstance(source, Card) else [source.path]
     files = [identity_of(path) for path in paths if path is not None and path.exists()]
-    return {"source": repr(source), "files": files, "code": code_of(*READERS)}
+    return {"source": repr(source), "cells": at_most, "files": files, "code": code_of(*READERS)}
 
 
 def fetch_files(sources: dict[str, CardOrFile], shelf: Shelf) -> None:

@@ -55,6 +55,13 @@ def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring
     Exception
         Whatever the model raises, and ValueError for rows that are no embedding.
     """
+    key, lasts = key_of_model(who, model, dataset)
+    draws, notes = ledger.embedding(who, dataset.name, key, lambda: stability.embed(model, dataset), lasts=lasts)
+    return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
+
+
+def key_of_model(who: str, model: Adapter, dataset: Dataset) -> tuple[dict[str, Any], bool]:
+    """Return (what decides a model's rows, whether later runs may be served the same)."""
     fingerprints = [each.fingerprint for each in stability.draws_of(model)]
     key = {
         "who": who,
@@ -64,9 +71,7 @@ def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring
         "declared": (model.info.independent_cells, model.info.stochastic),  # whether it was checked
         "code": code_of_model(model),
     }
-    lasts = None not in fingerprints
-    draws, notes = ledger.embedding(who, dataset.name, key, lambda: stability.embed(model, dataset), lasts=lasts)
-    return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
+    return key, None not in fingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +138,15 @@ def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger
         draws, notes = maker.function(dataset, **maker.asked)
         return [check_rows(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
 
-    key = {"who": who, "dataset": dataset.digest, **maker.key(dataset)}
-    lasts = key["fingerprint"] is not None
+    key, lasts = key_of_baseline(who, maker, dataset)
     draws, notes = ledger.embedding(who, dataset.name, key, compute, lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
+
+
+def key_of_baseline(who: str, maker: BaselineMaker, dataset: Dataset) -> tuple[dict[str, Any], bool]:
+    """Return (what decides a baseline's rows, whether later runs may be served the same)."""
+    key = {"who": who, "dataset": dataset.digest, **maker.key(dataset)}
+    return key, key["fingerprint"] is not None
 
 
 def code_of_model(model: Adapter) -> str:

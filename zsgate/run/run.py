@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 
 from zsgate.config.config import Config
 from zsgate.data.catalogue.files import Shelf
-from zsgate.data.catalogue.sample import drawn, scored_rows
+from zsgate.data.catalogue.sample import scored_rows
 from zsgate.data.dataset import Dataset
 from zsgate.data.leakage.exposure import Exposure
-from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
 from zsgate.metrics.reconstruction.result import ReconstructionResult, Side
 from zsgate.models import device
 from zsgate.models.embedding import SEEDS, Embedding
 from zsgate.models.pretrained.coverage import GeneCoverage
-from zsgate.report.record import NotTestedRecord, ReconstructionRecord, VerdictRecord
+from zsgate.report.record import ReconstructionRecord, VerdictRecord
 from zsgate.run import datasets, embeddings, reconstructions
 from zsgate.run.before import applicability
 from zsgate.run.embeddings import Scoring
@@ -101,10 +99,16 @@ class Run:
         if name not in self._wholes:
             started = time.perf_counter()
             with waiting(f"{name}: reading its cells"):
-                found = datasets.read(self.sources[name], self.shelf, self.ledger.lasting)
-                self._wholes[name] = drawn(found, self.recipe.embedded)
-            self.ledger.timed(f"read {name}", name, started)
+                where = self.sources[name], self.shelf, self.ledger.lasting, self.recipe.embedded
+                cached = datasets.is_kept(*where)
+                self._wholes[name] = datasets.read(*where)
+            self.ledger.timed(f"read {name}", name, started, cached=cached)
         return self._wholes[name]
+
+    def known(self, name: str) -> Dataset | None:
+        """Return a dataset as :meth:`whole` does, where its file need not be read for that, else None."""
+        where = self.sources[name], self.shelf, self.ledger.lasting, self.recipe.embedded
+        return self.whole(name) if name in self._wholes or datasets.is_kept(*where) else None
 
     def dataset(self, name: str) -> Dataset:
         """Return the cells of a dataset that are scored: all, or those that the recipe draws."""
@@ -148,14 +152,24 @@ class Run:
         scoring = Scoring(self.recipe, self.config.seeds or SEEDS)
         if isinstance(method, Candidate | Reference) and method.model is not None:
             return embeddings.of_model(method.name, method.model, dataset, self.ledger, scoring)
+        return embeddings.of_baseline(method.name, self._maker(method.name), dataset, self.ledger, scoring)
+
+    def _maker(self, baseline: str) -> embeddings.BaselineMaker:
         settings = {
-            "seeds": self.seeds(method.name),
+            "seeds": self.seeds(baseline),
             "schedule": self.recipe.scvi,
             "device": device.chosen(self.config.gpu),
             "on": self.recipe.hvg_on,
         }
-        maker = embeddings.BaselineMaker.of(method.name, self.candidate.model, settings)
-        return embeddings.of_baseline(method.name, maker, dataset, self.ledger, scoring)
+        return embeddings.BaselineMaker.of(baseline, self.candidate.model, settings)
+
+    def is_kept(self, method: Method, dataset: Dataset) -> bool:
+        """Return whether the store has a method's embedding of a dataset, all of whose cells are given."""
+        if isinstance(method, Candidate | Reference) and method.model is not None:
+            key, lasts = embeddings.key_of_model(method.name, method.model, dataset)
+        else:
+            key, lasts = embeddings.key_of_baseline(method.name, self._maker(method.name), dataset)
+        return self.ledger.store(lasts=lasts).has("embedding", key)
 
     def side(self, method: Method, dataset: Dataset, masked: float) -> Side:
         """Return what a method says of a dataset's genes with a share of them hidden."""
@@ -232,16 +246,3 @@ class Run:
         source = None if dataset is None else self.sources[dataset]
         reason = applicability.objection(self.config, metric, source, lambda: self.dataset(dataset or ""))
         return reason or applicability.objection_to_predictions(model, metric)
-
-    def not_tested(self) -> Iterator[NotTestedRecord]:
-        """Yield what was not tested on which dataset, and why."""
-        wanted = ["batch_score", *self.config.metrics, *self.config.require]
-        pairs = [("random_init", {"baseline": "random_init"})]
-        pairs += [(name, {"metric": name}) for name in dict.fromkeys(wanted)]
-        for (what, names), dataset in product(pairs, self.sources):
-            if reason := self.objection(dataset, **names):
-                yield NotTestedRecord(what=what, dataset=dataset, reason=reason, **names)
-        if self.reference:
-            asked = [pair for pair in product(self.sources, EVERY) if not self.objection(pair[0], metric=pair[1])]
-            yield from self.reference.not_compared(asked, self.candidate)
-        yield from applicability.without_predictions(self.candidate.model)

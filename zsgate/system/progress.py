@@ -46,6 +46,8 @@ class Task:
         When, in seconds of :func:`time.monotonic`.
     background
         Whether it is named only where nothing inside of it is going on, as a test.
+    paced
+        From when on its pace is taken, and how many were done then: the first takes longer than others.
     """
 
     what: str
@@ -54,14 +56,16 @@ class Task:
     done: int = 0
     began: float = field(default_factory=time.monotonic)
     background: bool = False
+    paced: tuple[float, int] = (0.0, 0)
 
     def words(self, now: float) -> str:
         """Return it as shown: how far it is, since when, and about how much time is left."""
         seconds = now - self.began
         amount = self.amount()
         parts = [f"{self.what}: {amount}" if amount else self.what, duration(seconds)]
-        if self.done and self.total is not None and self.total > self.done:
-            parts.append(f"about {duration(seconds * (self.total - self.done) / self.done)} left")
+        at, before = self.paced
+        if self.done > before and self.total is not None and self.total > self.done:
+            parts.append(f"about {duration((now - at) * (self.total - self.done) / (self.done - before))} left")
         return ", ".join(parts)
 
     def amount(self) -> str:
@@ -180,6 +184,8 @@ def steps(what: str, total: int | None, unit: str = "") -> Iterator[Callable[[in
     with BOARD.task(Task(what, total, unit)) as task:
 
         def advance(n: int) -> None:
+            if not task.done:
+                task.paced = time.monotonic(), n
             task.done += n
 
         yield advance
@@ -196,16 +202,9 @@ def waiting(what: str, *, background: bool = False) -> Iterator[None]:
 
 
 def progress(items: Iterable[T], total: int | None = None, what: str = "batches") -> Iterator[T]:
-    """Yield the items, and let the gate say how many are done: for the loops of a model of one's own.
+    """Yield the items, called ``what``, and let the gate say how many of ``total`` are done: for a model of one's own.
 
-    Parameters
-    ----------
-    items
-        Such as batches of cells.
-    total
-        How many there are; None asks them.
-    what
-        What they are called.
+    Without ``total`` the items are asked how many they are.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
@@ -239,7 +238,8 @@ def _bars_of_tqdm(seconds: float) -> list[Task]:
         age = time.time() - bar.start_t
         if age <= seconds:
             total, what = None if bar.total is None else int(bar.total), bar.desc.rstrip(": ") or "steps"
-            return [Task(what, total, "", int(bar.n), time.monotonic() - age)]
+            began = time.monotonic() - age
+            return [Task(what, total, "", int(bar.n), began, paced=(began, 0))]
     return []
 
 

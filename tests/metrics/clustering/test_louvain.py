@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 
 import igraph
@@ -172,3 +173,29 @@ def pancreas_graph(pancreas) -> Graph:
 
     nearest = NearestNeighbors(n_neighbors=14).fit(pancreas.embedding).kneighbors(return_distance=False)
     return Graph.joining(nearest.astype(np.int32))
+
+
+@pytest.mark.slow  # igraph takes its time
+@pytest.mark.parametrize("spread", [0, 0.6])
+def test_it_takes_a_seventh_of_igraphs_time(spread):
+    """At 3,000 made cells, on noise and on types, CPU time on one thread; 13 and 19 times were measured."""
+    from sklearn.neighbors import NearestNeighbors
+
+    rng = np.random.default_rng(5)
+    centres = spread * rng.normal(size=(12, 20))
+    rows = centres[rng.integers(0, 12, 3000)] + rng.normal(size=(3000, 20))
+    graph = Graph.joining(NearestNeighbors(n_neighbors=14).fit(rows).kneighbors(return_distance=False))
+    starts = np.repeat(np.arange(3000), np.diff(graph.starts))
+    theirs = igraph.Graph(n=3000, edges=np.column_stack([starts, graph.ends])[starts < graph.ends])
+    louvain(graph, 1, 0)  # compiles
+    began = time.process_time()
+    expected = [theirs.community_multilevel(resolution=step / 10).membership for step in range(1, 21)]
+    between = time.process_time()
+    found = [louvain(graph, step / 10, 0) for step in range(1, 21)]
+    ended = time.process_time()
+    assert (between - began) / (ended - between) > 7
+    gaps = [
+        theirs.modularity(ours, resolution=step / 10) - theirs.modularity(other, resolution=step / 10)
+        for step, (ours, other) in enumerate(zip(found, expected, strict=True), start=1)
+    ]
+    assert np.mean(gaps) > -0.004  # of one seed each; its standard error is 0.001

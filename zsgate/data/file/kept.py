@@ -17,7 +17,7 @@ from zsgate.data.counts import was_checked
 from zsgate.data.dataset import Dataset
 from zsgate.data.expression import Expression
 
-MOST_BYTES = 1 << 26  # as it is kept; a larger file is read again, which takes longer than loading what reads it
+MOST_BYTES = 1 << 28  # as it is kept; 20,000 cells take some 100 MB. A larger dataset is read from its file again
 NAMES = ("cell_ids", "cell_types", "symbols", "ensembl", "batches", "donors", "drawn_from")  # columns of text
 PARTS = ("data", "indices", "indptr")  # of the matrix
 

@@ -51,7 +51,7 @@ def find_files(checkpoint: Checkpoint, folder: Path | None, cache: Path, *, offl
         digest is not the published one.
     """
     home = folder if folder is not None else cache / "weights" / checkpoint.name
-    absent = [file for file in checkpoint.files if _find(home, file.name) is None]
+    absent = absent_files(checkpoint, folder, cache)
     if folder is None and not offline:
         for file in absent:
             if file.url is not None:
@@ -62,6 +62,12 @@ def find_files(checkpoint: Checkpoint, folder: Path | None, cache: Path, *, offl
         why = ", and the network is off limits (--offline)" if offline and folder is None else unlinked
         raise UsageProblem(_describe_absent(checkpoint, absent, home, why))
     return {file.name: _check(file, home, strict=folder is None) for file in checkpoint.files}
+
+
+def absent_files(checkpoint: Checkpoint, folder: Path | None, cache: Path) -> list[WeightFile]:
+    """Return the files of a checkpoint that are neither in the folder given nor in the cache."""
+    home = folder if folder is not None else cache / "weights" / checkpoint.name
+    return [file for file in checkpoint.files if _find(home, file.name) is None]
 
 
 def _find(home: Path, name: str) -> Path | None:

@@ -21,6 +21,7 @@ from zsgate.report.record import (
     SelectionRecord,
 )
 from zsgate.run import datasets
+from zsgate.run.before.validate import not_tested
 from zsgate.run.run import Run
 
 QUICK_CAVEAT = "The quick tier has 1,500 cells of one dataset. It shows that a gate works; it does not clear a release."
@@ -62,7 +63,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         waivers=results.waivers,
         controls=tuple(results.controls.values()),
         failures=tuple(results.failures.values()),
-        not_tested=tuple(run.not_tested()),
+        not_tested=tuple(not_tested(run)),
         datasets=tuple(datasets.record(run.dataset(name), run.exposure(name)) for name in run.sources),
         coverage=tuple(map(_coverage, run.coverage)),
         baselines=tuple(

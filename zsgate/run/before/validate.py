@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from zsgate.data.file.format import FILES
 from zsgate.errors import UsageProblem, nearest
 from zsgate.metrics import EVERY
 from zsgate.models import MODELS
+from zsgate.report.record import NotTestedRecord
+from zsgate.run.before import applicability
 from zsgate.run.datasets import fetch_files, names_of
 from zsgate.run.run import Run
 from zsgate.verdict.match import matches
@@ -68,6 +70,21 @@ def preflight(run: Run) -> None:
             if reason := run.objection(name, metric=metric):
                 msg = f"require: {metric} cannot be computed on {name}: {reason}"
                 raise UsageProblem(msg)
+
+
+def not_tested(run: Run) -> Iterator[NotTestedRecord]:
+    """Yield what is not tested on which dataset of a run, and why."""
+    config, reference = run.config, run.reference
+    wanted = ["batch_score", *config.metrics, *config.require]
+    pairs = [("random_init", {"baseline": "random_init"})]
+    pairs += [(name, {"metric": name}) for name in dict.fromkeys(wanted)]
+    for (what, names), dataset in product(pairs, run.sources):
+        if reason := run.objection(dataset, **names):
+            yield NotTestedRecord(what=what, dataset=dataset, reason=reason, **names)
+    if reference:
+        asked = [pair for pair in product(run.sources, EVERY) if not run.objection(pair[0], metric=pair[1])]
+        yield from reference.not_compared(asked, run.candidate)
+    yield from applicability.without_predictions(run.candidate.model)
 
 
 def _check_pretraining(config: Config, datasets: Collection[str]) -> None:

@@ -1,0 +1,30 @@
+"""Lookup: a store that is only asked, so that what a run will do is known without doing any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from zsgate.system.store import Arrays, Store, Values
+
+
+class Absent(LookupError):
+    """What was looked up is not kept."""
+
+
+class Lookup(Store):
+    """A store that gives what is kept and makes nothing: what is absent raises :class:`Absent`."""
+
+    def json(self, kind: str, key: Mapping[str, object], compute: Callable[[], Any]) -> Any:
+        """Return the value kept under ``key``."""
+        return super().json(kind, key, self._refuse)
+
+    def arrays(
+        self, kind: str, key: Mapping[str, object], compute: Callable[[], tuple[Arrays, Mapping[str, object]]]
+    ) -> Values:
+        """Return (arrays, notes) kept under ``key``."""
+        return super().arrays(kind, key, self._refuse)
+
+    @staticmethod
+    def _refuse() -> Any:
+        raise Absent

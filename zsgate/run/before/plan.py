@@ -1,0 +1,156 @@
+"""Planning: from the tests of a run to what it will do, what of that is kept, and about how long the rest takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from zsgate.baselines import BASELINES
+from zsgate.data.catalogue.card import Card
+from zsgate.data.dataset import Dataset
+from zsgate.metrics import METRICS
+from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.weights import absent_files
+from zsgate.run import controls, datasets
+from zsgate.run.before.lookup import Absent, Lookup
+from zsgate.run.before.rates import SUPERLINEAR, Rates
+from zsgate.run.before.steps import Asked, Plan, Size, Step
+from zsgate.run.methods import Method
+from zsgate.run.run import Run
+
+SHUFFLED = "shuffled rows of "
+
+
+def make(run: Run, asked: Sequence[Asked], *, scores: bool) -> Plan:
+    """Return what a run will do for some tests.
+
+    Parameters
+    ----------
+    run
+        The run.
+    asked
+        What the tests ask for.
+    scores
+        Look up each score too, for which embeddings in the store are read. Else those of an embedding that is kept
+        count as kept.
+    """
+    names = [name for name in run.sources if any(each.dataset == name for each in asked)]
+    rates, sizes, steps = Rates(run.ledger.lasting.folder), {}, list[Step]()
+    for name in names:
+        known = run.known(name)
+        sizes[name] = _size(run, name, known)
+        here = [each for each in asked if each.dataset == name]
+        for step in _Needs(run, name, known, sizes[name], scores).of(here):
+            steps.append(_timed(step, rates))
+    return Plan(tuple(asked), sizes, tuple(steps), tuple(_downloads(run, names)))
+
+
+def _size(run: Run, name: str, known: Dataset | None) -> Size:
+    source, at_most = run.sources[name], run.recipe.embedded
+    if known is not None:
+        return Size(known.n_cells, known.n_cells if known.drawn_from is None else len(known.drawn_from))
+    whole = (source.quick or source.n_cells) if isinstance(source, Card) else datasets.n_cells_of(source)
+    limits = [each for each in (whole, at_most, run.recipe.scored) if each is not None]
+    return Size(None if whole is None else min(limits), source.n_cells if isinstance(source, Card) else whole)
+
+
+def _timed(step: Step, rates: Rates) -> Step:
+    rate = rates.of(step.rate)
+    if step.kept or rate is None or step.units is None:
+        return replace(step, seconds=0.0 if step.kept else None)
+    return replace(step, seconds=rate.seconds * step.units, measured=rate.measured)
+
+
+def _downloads(run: Run, names: Sequence[str]) -> Iterator[tuple[str, int | None]]:
+    for name in names:
+        source = run.sources[name]
+        if isinstance(source, Card):
+            yield from ((file.name, file.n_bytes) for file in source.files if run.shelf.find(source, file) is None)
+    if run.config.model in CHECKPOINTS:
+        for file in absent_files(CHECKPOINTS[run.config.model], run.config.weights, run.ledger.lasting.folder):
+            yield file.name, file.n_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """What tests on one dataset need, and whether it is kept."""
+
+    run: Run
+    name: str
+    known: Dataset | None
+    size: Size
+    scores: bool
+
+    def of(self, asked: Sequence[Asked]) -> Iterator[Step]:
+        """Yield the steps, each once."""
+        n_cells, model = self.size.scored, self.run.config.model
+        yield Step(f"read {self.name}", self.name, "read", self.size.of, kept=self.known is not None)
+        kept: dict[str, bool] = {}
+        for who in self._who(asked):
+            kept[who] = self.known is not None and self.run.is_kept(self._method(who), self.known)
+            times = self.run.seeds(who) if who in ("scvi", "random_init") else 1
+            units = None if n_cells is None else n_cells * times
+            rate = {"scvi": f"embed scvi {self.run.recipe.scvi}", "random_init": f"embed {model}"}.get(who)
+            yield Step(f"embed {who}", self.name, rate or f"embed {who}", units, kept[who], times)
+        for masked in sorted({RECONSTRUCTION[each.metric].masked for each in asked if each.metric in RECONSTRUCTION}):
+            what = f"reconstruct, {100 * masked:g} % hidden" if masked else "reconstruct, all shown"
+            yield Step(what, self.name, f"reconstruct {model}", n_cells, kept=False)
+        units = None if n_cells is None else n_cells**SUPERLINEAR
+        for who, metrics in self._scored(asked).items():
+            yield Step(f"score {who}", self.name, "score", units, kept=self._is_scored(who, metrics, kept))
+
+    def _who(self, asked: Sequence[Asked]) -> list[str]:
+        """Return who embeds: the candidate, baselines, and PCA for the controls."""
+        tests = [each for each in asked if each.metric in METRICS]
+        named = [each.baseline for each in tests if each.baseline in BASELINES or self._is_reference(each.baseline)]
+        ours = [self.run.config.model] if any(each.suite != "controls" for each in tests) else []
+        pca = ["pca"] if any(each.suite == "controls" for each in tests) else []
+        return list(dict.fromkeys([*ours, *named, *pca]))
+
+    def _scored(self, asked: Sequence[Asked]) -> dict[str, list[str]]:
+        """Return the metrics of each embedding that is scored, by what it is called."""
+        found: dict[str, dict[str, None]] = {}
+        for who, metric in chain.from_iterable(map(self._scores, asked)):
+            found.setdefault(who, {})[metric] = None
+        return {who: list(metrics) for who, metrics in found.items()}
+
+    def _scores(self, test: Asked) -> Iterator[tuple[str, str]]:
+        """Yield (whose embedding, metric) of the scores that a test compares."""
+        is_control = test.suite == "controls"
+        if test.metric not in METRICS or (is_control and not test.control):
+            return
+        metric, ours = METRICS[test.metric], test.control or self.run.config.model
+        yield from ((who, metric.name) for who in (ours, test.baseline))
+        if not is_control or (ours != "oracle" and not metric.noise_loses):  # it must beat its own rows in random order
+            signal = "nmi" if metric.claim == "batches" else metric.name
+            yield from ((who, signal) for who in (ours, f"{SHUFFLED}{ours}"))
+
+    def _is_reference(self, name: str) -> bool:
+        reference = self.run.reference
+        return reference is not None and reference.name == name and reference.model is not None
+
+    def _method(self, who: str) -> Method:
+        return self.run.candidate if who == self.run.config.model else self.run.method(who)
+
+    def _is_scored(self, who: str, metrics: Sequence[str], kept: Mapping[str, bool]) -> bool:
+        """Return whether all scores of an embedding are kept, as far as is looked up; it is made of what is kept."""
+        base = who.removeprefix(SHUFFLED)
+        source = "pca" if base in controls.MAKERS else base
+        if not kept.get(source, False) or not self.scores:
+            return kept.get(source, False)
+        dataset = self.run.dataset(self.name)
+        found = self.run.embedding(self._method(source), dataset)
+        if base in controls.MAKERS:
+            found = controls.make(base, dataset, found)
+        if base != who:
+            found = controls.shuffled_twin(found, dataset)
+        store = found.store or self.run.ledger.lasting
+        seen = replace(found, store=Lookup(store.folder, store.run, store.fresh))
+        try:
+            for metric in metrics:
+                METRICS[metric](seen, dataset)
+        except Absent:
+            return False
+        return True
