@@ -106,12 +106,13 @@ def to_anndata(dataset, folder, who):
 
 def scvi(dataset, folder, who):
     """Train scVI on all genes for a few steps and embed all cells."""
-    from zsgate.baselines import scvi
+    from zsgate.baselines import scvi_training
+    from zsgate.data.mapped import place_of
 
     few = {"max_epochs": 1, "limit_train_batches": 20}
-    for job in [(scvi.place_of(dataset.counts) or dataset.counts, None, dataset.batches, 0, False)]:
-        scvi.schedule = lambda *_: few
-        scvi.train(job)
+    scvi_training.schedule = lambda *_: few
+    source = place_of(dataset.counts) or dataset.counts
+    scvi_training.train(scvi_training.Job(source, None, dataset.batches, seed=0, schedule="paper"))
 
 
 def whole_pass(n_cells):
