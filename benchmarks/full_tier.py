@@ -57,6 +57,7 @@ def embed(path: Path, folder: Path) -> None:
         of_codes = sum(centre[each[part]] for centre, each in zip(centres, codes, strict=True))
         rows[part] = of_codes + generator.standard_normal(rows[part].shape, dtype=np.float32)
     rows.flush()
+    (folder / f"{path.stem}.ids.txt").write_text("".join(f"cell{index}\n" for index in range(len(rows))))
     target.with_suffix(".part").rename(target)
 
 
