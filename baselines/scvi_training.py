@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scvi.distributions import NegativeBinomial
 
 ScheduleName = Literal["levels_off", "paper"]
-MAX_EPOCHS, MAX_STEPS = 400, 10_000
+MAX_EPOCHS, MAX_STEPS = 400, 6_000
 MIN_EPOCHS, MIN_STEPS = 100, 4_000  # the earliest end, whichever of the two comes first, and the KL term's warm-up
 PATIENCE, PATIENT_STEPS = 10, 1_000  # without a better validation ELBO, once the earliest end has come
 CHECKS = 2  # looks at the validation ELBO that this patience spans

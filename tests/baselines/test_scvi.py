@@ -38,10 +38,10 @@ def test_the_paper_trains_shorter_on_more_cells(n_cells, epochs):
 
 @pytest.mark.parametrize(
     ("n_cells", "earliest", "most", "check"),
-    [(20, 100, 400, 5), (1500, 100, 400, 5), (3274, 100, 400, 5), (5067, 100, 278, 5), (20_000, 28, 71, 3)],
+    [(20, 100, 400, 5), (1500, 100, 400, 5), (3274, 100, 250, 5), (5067, 100, 167, 5), (20_000, 28, 43, 3)],
 )
 def test_the_default_counts_steps_as_well_as_epochs(n_cells, earliest, most, check):
-    """It may stop from 100 epochs or 4,000 steps on, must at 10,000, and looks twice in 10 epochs or 1,000 steps."""
+    """It may stop from 100 epochs or 4,000 steps on, must at 6,000, and looks twice in 10 epochs or 1,000 steps."""
     found = scvi_training.schedule("levels_off", n_cells)
     assert (found["plan_kwargs"]["n_epochs_kl_warmup"], found["max_epochs"]) == (earliest, most)
     assert (found["check_val_every_n_epoch"], found["early_stopping_patience"]) == (check, 2)
