@@ -1,10 +1,10 @@
-# Two commands for a fresh machine: `make demo` and `make test`. Each sets up an environment of its own.
+# Two commands for a fresh machine: `make demo` and `make test`. On one with a GPU: `make gpu`. Each sets up an environment of its own.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow check clean
+.PHONY: demo test test-slow gpu check clean
 
 demo: $(VENV)/.quickstart
 	@$(BIN)/python -m pytest --model=cellama --tier=quick --quiet --tb=no --no-summary; code=$$?; \
@@ -20,6 +20,10 @@ test: $(VENV)/.test check
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
+
+# the environment it is started in, for a machine with a GPU often has no network
+gpu:
+	$(PYTHON) -m benchmarks.gpu
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

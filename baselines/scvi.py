@@ -1,8 +1,8 @@
 """scVI, trained on the dataset itself with the paper's hyperparameters (Lopez et al. 2018; scvi-tools).
 
 Two layers, 30 latent dimensions, negative binomial likelihood, all else scvi-tools' defaults. By default it trains on
-2,000 genes until the validation ELBO levels off; the paper's recipe trains the paper's way, on all genes for
-``min(400, 400 * 20,000 / n_cells)`` epochs.
+2,000 genes until the validation ELBO levels off, for 4,000 to 10,000 steps (of few cells 100 to 400 epochs); the
+paper's recipe trains the paper's way, on all genes for ``min(400, 400 * 20,000 / n_cells)`` epochs.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def embed(dataset: Dataset, *, seeds: int, schedule: ScheduleName, device: str =
 
 def _train_all(jobs: list[Job], most: int) -> list[Trained]:
     """Train every seed in a process of its own, or here where there are no processes; ``most`` epochs at most."""
-    with ExitStack() as held, steps("scvi: epochs", len(jobs) * most) as advance:
+    with ExitStack() as held, steps("scvi: training", len(jobs) * most, "epoch") as advance:
         folder = Path(held.enter_context(TemporaryDirectory(prefix="zsgate-scvi-")))
         try:
             pool = held.enter_context(processes(_at_a_time(jobs), _context()))

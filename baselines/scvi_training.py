@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from scvi.distributions import NegativeBinomial
 
 ScheduleName = Literal["levels_off", "paper"]
-MAX_EPOCHS = 400
-MIN_EPOCHS = 100
-PATIENCE = 10  # epochs without a better validation ELBO, once the earliest end has come
+MAX_EPOCHS, MAX_STEPS = 400, 6_000
+MIN_EPOCHS, MIN_STEPS = 100, 4_000  # the earliest end, whichever of the two comes first, and the KL term's warm-up
+PATIENCE, PATIENT_STEPS = 10, 1_000  # without a better validation ELBO, once the earliest end has come
 CHECKS = 2  # looks at the validation ELBO that this patience spans
 BATCH = 128  # cells a step, scvi-tools' default
 TRAINED_ON = 0.9  # of the cells, scvi-tools' default; the others' ELBO decides when to stop
@@ -140,21 +141,25 @@ def schedule(name: ScheduleName, n_cells: int) -> dict[str, Any]:
     """Return the arguments of scvi-tools' ``train`` that decide how long it trains.
 
     ``"paper"`` is scvi-tools' own rule, ``min(400, 400 * 20,000 / n_cells)`` epochs. ``"levels_off"`` ends before that
-    when the validation ELBO levels off.
+    when the validation ELBO levels off, and counts steps as well as epochs: of more cells an epoch has more steps, and
+    it is steps that a network learns by.
     """
-    most = max(1, min(MAX_EPOCHS, round(20_000 / n_cells * MAX_EPOCHS)))
+    paper = max(1, min(MAX_EPOCHS, round(20_000 / n_cells * MAX_EPOCHS)))
     if name == "paper":
-        return {"max_epochs": most}
-    check = PATIENCE // CHECKS
+        return {"max_epochs": paper}
+    steps = math.ceil(TRAINED_ON * n_cells / BATCH)
+    earliest = max(1, min(MIN_EPOCHS, round(MIN_STEPS / steps)))
+    patience = max(CHECKS, min(PATIENCE, round(PATIENT_STEPS / steps)))
+    check = patience // CHECKS
     return {
-        "max_epochs": most,
+        "max_epochs": max(1, min(paper, round(MAX_STEPS / steps))),
         "early_stopping": True,
         "early_stopping_monitor": "elbo_validation",
         "early_stopping_patience": CHECKS,
-        "early_stopping_warmup_epochs": (MIN_EPOCHS - PATIENCE) // check,
+        "early_stopping_warmup_epochs": max(0, earliest - patience) // check,
         "check_val_every_n_epoch": check,
         # scvi-tools warms the KL term up over 400 epochs: a shorter training needs it in full by its earliest end
-        "plan_kwargs": {"n_epochs_kl_warmup": MIN_EPOCHS},
+        "plan_kwargs": {"n_epochs_kl_warmup": earliest},
     }
 
 

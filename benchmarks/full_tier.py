@@ -57,6 +57,7 @@ def embed(path: Path, folder: Path) -> None:
         of_codes = sum(centre[each[part]] for centre, each in zip(centres, codes, strict=True))
         rows[part] = of_codes + generator.standard_normal(rows[part].shape, dtype=np.float32)
     rows.flush()
+    (folder / f"{path.stem}.ids.txt").write_text("".join(f"cell{index}\n" for index in range(len(rows))))
     target.with_suffix(".part").rename(target)
 
 
@@ -70,10 +71,17 @@ def settings(structures: list[Structure], folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def gate(folder: Path) -> tuple[dict[str, Any], float]:
-    """Run the gate with an empty store; return its record and the seconds it took."""
+def gate(folder: Path, seeds: int) -> tuple[dict[str, Any], float]:
+    """Run the gate with an empty store and so many trainings of scVI; return its record and the seconds it took."""
     shutil.rmtree(folder / "cache", ignore_errors=True)
-    command = [sys.executable, "-m", "pytest", f"--model={folder / 'embeddings'}", f"--report={folder / 'report'}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"--model={folder / 'embeddings'}",
+        f"--report={folder / 'report'}",
+        f"--seeds={seeds}",
+    ]
     command += [f"--cache={folder / 'cache'}", "-q", "--tb=line", "-p", "no:cacheprovider"]
     started = time.monotonic()
     done = subprocess.run(command, cwd=folder, env=os.environ | {"CI": "1"}, check=False)
@@ -105,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--make", action="store_true", help="make the files and stop")
     asked = parser.parse_args()
     folder = asked.folder.resolve()
@@ -119,7 +128,7 @@ def main() -> None:
     if asked.make:
         return
     (folder / "pyproject.toml").write_text(settings(structures, folder))
-    record, seconds = gate(folder)
+    record, seconds = gate(folder, asked.seeds)
     print("\n".join(table(record, seconds)))
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zsgate.baselines import scvi, scvi_training
 from zsgate.baselines.scvi_training import Job, train
@@ -32,6 +34,27 @@ def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
 def test_the_paper_trains_shorter_on_more_cells(n_cells, epochs):
     """400 epochs up to 20,000 cells, then in inverse proportion: scvi-tools' own rule."""
     assert scvi_training.schedule("paper", n_cells) == {"max_epochs": epochs}
+
+
+@pytest.mark.parametrize(
+    ("n_cells", "earliest", "most", "check"),
+    [(20, 100, 400, 5), (1500, 100, 400, 5), (3274, 100, 250, 5), (5067, 100, 167, 5), (20_000, 28, 43, 3)],
+)
+def test_the_default_counts_steps_as_well_as_epochs(n_cells, earliest, most, check):
+    """It may stop from 100 epochs or 4,000 steps on, must at 6,000, and looks twice in 10 epochs or 1,000 steps."""
+    found = scvi_training.schedule("levels_off", n_cells)
+    assert (found["plan_kwargs"]["n_epochs_kl_warmup"], found["max_epochs"]) == (earliest, most)
+    assert (found["check_val_every_n_epoch"], found["early_stopping_patience"]) == (check, 2)
+
+
+@given(st.integers(1, 10**8))
+def test_no_schedule_is_empty(n_cells):
+    """At least one epoch, a look at the ELBO no later than at the end, and never longer than the paper's."""
+    found = scvi_training.schedule("levels_off", n_cells)
+    assert 1 <= found["max_epochs"] <= scvi_training.schedule("paper", n_cells)["max_epochs"]
+    assert found["check_val_every_n_epoch"] >= 1
+    assert found["early_stopping_warmup_epochs"] >= 0
+    assert found["plan_kwargs"]["n_epochs_kl_warmup"] >= 1
 
 
 @pytest.mark.slow

@@ -130,7 +130,7 @@ def test_every_epoch_is_reported_and_a_seed_that_stops_is_done(few_cells, monkey
     seen = []
 
     @contextmanager
-    def steps(what, total):
+    def steps(what, total, unit):
         seen.append(total)
         yield seen.append
 

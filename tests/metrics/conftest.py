@@ -6,7 +6,6 @@ import importlib.resources
 import warnings
 from dataclasses import dataclass
 
-import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,6 +74,7 @@ def some(pancreas):
 @pytest.fixture(scope="module")
 def adata(some):
     """Return the same cells as scib wants them, with scanpy's neighbour graph of the embedding."""
+    import anndata
     import scanpy
 
     dataset, rows = some

@@ -42,19 +42,19 @@ def uneven():
 
 
 def test_silhouettes_weigh_cells_by_their_donor(uneven):
-    """Both scores are the definition's with weights n / (G n_donor), within 1e-9."""
+    """Both scores are the definition's with weights n / (G n_donor), within 1e-7."""
     rows, labels, batches, donors = uneven
     weights = (len(rows) / (5 * np.bincount(donors)))[donors]
     widths = weighted_widths(rows, labels, weights)
     expected = (np.average(widths, weights=weights) + 1) / 2
-    assert asw(rows, labels, donors=donors).balanced == pytest.approx(expected, abs=1e-9)
+    assert asw(rows, labels, donors=donors).balanced == pytest.approx(expected, abs=1e-7)
     of_labels = []
     for label in range(3):
         among = labels == label
         mixing = 1 - np.abs(weighted_widths(rows[among], batches[among], weights[among]))
         of_labels.append(np.average(mixing, weights=weights[among]))
     found = batch_score(rows, labels, batches=batches, donors=donors).balanced
-    assert found == pytest.approx(np.mean(of_labels), abs=1e-9)
+    assert found == pytest.approx(np.mean(of_labels), abs=1e-7)
 
 
 def test_nmi_is_that_of_donors_repeated_until_they_are_alike():

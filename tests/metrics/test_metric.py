@@ -53,9 +53,9 @@ def test_arrays_score_as_a_dataset_does(metric, pancreas):
 
 
 def test_without_donors_there_are_no_leave_outs(pancreas):
-    """The value is the same and leave_outs is empty."""
+    """The value is the same, within 1e-7 because cells are sorted otherwise, and leave_outs is empty."""
     score = asw(pancreas.embedding, pancreas.labels)
-    assert score.value == asw(pancreas.embedding, pancreas.dataset).value
+    assert score.value == pytest.approx(asw(pancreas.embedding, pancreas.dataset).value, abs=1e-7)
     assert (score.leave_outs, score.units) == ((), ())
 
 

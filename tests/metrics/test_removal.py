@@ -33,7 +33,7 @@ def test_scib_s_own_values(some, adata, scib):
 
 @pytest.mark.parametrize("name", OWN)
 def test_leave_outs_are_the_values_of_who_remains(name, some):
-    """Exactly what the metric gives when a donor's cells were never there."""
+    """What the metric gives when a donor's cells were never there; 1e-7 where distances are float32."""
     dataset, rows = some
     score = METRICS[name](rows, dataset)
     units = np.array(score.units)
@@ -41,7 +41,8 @@ def test_leave_outs_are_the_values_of_who_remains(name, some):
     for unit in (0, 7, 19):
         remaining = np.flatnonzero(dataset.donors != units[unit])
         alone = METRICS[name](rows[remaining], dataset.subset(remaining))
-        assert score.leave_outs[unit] == pytest.approx(alone.value, abs=1e-9), unit
+        tolerance = 1e-7 if name == "isolated_labels" else 1e-9
+        assert score.leave_outs[unit] == pytest.approx(alone.value, abs=tolerance), unit
 
 
 def test_noise_is_told_from_signal(some):

@@ -16,7 +16,6 @@ from zsgate.errors import UsageProblem
 from zsgate.metrics import METRICS, asw, avg_bio, batch_score
 from zsgate.metrics.cache import forget
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.embedding.clustering import NeighbourGraph
 from zsgate.models.embedding import Embedding, check_rows
 from zsgate.run import controls, stability
 from zsgate.system import arrays
@@ -120,16 +119,6 @@ def test_what_moved_is_shaken_alike(few_cells, everything_large, monkeypatch):
     shaken = stability._shaken(rows, 0.1, np.random.default_rng(1))
     noise = np.random.default_rng(1).standard_normal(rows.shape) * 0.1 / 3
     np.testing.assert_array_equal(shaken, (rows + noise).astype(np.float32))
-
-
-def test_a_graph_is_keyed_by_all_rows(everything_large):
-    """Its content is the hash of the sorted rows, whatever the stretches."""
-    import hashlib
-
-    rows = np.random.default_rng(0).normal(size=(300, 9)).astype(np.float32)
-    graph = NeighbourGraph.of(rows, np.roll(np.arange(300), 1)[:, None])
-    known = hashlib.sha256(repr(rows.shape).encode() + rows[graph.order].tobytes()).hexdigest()
-    assert graph.content == known
 
 
 def test_a_stale_graph_joins_types_and_stays_small(pancreas):

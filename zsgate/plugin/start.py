@@ -15,7 +15,9 @@ from zsgate.config.config import Config
 from zsgate.config.sources import find_pyproject
 from zsgate.errors import UsageProblem, without_credentials
 from zsgate.fixtures import methods
+from zsgate.metrics.neighbours.backend import BACKEND
 from zsgate.models import MODELS
+from zsgate.models.device import chosen
 from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.ahead import PLANNING, Ahead, Busy, speak_on
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
@@ -82,6 +84,7 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.stash[methods.RUN] = run
     config.args[:] = _collected(config)
+    config.add_cleanup(BACKEND.leave)
     _register(config, run, began)
 
 
@@ -97,6 +100,7 @@ def _settings_of(config: pytest.Config) -> Path | None:
 
 def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     """Return the run, once everything that it needs is known to be usable."""
+    BACKEND.device = chosen(settings.gpu)
     ledger = Ledger(*_stores(settings, _identity(config)))
     run = Run(settings, folder, ledger)
     _ = run.sources, run.deciding

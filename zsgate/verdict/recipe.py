@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 CHOICES = (
-    "Euclidean distance between cells, in the space and at the dimension the model gave",
+    "Euclidean distance between cells, in the space and at the dimension the model gave, in float32 with repair",
     "Louvain clusters by zsgate's own code, of a neighbour graph without weights",
     "mutual information over the arithmetic mean of the two entropies",
 )

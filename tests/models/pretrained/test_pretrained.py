@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from zsgate.models.pretrained.adapter import Pretrained
 from zsgate.models.transformer.runner import Runner
 from zsgate.system.sources import files, packages
 
-ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+HAS_CELLS = pytest.mark.skipif(find_spec("hormone2cell") is None, reason="needs the cells of hormone2cell")
 
 
 class Cramped:
@@ -71,7 +73,9 @@ def test_what_reads_the_files_counts_in_the_fingerprint(
         assert {f"{model.checkpoint.family}/load.py", f"{model.checkpoint.family}/network.py"} <= found
 
 
+@pytest.mark.gpu
 @ON_CUDA
+@HAS_CELLS
 def test_a_full_gpu_halves_the_budget(tiny_scgpt: Callable[..., Pretrained], few_cells: Dataset) -> None:
     """Where the card really has no more room, the rows come all the same."""
     device = torch.device("cuda")
@@ -91,7 +95,9 @@ def test_a_full_gpu_halves_the_budget(tiny_scgpt: Callable[..., Pretrained], few
     assert (rows * np.tile(wanted, (2000, 1))).sum(1).min() > 0.999
 
 
+@pytest.mark.gpu
 @ON_CUDA
+@HAS_CELLS
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_cuda_gives_the_rows_of_the_cpu(dtype: str, tiny_scgpt, tiny_geneformer, few_cells) -> None:  # type: ignore[no-untyped-def]
     """Packed attention on CUDA agrees with the CPU: 1e-4 in fp32, cosine above 0.999 in bf16."""

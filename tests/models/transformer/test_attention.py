@@ -25,14 +25,16 @@ def test_a_flash_attention_that_does_not_load_is_left_out(
     assert kernel.__name__ == "varlen"
 
 
-ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
 
+@pytest.mark.gpu
 @ON_CUDA
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_packed_kernel_is_attention(dtype: torch.dtype) -> None:
-    """On CUDA the kernel for packed runs gives what float64 gives run by run, for all tokens and the first of each."""
-    lengths, device = (1, 7, 130, 1200), torch.device("cuda")
+@pytest.mark.parametrize("lengths", [(1, 7, 130, 1200), (1200, 1200)], ids=["packed", "alike"])
+def test_kernels_of_cuda_are_attention(lengths: tuple[int, ...], dtype: torch.dtype) -> None:
+    """On CUDA the kernels give what float64 gives run by run, for all tokens and the first of each."""
+    device = torch.device("cuda")
     exact = torch.randn(sum(lengths), 3, 8, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     there, here = Runs(lengths, device), Runs(lengths, torch.device("cpu"))
     assert attention._packed_kernel() is not None

@@ -122,7 +122,7 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
     cells
         Labels, batches and units of the rows.
     n_nearest
-        Neighbours to find for each cell.
+        Neighbours to find for each cell; 0 for the scores alone.
     """
     from zsgate.metrics.neighbours.widths import silhouettes  # it takes Numba's import
 
@@ -143,7 +143,7 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
         of_batches = silhouettes(sums[run], batches[label], own, weights, block.rounding)
         widths[label] += (weights * of_types).sum(axis=0)
         mixing[label] += (weights * (1 - abs(of_batches))).sum(axis=0)
-    for copied in copies(rows, n_nearest):
+    for copied in copies(rows, n_nearest) if n_nearest else ():
         neighbours[copied.cells] = copied.nearest(n_nearest)
     label_widths = np.divide(widths, types.sizes, out=np.full_like(widths, np.nan), where=types.sizes > 0)
     asw, batch_score = _asw(widths.sum(axis=0), types.sizes), _batch_score(mixing, layout, by_label)

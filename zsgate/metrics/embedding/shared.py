@@ -96,7 +96,7 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
                     some = cells.take(half)
                     width, graph = _alone(arrays.take(draw, half), some, recipe)
                     asw.append(width)
-                    yield Clustering(graph and graph.partition, some, recipe, split)
+                    yield Clustering(None if graph is None else graph.partition, some, recipe, split)
 
         found = _clustered(jobs())
         first = {"asw": asw, **{name: [column[0] for column in found[name]] for name in ("nmi", "ari")}}

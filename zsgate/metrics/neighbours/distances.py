@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
+from zsgate.metrics.neighbours.backend import BACKEND
 from zsgate.metrics.neighbours.block import Block, Positions
 
 __all__ = ["Block", "Positions", "distance_blocks"]
@@ -17,7 +19,7 @@ def distance_blocks(
 ) -> Iterator[Block]:
     """Yield the Euclidean distances of all cells to all cells, reduced to sums and neighbours, block by block.
 
-    Those of float32 rows are taken in float32 with repair, each pair once; others in float64.
+    Those of float32 rows are taken in float32 with repair, on the run's device if they suit it; others in float64.
 
     Parameters
     ----------
@@ -37,5 +39,13 @@ def distance_blocks(
     """
     from zsgate.metrics.neighbours import float32, float64
 
+    if BACKEND.device != "cpu" and rows.dtype == np.float32:
+        import torch
+
+        from zsgate.metrics.neighbours.on_torch import blocks as on_torch
+
+        device = torch.device(BACKEND.device)
+        if on_torch.suits(rows, device):
+            return on_torch.blocks(rows, groups, borders, n_nearest=n_nearest, device=device)
     take = float32.blocks if float32.serves(rows) else float64.blocks
     return take(rows, groups, borders, n_nearest=n_nearest)

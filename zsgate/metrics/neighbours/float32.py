@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.neighbours.block import BLOCK_ROWS, Block, Positions, spans
+from zsgate.system.threads import share
 
 if TYPE_CHECKING:
     from zsgate.metrics.neighbours.kernel import Pairs
@@ -32,7 +33,7 @@ SUMS_BYTES = (
     512 * 2**20
 )  # of sums held; with more groups and cells each pair is taken twice, a panel of cells at a time
 STRIPES, STRIPE_CELLS = 32, 1024  # at most so many, at least so long
-SPARE = 8  # candidates for neighbours beyond those wanted
+SPARE = 6  # candidates for neighbours beyond those wanted
 RANGE = 40  # the binary exponent that the widest column is scaled to
 ROUNDING, ROUNDINGS = 2.0**-24, 24
 
@@ -86,6 +87,7 @@ def _pairs(rows: npt.NDArray[np.float32], groups: Positions, n_nearest: int) -> 
 def _take(pairs: Pairs, cells: Span, found: npt.NDArray[np.int32]) -> None:
     """Sum the distances of some cells to all, and find their neighbours."""
     from zsgate.metrics.neighbours import kernel
+    from zsgate.metrics.neighbours.settle import settle
 
     n_cells, (first, last) = len(pairs.rows), cells
     with _threads(n_cells) as side_by_side:
@@ -96,7 +98,7 @@ def _take(pairs: Pairs, cells: Span, found: npt.NDArray[np.int32]) -> None:
             side_by_side(lambda tile: kernel.sweep(pairs, (0, n_cells), tile, False), _runs(cells, kernel.WIDTH))
         if found.shape[1]:
             parts = _runs(cells, STRIPE_CELLS)
-            side_by_side(lambda part: kernel.settle(pairs, part, found[part[0] - first : part[1] - first]), parts)
+            side_by_side(lambda part: settle(pairs, part, found[part[0] - first : part[1] - first]), parts)
 
 
 def rounds(n_cells: int, width: int) -> Iterator[list[tuple[Span, Span]]]:
@@ -146,7 +148,7 @@ def _slack(n_dimensions: int) -> float:
 def _threads(n_cells: int) -> Iterator[SideBySide]:
     """Give what calls a function with each of some arguments, on as many threads as BLAS may use; BLAS has one."""
     blas = _blas()
-    n_threads = max((library.num_threads for library in blas.lib_controllers), default=1)
+    n_threads = min(share(), max((library.num_threads for library in blas.lib_controllers), default=1))
     with blas.limit(limits=1):
         if n_threads == 1 or n_cells < 2 * STRIPE_CELLS:
             yield _in_turn

@@ -19,15 +19,17 @@ Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int32]
 FREE = {"contract", "nnan", "nsz", "reassoc"}  # sums in any order; nothing here is NaN, but "far" must compare
-HEIGHT, WIDTH, PIECE = 128, 512, 128  # rows and columns of a tile; columns looked at together
+HEIGHT, WIDTH, PIECE = 128, 512, 256  # rows and columns of a tile; columns looked at together
+RUN = 32  # distances added up in float32 before they are added in float64
 CENTRES = 15  # rows of a tile whose median it is centred on: a few outliers do not move it
-NEAR = np.float32(1 / 16)  # squared distances below this share of the two squared norms are repaired
+NEAR = np.float32(1 / 8)  # squared distances below this share of the two squared norms are repaired
 TINY = np.float32(1e-27)  # and so are those where squares might be lost to underflow
 FAR = np.float32(1e38)  # above all squares of scaled rows
-ZERO, TWO, ALMOST_1 = np.float32(0), np.float32(2), 1 - 2.0**-22
+ZERO, TWO, ALMOST_1, LEAST = np.float32(0), np.float32(2), 1 - 2.0**-22, 2.0**-148
 
 
-def _loop(function: Function) -> Function:
+def loop(function: Function) -> Function:
+    """Compile a loop whose sums may be taken in any order."""
     return compiled(function, fastmath=FREE, error_model="numpy")
 
 
@@ -78,7 +80,7 @@ class Tile(NamedTuple):
     both: bool  # whether its rows' sums and candidates are wanted, too, not only its columns'
 
 
-@_loop
+@loop
 def squared(one: Singles, other: Singles) -> float:
     """Return the squared distance of two rows in float64."""
     total = 0.0
@@ -88,7 +90,7 @@ def squared(one: Singles, other: Singles) -> float:
     return total
 
 
-@_loop
+@loop
 def _centre(rows: Singles) -> Doubles:
     """Return the median of rows spread over ``rows``, shape (n_dimensions,)."""
     n_taken = min(CENTRES, len(rows))
@@ -104,7 +106,7 @@ def _centre(rows: Singles) -> Doubles:
     return centre
 
 
-@_loop
+@loop
 def _centred(rows: Singles, centre: Doubles, scale: float, out: Singles, norms: Singles) -> None:
     """Write the scaled rows less the centre, rounded once, and their squared norms, rounded once."""
     for row in range(len(rows)):
@@ -116,7 +118,7 @@ def _centred(rows: Singles, centre: Doubles, scale: float, out: Singles, norms: 
         norms[row] = np.float32(total)
 
 
-@_loop
+@loop
 def _roots(values: Singles, norms: Singles, worst: Singles, own: tuple[np.float32, np.float32], slack: float) -> int:
     """Turn a row's products into distances; return how many of them are to be looked at."""
     own_norm, own_worst = own
@@ -130,7 +132,7 @@ def _roots(values: Singles, norms: Singles, worst: Singles, own: tuple[np.float3
     return n_found
 
 
-@_loop
+@loop
 def _insert(pairs: Pairs, cell: int, other: int, bound: np.float32) -> None:
     """Put ``other`` among the candidates of ``cell``, in place of the worst."""
     bounds, kept = pairs.bounds[cell], pairs.kept[cell]
@@ -142,7 +144,7 @@ def _insert(pairs: Pairs, cell: int, other: int, bound: np.float32) -> None:
     pairs.worst[cell] = bounds[len(bounds) - 1]
 
 
-@_loop
+@loop
 def _look(pairs: Pairs, tile: Tile, r: int, start: int, stop: int) -> None:
     """Repair distances of a row that cancellation has hurt, and keep the candidates among them."""
     cell, values, slack = tile.row + r, tile.products[r], np.float32(pairs.slack)
@@ -153,7 +155,7 @@ def _look(pairs: Pairs, tile: Tile, r: int, start: int, stop: int) -> None:
         if square <= max(NEAR * both, TINY):
             exact = squared(pairs.rows[cell], pairs.rows[other]) * pairs.scale * pairs.scale
             values[q] = np.float32(math.sqrt(exact))
-            bound = np.float32(exact * ALMOST_1)
+            bound = max(np.float32(exact * ALMOST_1 - LEAST), ZERO)  # below the exact one however it is rounded
         else:
             bound = square - slack * both
         if bound < own_worst:
@@ -163,7 +165,7 @@ def _look(pairs: Pairs, tile: Tile, r: int, start: int, stop: int) -> None:
             _insert(pairs, other, cell, bound)
 
 
-@_loop
+@loop
 def _measure(pairs: Pairs, tile: Tile, diagonal: bool) -> None:
     """Turn a tile's products into distances, and take the candidates among them.
 
@@ -181,7 +183,7 @@ def _measure(pairs: Pairs, tile: Tile, diagonal: bool) -> None:
                 _look(pairs, tile, r, start, stop)
 
 
-@_loop
+@loop
 def _add_to_columns(pairs: Pairs, tile: Tile, totals: Singles) -> None:
     """Add the tile's distances to each column's sums over the groups of the rows; ``totals`` is room for a row."""
     first, width = tile.column - pairs.first, len(totals)
@@ -190,14 +192,14 @@ def _add_to_columns(pairs: Pairs, tile: Tile, totals: Singles) -> None:
         values, group = tile.products[r], pairs.group[tile.row + r]
         for q in range(width):
             totals[q] += values[q]
-        if r == len(tile.products) - 1 or pairs.group[tile.row + r + 1] != group:
+        if r % RUN == RUN - 1 or r == len(tile.products) - 1 or pairs.group[tile.row + r + 1] != group:
             sums = pairs.sums[group, first : first + width]
             for q in range(width):
                 sums[q] += totals[q]
                 totals[q] = ZERO
 
 
-@_loop
+@loop
 def _add_to_rows(pairs: Pairs, tile: Tile) -> None:
     """Add the tile's distances to each row's sums over the groups of the columns."""
     height, width = tile.products.shape
@@ -215,19 +217,12 @@ def _add_to_rows(pairs: Pairs, tile: Tile) -> None:
         begin = end
 
 
-@_loop
+@loop
 def sweep(pairs: Pairs, rows: tuple[int, int], columns: tuple[int, int], both: bool) -> None:
     """Take all pairs of a row and a column into sums and candidates; of the columns alone unless ``both`` count.
 
-    Parameters
-    ----------
-    pairs
-        What is read and written.
-    rows, columns
-        First cell and the one after the last. If both count, they are the same cells, whose pairs are taken once, or
-        have none in common.
-    both
-        Whether the rows' sums and candidates are wanted, too.
+    Rows and columns are (first cell, the one after the last). If both count, they are the same cells, whose pairs are
+    taken once, or have none in common.
     """
     n_dimensions, twice = pairs.rows.shape[1], both and rows[0] == columns[0]
     own, across = np.empty((HEIGHT, n_dimensions), np.float32), np.empty((WIDTH, n_dimensions), np.float32)
@@ -252,45 +247,3 @@ def sweep(pairs: Pairs, rows: tuple[int, int], columns: tuple[int, int], both: b
             _add_to_columns(pairs, tile, totals[:width])
             if both:
                 _add_to_rows(pairs, tile)
-
-
-@_loop
-def _search(rows: Singles, cell: int, within: float, found: Ids, squares: Doubles) -> None:
-    """Fill ``found`` with the nearest other cells, of which there are enough at squared distances up to ``within``."""
-    squares[:] = np.finfo(np.float64).max
-    own, n_dimensions, last = rows[cell], rows.shape[1], len(found) - 1
-    for other in range(len(rows)):
-        limit, total, k = min(within, squares[last]), 0.0, 0
-        while k < n_dimensions and total <= limit:
-            total += squared(own[k : k + PIECE], rows[other, k : k + PIECE])
-            k += PIECE
-        if other == cell or total > within or total >= squares[last]:
-            continue
-        place = last
-        while place > 0 and squares[place - 1] > total:
-            squares[place], found[place] = squares[place - 1], found[place - 1]
-            place -= 1
-        squares[place], found[place] = total, other
-
-
-@_loop
-def settle(pairs: Pairs, cells: tuple[int, int], found: Ids) -> int:
-    """Fill ``found`` with the nearest other cells of some; return of how many the candidates did not suffice.
-
-    Candidates are ranked in float64. Whoever is none is at least as far as the worst bound says, so if the last that
-    is wanted is no farther than that, none is missed; else all cells are searched.
-    """
-    n_kept, n_found, n_searched = pairs.kept.shape[1], found.shape[1], 0
-    squares, best = np.empty(n_kept), np.empty(n_found)
-    for cell in range(cells[0], cells[1]):
-        kept, row = pairs.kept[cell], found[cell - cells[0]]
-        for place in range(n_kept):
-            squares[place] = squared(pairs.rows[cell], pairs.rows[kept[place]])
-        order = np.argsort(squares)[:n_found]
-        for place in range(n_found):
-            row[place] = kept[order[place]]
-        farthest = squares[order[n_found - 1]]
-        if n_kept < len(pairs.rows) - 1 and farthest * pairs.scale * pairs.scale > pairs.worst[cell]:
-            n_searched += 1
-            _search(pairs.rows, cell, farthest, row, best)
-    return n_searched

@@ -63,7 +63,7 @@ def one_pass(adapter: GenePredictor, dataset: Dataset, averages: Averages, maske
     groups = Groups.of(dataset)
     with ExitStack() as held:
         tally: ValueTally | RankTally | None = None
-        advance = held.enter_context(steps(f"{adapter.info.name}: predicting genes", dataset.n_cells, "cell"))
+        advance = held.enter_context(steps("predicting genes", dataset.n_cells, "cell"))
         for part in _checked(adapter, dataset, masked):
             if tally is None:
                 tally = held.enter_context(_tally(part, groups, len(dataset.symbols), masked))

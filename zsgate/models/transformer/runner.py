@@ -17,7 +17,7 @@ from zsgate.models.transformer.attention import Runs
 from zsgate.models.transformer.tokens import Rows, Tokens, batches
 
 WINDOW = 4096  # cells tokenised and sorted by length at a time
-GPU_BUDGET = 131_072  # tokens a batch
+GPU_BUDGET = 524_288  # tokens a batch
 
 Outputs = tuple[npt.NDArray[Any], ...]
 

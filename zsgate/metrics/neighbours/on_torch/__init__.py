@@ -1,0 +1,1 @@
+"""The pass over all pairs in torch."""
