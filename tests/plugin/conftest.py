@@ -168,7 +168,15 @@ def project(pytester: pytest.Pytester, cells_file: Path, monkeypatch: pytest.Mon
     """Return an empty repository with the cells, the models and a store of its own."""
     (pytester.path / "cells.h5ad").symlink_to(cells_file)
     pytester.makepyfile(models=MODELS)
-    for name in ("ZSGATE_TEST_DATA", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTEST_ADDOPTS"):
+    # the first two: a run in here is no worker, although its test may run on one
+    for name in (
+        "PYTEST_XDIST_WORKER",
+        "PYTEST_XDIST_TESTRUNUID",
+        "ZSGATE_TEST_DATA",
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+        "PYTEST_ADDOPTS",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ZSGATE_CACHE", str(pytester.path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

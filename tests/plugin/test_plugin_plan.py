@@ -46,6 +46,7 @@ def test_a_plan_runs_nothing_and_knows_what_is_kept(planned, project):
     )
     assert not (project.path / "zsgate-report").exists()
     assert not (project.path / "embedded").exists()
+    assert not (project.path / "cache").exists()
     assert run().ret in (0, 1)
     page = (project.path / "zsgate-report" / "verdict.json").read_bytes()
     calls = (project.path / "embedded").read_text()

@@ -27,6 +27,7 @@ from zsgate.plugin.record.provenance import Start
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
+from zsgate.run.before.lookup import ReadOnly
 from zsgate.run.before.standin import stand_in
 from zsgate.run.before.validate import check_patterns, not_tested, preflight
 from zsgate.run.ledger import Ledger
@@ -101,7 +102,7 @@ def _settings_of(config: pytest.Config) -> Path | None:
 def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     """Return the run, once everything that it needs is known to be usable."""
     BACKEND.device = chosen(settings.gpu)
-    ledger = Ledger(*_stores(settings, _identity(config)))
+    ledger = Ledger(*_stores(settings, _identity(config), ReadOnly if config.option.collectonly else Store))
     run = Run(settings, folder, ledger)
     _ = run.sources, run.deciding
     check_patterns(run)
@@ -147,10 +148,10 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
         register(Scheduling(tuple(run.sources)))
 
 
-def _stores(settings: Config, run: str) -> tuple[Store, Store]:
+def _stores(settings: Config, run: str, kind: type[Store]) -> tuple[Store, Store]:
     """Return the store that lasts and the one that this run's workers share."""
     root = cache.find_folder(settings.cache)
-    return Store(root, run, settings.fresh), Store(root / "runs" / run, run)
+    return kind(root, run, settings.fresh), kind(root / "runs" / run, run)
 
 
 def _begin(began: Start, folder: Path) -> None:

@@ -1,8 +1,10 @@
-"""Lookup: a store that is only asked, so that what a run will do is known without doing any of it."""
+"""Stores that are only asked, so that what a run will do is known without doing any of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from zsgate.system.store import Arrays, Store, Values
@@ -28,3 +30,11 @@ class Lookup(Store):
     @staticmethod
     def _refuse() -> Any:
         raise Absent
+
+
+class ReadOnly(Store):
+    """A store that gives what is kept, and of what is made keeps nothing: for who lists tests only."""
+
+    def _lock(self, path: Path, held: ExitStack) -> bool:
+        """Return that nothing can be kept."""
+        return False
