@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 import pytest
 
@@ -11,8 +11,6 @@ from zsgate.metrics import EVERY
 from zsgate.plugin.collection import is_of_gate
 from zsgate.plugin.results import Results
 from zsgate.plugin.xdist import parameters
-from zsgate.run.before import plan, words
-from zsgate.run.before.rates import Rates
 from zsgate.run.before.steps import Asked, Plan
 from zsgate.run.controls import COPIES, DEAD, KNOWN
 from zsgate.run.run import Run
@@ -84,11 +82,13 @@ class Ahead:
         """Show the plan in the place of running what is planned."""
         if not self.only_plans:
             return None
+        from zsgate.run.before import words
+
         self.config.option.collectonly = True
         ids = [item.nodeid for item in session.items if is_of_gate(item.nodeid)]
         writer = self.config.pluginmanager.get_plugin("terminalreporter")
         if ids and writer is not None:
-            found = plan.make(self.run, [_asked(each, self.run) for each in ids], scores=True)
+            found = self._plan(ids, scores=True)
             for line in words.whole(found, ids if self.config.option.verbose > 0 else ()):
                 writer.write_line(line)
         return True
@@ -101,16 +101,25 @@ class Ahead:
 
     def pytest_sessionfinish(self) -> None:
         """Learn from what was made how long it takes here."""
+        from zsgate.run.before.rates import Rates
+
         if self.plan is not None and not self.config.option.collectonly:
             Rates(self.run.ledger.lasting.folder).learn(self._measured(self.plan))
 
     def _brief(self, ids: Iterator[str]) -> list[str]:
         """Make the plan, without a look at every score, and return what is said of it unasked."""
+        from zsgate.run.before import words
+
         try:
-            self.plan = plan.make(self.run, [_asked(each, self.run) for each in ids if is_of_gate(each)], scores=False)
+            self.plan = self._plan(filter(is_of_gate, ids), scores=False)
         except Exception as error:  # a forecast is no reason to end a run, which says itself what is wrong
             return [f"zsgate: how long this takes is not known ({type(error).__name__}: {error})"]
         return words.brief(self.plan)
+
+    def _plan(self, ids: Iterable[str], *, scores: bool) -> Plan:
+        from zsgate.run.before import plan  # not on workers, which plan nothing
+
+        return plan.make(self.run, [_asked(each, self.run) for each in ids], scores=scores)
 
     def _measured(self, made: Plan) -> Iterator[tuple[str, float, float]]:
         """Yield (step, units, seconds) of what this run has made; what its tests took beside that are scores.
