@@ -68,7 +68,7 @@ def test_the_recipe_is_recorded_and_an_unknown_one_refused(gate, project, verdic
     recipe = verdict()["recipe"]
     page = (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
 
-    assert (recipe["id"], recipe["settings"]["cells"]) == ("kedzierska2023", 7500)
+    assert (recipe["id"], recipe["settings"]["scored"]) == ("kedzierska2023", 7500)
     assert "kedzierska2023" in page
     assert recipe["hash"] in page
     for said in ("hvg on cells is computed on the counts, for no X", "hvg on logged is computed on X of logged.h5ad"):
