@@ -10,6 +10,8 @@ BASELINES = {
     "scvi": "zsgate.baselines.scvi:embed",
     "random_init": "zsgate.baselines.random_init:embed",
 }
+# how often those that draw chance are drawn where --seeds says nothing; benchmarks.twins shows what others would do
+DRAWS = {"scvi": 3, "random_init": 3}
 # averages that a candidate's predictions of genes must beat, by what it predicts; averages.py has their functions
 VALUE_AVERAGES = ("mean", "gene_mean", "cell_gene_mean")
 RANK_AVERAGES = ("average_rank",)

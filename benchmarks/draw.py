@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is loaded
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.equal_models import NAMES, projection
+from benchmarks.equal_models import NAMES, kept_scores, projection
 from benchmarks.made import enlarged
 from zsgate.baselines import hvg, pca
 from zsgate.data.annotations import Columns
@@ -35,15 +35,12 @@ from zsgate.data.catalogue.sample import draw_within_donors
 from zsgate.data.dataset import Dataset
 from zsgate.data.preprocess import highly_variable
 from zsgate.data.read import read_h5ad
-from zsgate.metrics import METRICS
-from zsgate.models.embedding import Embedding
-from zsgate.system.sources import code_of
 from zsgate.system.store import Store
 from zsgate.verdict.score import Score
 from zsgate.verdict.verdict import Verdict, judge
 
 CLEAR = 1.5  # in units of the difference that decides
-SEEDS = 5
+SEEDS = 5  # clusterings
 Rows = npt.NDArray[np.float32]
 Scores = dict[str, dict[str, Score]]  # by method and metric
 
@@ -92,22 +89,7 @@ def methods(dataset: Dataset, latent: Rows) -> Iterator[tuple[str, Rows]]:
 
 def scores(dataset: Dataset, embeddings: Iterable[tuple[str, Rows]], store: Store) -> Scores:
     """Return the score of each method by each metric, kept in the store."""
-    found: Scores = {}
-    for name, rows in embeddings:
-        embedding = Embedding.of(rows)
-
-        def compute(embedding: Embedding = embedding) -> dict[str, Any]:
-            return {metric: asdict(METRICS[metric](embedding, dataset, seeds=SEEDS)) for metric in NAMES}
-
-        key = {
-            "rows": embedding.digest,
-            "cells": dataset.cells_digest,
-            "seeds": SEEDS,
-            "code": code_of("zsgate.metrics.embedding.agreement"),
-        }
-        kept = store.json("drawn", key, compute)
-        found[name] = {metric: Score(**fields) for metric, fields in kept.items()}
-    return found
+    return {name: kept_scores(rows, dataset, store, SEEDS) for name, rows in embeddings}
 
 
 def trained(dataset: Dataset, n_cells: int, store: Store) -> Rows:

@@ -8,7 +8,7 @@ because only the seed differs, and so are untrained twins: random projections, o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -133,23 +133,25 @@ def pool(setting: Setting, n_members: int, kang: Path | None, store: Store) -> I
         yield _scored(rows, dataset, store, clusterings=1 if setting.effect == "scvi" else 5)
 
 
-def _scored(rows: Rows, dataset: Dataset, store: Store, clusterings: int) -> Member:
+def kept_scores(rows: Rows, dataset: Dataset, store: Store, clusterings: int) -> dict[str, Score]:
+    """Return the scores of an embedding by the metrics of the calibration, kept in the store."""
     embedding = Embedding.of(rows)
 
     def compute() -> dict[str, Any]:
-        from dataclasses import asdict
+        return {name: asdict(METRICS[name](embedding, dataset, seeds=clusterings)) for name in NAMES}
 
+    code = code_of("zsgate.metrics.embedding.agreement")
+    key = {"rows": embedding.digest, "cells": dataset.cells_digest, "n": clusterings, "code": code}
+    return {name: Score(**fields) for name, fields in store.json("scores", key, compute).items()}
+
+
+def _scored(rows: Rows, dataset: Dataset, store: Store, clusterings: int) -> Member:
+    def compute() -> list[float]:
         from sklearn.metrics import silhouette_samples
 
         widths = (silhouette_samples(rows.astype(np.float64), dataset.cell_types) + 1) / 2
-        scores = {name: asdict(METRICS[name](embedding, dataset, seeds=clusterings)) for name in NAMES}
-        return {"widths": widths.round(6).tolist(), "scores": scores}
+        return list(widths.round(6).tolist())
 
-    key = {
-        "rows": embedding.digest,
-        "cells": dataset.cells_digest,
-        "n": clusterings,
-        "code": code_of("zsgate.metrics.embedding.agreement"),
-    }
-    kept = store.json("member", key, compute)
-    return Member({name: Score(**fields) for name, fields in kept["scores"].items()}, np.array(kept["widths"]))
+    key = {"rows": Embedding.of(rows).digest, "cells": dataset.cells_digest}
+    widths = store.json("widths", key, compute)
+    return Member(kept_scores(rows, dataset, store, clusterings), np.array(widths))

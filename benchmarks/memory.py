@@ -82,7 +82,7 @@ def graph(dataset, folder, who):
 
     cells, rows = cells_of(dataset), kept(folder, who)
     nearby = np.arange(cells.n_cells)[:, None] + np.random.default_rng(0).integers(1, 300, (cells.n_cells, 14))
-    (partition,) = NeighbourGraph.of(rows, (nearby % cells.n_cells).astype(np.int32)).louvain([1.0], 0)
+    partition = NeighbourGraph.of(rows, (nearby % cells.n_cells).astype(np.int32)).partition(1.0, 0)
     contingency(partition, cells)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.calibration import joined
-from benchmarks.equal_models import NAMES
+from benchmarks.equal_models import NAMES, kept_scores
 from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
-from zsgate.metrics import METRICS
-from zsgate.models.embedding import Embedding
-from zsgate.system.sources import code_of
 from zsgate.system.store import Store
 from zsgate.verdict.interval import Resamples, infer
 from zsgate.verdict.score import Score
@@ -64,18 +60,6 @@ def network(dataset: Dataset, n_twins: int) -> Iterator[Rows]:
         first = generator.normal(size=(logs.shape[1], 128)) / np.sqrt(logs.shape[1])
         hidden = np.maximum(np.asarray(logs @ first), 0)
         yield np.asarray(hidden @ generator.normal(size=(128, 64)), dtype=np.float32)
-
-
-def scored(rows: Rows, dataset: Dataset, store: Store, clusterings: int) -> dict[str, Score]:
-    """Return the scores of an embedding, kept in the store."""
-    embedding = Embedding.of(rows)
-
-    def compute() -> dict[str, Any]:
-        return {name: asdict(METRICS[name](embedding, dataset, seeds=clusterings)) for name in NAMES}
-
-    code = code_of("zsgate.metrics.embedding.agreement")
-    key = {"rows": embedding.digest, "cells": dataset.cells_digest, "n": clusterings, "code": code}
-    return {name: Score(**fields) for name, fields in store.json("twin", key, compute).items()}
 
 
 def measured(name: str, ours: dict[str, Score], twins: list[dict[str, Score]]) -> Iterator[str]:
@@ -141,7 +125,7 @@ def main() -> None:
         ("random network", network(dataset, asked.twins)),
         ("cellama", cellama(dataset, store, asked.twins)),
     ):
-        ours, *twins = [scored(each, dataset, store, 5 if at == 0 else 1) for at, each in enumerate(rows)]
+        ours, *twins = [kept_scores(each, dataset, store, 5 if at == 0 else 1) for at, each in enumerate(rows)]
         print("\n".join(measured(name, ours, twins)), flush=True)
 
 

@@ -152,7 +152,7 @@ def test_everybody_embeds_the_cells_that_were_drawn(run_of, adata):
     scored = run.dataset("few_cells")
     place = adata.obs_names.get_indexer(scored.cell_ids)
 
-    assert scored is run.whole("few_cells")
+    assert scored is run.embedded("few_cells")
     assert scored.n_cells == 100
     np.testing.assert_array_equal(run.candidate.embed(scored).draws[0], rows[place])
     assert run.method("pca").embed(scored).draws[0].shape[0] == 100

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from process_tree import children_of, is_running, wait_until
 
 from zsgate.system.processes import end_pool, interrupt_at_sigterm, processes, start_pool
 
@@ -34,36 +35,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(2)
 """
-
-
-def is_running(pid: int) -> bool:
-    """Return whether there is such a process that has not ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(true, seconds: float) -> bool:
-    """Return whether something becomes true in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(0.05)
-    return bool(true())
-
-
-def children_of(pid: int) -> set[int]:
-    """Return all that a process started, directly or not."""
-    found: set[int] = set()
-    todo = [pid]
-    while todo:
-        for task in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
-            new = set(map(int, task.read_text().split())) - found
-            found |= new
-            todo += new
-    return found
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks at processes as Linux shows them")

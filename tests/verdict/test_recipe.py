@@ -13,7 +13,7 @@ from zsgate.models.embedding import Embedding
 from zsgate.verdict.recipe import DEFAULT, KEDZIERSKA2023, RECIPES, Recipe
 from zsgate.verdict.verdict import judge
 
-NUMBERS = ("n_neighbors", "embedded", "scored", "trainings", "twins")
+NUMBERS = ("n_neighbors", "embedded", "scored")
 
 
 def test_the_paper_scores_7500_cells_by_20_resolutions():

@@ -75,8 +75,8 @@ class Config:
     timeout
         Seconds that one call of the candidate may take; None sets no limit.
     seeds
-        Number of draws of each side that draws random numbers; None takes the recipe's (3 trainings of scVI, 3
-        untrained twins) and 5 clusterings.
+        Number of draws of each side that draws random numbers; None takes 3 trainings of scVI, 3 untrained
+        twins and 5 clusterings.
     report
         Folder of the page.
     cache

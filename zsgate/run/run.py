@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from zsgate.baselines import DRAWS
 from zsgate.config.config import Config
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.sample import scored_rows
@@ -47,7 +48,7 @@ class Run:
     config: Config
     folder: Path
     ledger: Ledger
-    _wholes: dict[str, Dataset] = field(default_factory=dict)
+    _embedded: dict[str, Dataset] = field(default_factory=dict)
     _drawn: dict[str, Dataset] = field(default_factory=dict)
     _exposures: dict[str, Exposure] = field(default_factory=dict)
     _embeddings: dict[tuple[str, str], Embedding | Exception] = field(default_factory=dict)
@@ -94,31 +95,31 @@ class Run:
         """Return an embedding of known worth."""
         return Control(name, self, pca=Baseline("pca", self))
 
-    def whole(self, name: str) -> Dataset:
+    def embedded(self, name: str) -> Dataset:
         """Return the cells of a dataset that candidate and baselines embed, read once."""
-        if name not in self._wholes:
+        if name not in self._embedded:
             started = time.perf_counter()
             with waiting(f"{name}: reading its cells"):
                 where = self.sources[name], self.shelf, self.ledger.lasting, self.recipe.embedded
                 cached = datasets.is_kept(*where)
-                self._wholes[name] = datasets.read(*where)
+                self._embedded[name] = datasets.read(*where)
             self.ledger.timed(f"read {name}", name, started, cached=cached)
-        return self._wholes[name]
+        return self._embedded[name]
 
     def known(self, name: str) -> Dataset | None:
-        """Return a dataset as :meth:`whole` does, where its file need not be read for that, else None."""
+        """Return a dataset as :meth:`embedded` does, where its file need not be read for that, else None."""
         where = self.sources[name], self.shelf, self.ledger.lasting, self.recipe.embedded
-        return self.whole(name) if name in self._wholes or datasets.is_kept(*where) else None
+        return self.embedded(name) if name in self._embedded or datasets.is_kept(*where) else None
 
     def dataset(self, name: str) -> Dataset:
         """Return the cells of a dataset that are scored: all, or those that the recipe draws."""
-        whole = self.whole(name)
-        rows = scored_rows(whole.n_cells, self.recipe.scored)
+        embedded = self.embedded(name)
+        rows = scored_rows(embedded.n_cells, self.recipe.scored)
         if rows is None:
-            return whole
+            return embedded
         if name not in self._drawn:
-            note = f"{len(rows)} of {whole.n_cells} cells are scored, drawn as the paper's code draws them"
-            self._drawn[name] = whole.subset(rows).with_notes(note)
+            note = f"{len(rows)} of {embedded.n_cells} cells are scored, drawn as the paper's code draws them"
+            self._drawn[name] = embedded.subset(rows).with_notes(note)
         return self._drawn[name]
 
     def embedding(self, method: Method, dataset: Dataset) -> Embedding:
@@ -134,10 +135,10 @@ class Run:
         key = (method.name, dataset.name)
         if key not in self._embeddings:
             try:
-                whole = self.whole(dataset.name)
-                with time_limit(self._limit(method), f"embedding {whole.n_cells} cells"):
-                    made = self._embed(method, whole)
-                rows = scored_rows(whole.n_cells, self.recipe.scored)
+                embedded = self.embedded(dataset.name)
+                with time_limit(self._limit(method), f"embedding {embedded.n_cells} cells"):
+                    made = self._embed(method, embedded)
+                rows = scored_rows(embedded.n_cells, self.recipe.scored)
                 self._embeddings[key] = made if rows is None else made.rows(rows)
             except KeyboardInterrupt:
                 raise
@@ -185,9 +186,9 @@ class Run:
         """
         key = (method.name, dataset.name, masked)
         if key not in self._reconstructions:
-            whole = self.whole(dataset.name)
+            embedded = self.embedded(dataset.name)
             limit = self._limit(method)
-            self._reconstructions[key] = reconstructions.made(method, whole, masked, self.ledger, limit)
+            self._reconstructions[key] = reconstructions.made(method, embedded, masked, self.ledger, limit)
         found = self._reconstructions[key]
         if isinstance(found, Exception):
             raise found
@@ -212,8 +213,7 @@ class Run:
 
     def seeds(self, name: str) -> int:
         """Return how many draws a baseline that draws chance gets."""
-        of_recipe = {"scvi": self.recipe.trainings, "random_init": self.recipe.twins}
-        return self.config.seeds or of_recipe.get(name, SEEDS)
+        return self.config.seeds or DRAWS.get(name, SEEDS)
 
     def exposure(self, name: str) -> Exposure:
         """Return whether the candidate saw a dataset in pretraining, as far as anybody says."""
@@ -226,13 +226,13 @@ class Run:
 
     def reads(self, name: str) -> str:
         """Return in words what the candidate reads of a dataset instead of its counts, if it does."""
-        return embeddings.reads(self.candidate.model, self.whole(name))
+        return embeddings.reads(self.candidate.model, self.embedded(name))
 
     @cached_property
     def coverage(self) -> list[GeneCoverage]:
         """How much of each dataset the candidate's vocabulary holds; empty for a model that does not say."""
         coverage = getattr(self.candidate.model, "coverage", None)
-        return [] if coverage is None else [coverage(self.whole(name)) for name in self.sources]
+        return [] if coverage is None else [coverage(self.embedded(name)) for name in self.sources]
 
     def objection(self, dataset: str | None = None, baseline: str | None = None, metric: str | None = None) -> str:
         """Return why a test makes no sense for this candidate and dataset, or an empty string."""

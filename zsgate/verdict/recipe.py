@@ -40,9 +40,6 @@ class Recipe:
     scvi
         How long scVI trains, and on what: until the validation ELBO ``"levels_off"``, on 2,000 genes, or as in the
         ``"paper"``, on all of them.
-    trainings, twins
-        How many trainings of scVI, and how many untrained twins, a score is the mean over; ``benchmarks.twins`` shows
-        what fewer or more would do.
     preset
         How packaged checkpoints prepare their input: as their authors (``"official"``) or as the paper (``"paper"``),
         where pyproject.toml does not say it for the model.
@@ -62,8 +59,6 @@ class Recipe:
     scored: int | None = None
     hvg_on: str = "counts"
     scvi: str = "levels_off"
-    trainings: int = 3
-    twins: int = 3
     preset: str = "official"
     in_sample: bool = False
     gates: tuple[str, ...] = ()

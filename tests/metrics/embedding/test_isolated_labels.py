@@ -24,7 +24,8 @@ def sweep(pancreas):
     """Return the partitions of the real cells at the recipe's 20 resolutions under seed 0."""
     cells = Cells.of(pancreas.dataset)
     nearest = distance_pass(pancreas.embedding, cells, DEFAULT.n_neighbors - 1).neighbours
-    return NeighbourGraph.of(pancreas.embedding, nearest).louvain(DEFAULT.resolutions, 0)
+    graph = NeighbourGraph.of(pancreas.embedding, nearest)
+    return [graph.partition(resolution, 0) for resolution in DEFAULT.resolutions]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -7,7 +7,6 @@ random embedding NMI 1.0 (theislab/scib issue 389).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,10 +50,6 @@ class NeighbourGraph:
         vertex[order] = np.arange(len(order))
         graph = Graph.joining(vertex[neighbours[order]])
         return cls(graph, order, graph.digest)
-
-    def louvain(self, resolutions: Sequence[float], seed: int) -> list[Partition]:
-        """Return the cluster of each cell at each resolution, shapes (n_cells,)."""
-        return [self.partition(resolution, seed) for resolution in resolutions]
 
     def partition(self, resolution: float, seed: int) -> Partition:
         """Return the cluster of each cell at one resolution, shape (n_cells,).

@@ -51,7 +51,8 @@ class Linear:
     def pack(self) -> Self:
         """Return the same product with its weight laid out once as oneDNN reads it, where it can be.
 
-        On a CPU that is 1.1 (bfloat16) to 1.2 (float32) times as fast. torch.compile uses the same two operators.
+        On a CPU that is 1.1 (bfloat16) to 1.2 (float32) times as fast, and 1.7 with CELLama's small batches in float32.
+        torch.compile uses the same two operators.
         """
         if not _can_pack(self.weight):
             return self

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from zsgate.baselines import BASELINES
+from zsgate.baselines import BASELINES, DRAWS
 from zsgate.data.catalogue.card import Card
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import METRICS
@@ -91,7 +91,7 @@ class _Needs:
         kept: dict[str, bool] = {}
         for who in self._who(asked):
             kept[who] = self._is_kept(who)
-            times = self.run.seeds(who) if who in ("scvi", "random_init") else 1
+            times = self.run.seeds(who) if who in DRAWS else 1
             units = None if n_cells is None else n_cells * times
             rate = {"scvi": f"embed scvi {self.run.recipe.scvi}", "random_init": f"embed {model}"}.get(who)
             yield Step(f"embed {who}", self.name, rate or f"embed {who}", units, kept[who], times)

@@ -59,7 +59,7 @@ def preflight(run: Run) -> None:
     models = [each.model for each in (run.candidate, run.reference) if each is not None]
     fetch_files(run.sources, run.shelf)
     for name in run.sources:
-        dataset = run.whole(name)
+        dataset = run.embedded(name)
         run.exposure(name)  # a filter that cannot be read is said now
         for model in models:
             if model is not None and hasattr(model, "check"):
