@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from functools import cache
 
@@ -157,13 +158,18 @@ def test_it_is_as_good_as_igraphs(pancreas_graph):
     starts = np.repeat(np.arange(pancreas_graph.n_vertices), np.diff(pancreas_graph.starts))
     edges = np.column_stack([starts, pancreas_graph.ends])[starts < pancreas_graph.ends]
     theirs = igraph.Graph(n=pancreas_graph.n_vertices, edges=edges)
-    gaps = [
-        theirs.modularity(louvain(pancreas_graph, step / 10, seed), resolution=step / 10)
+    random.seed(0)  # igraph draws from it
+    assert np.mean(gaps(pancreas_graph, theirs)) > -0.0005
+
+
+def gaps(graph: Graph, theirs: igraph.Graph) -> list[float]:
+    """Return how far our modularity is above igraph's, by resolution and seed."""
+    return [
+        theirs.modularity(louvain(graph, step / 10, seed), resolution=step / 10)
         - theirs.modularity(theirs.community_multilevel(resolution=step / 10), resolution=step / 10)
         for step in range(1, 21)
         for seed in range(10)
     ]
-    assert np.mean(gaps) > -0.0005
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +184,10 @@ def pancreas_graph(pancreas) -> Graph:
 @pytest.mark.slow  # igraph takes its time
 @pytest.mark.parametrize("spread", [0, 0.6])
 def test_it_takes_a_seventh_of_igraphs_time(spread):
-    """At 3,000 made cells, on noise and on types, CPU time on one thread; 13 and 19 times were measured."""
+    """At 3,000 made cells, on noise and on types, CPU time on one thread, and is as good.
+
+    13 and 19 times were measured, and a modularity 0.0001 below and 0.0007 above.
+    """
     from sklearn.neighbors import NearestNeighbors
 
     rng = np.random.default_rng(5)
@@ -188,14 +197,12 @@ def test_it_takes_a_seventh_of_igraphs_time(spread):
     starts = np.repeat(np.arange(3000), np.diff(graph.starts))
     theirs = igraph.Graph(n=3000, edges=np.column_stack([starts, graph.ends])[starts < graph.ends])
     louvain(graph, 1, 0)  # compiles
+    random.seed(0)  # igraph draws from it
     began = time.process_time()
-    expected = [theirs.community_multilevel(resolution=step / 10).membership for step in range(1, 21)]
+    for step in range(1, 21):
+        theirs.community_multilevel(resolution=step / 10)
     between = time.process_time()
-    found = [louvain(graph, step / 10, 0) for step in range(1, 21)]
-    ended = time.process_time()
-    assert (between - began) / (ended - between) > 7
-    gaps = [
-        theirs.modularity(ours, resolution=step / 10) - theirs.modularity(other, resolution=step / 10)
-        for step, (ours, other) in enumerate(zip(found, expected, strict=True), start=1)
-    ]
-    assert np.mean(gaps) > -0.004  # of one seed each; its standard error is 0.001
+    for step in range(1, 21):
+        louvain(graph, step / 10, 0)
+    assert (between - began) / (time.process_time() - between) > 7
+    assert np.mean(gaps(graph, theirs)) > -0.001
