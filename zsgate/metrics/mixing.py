@@ -207,11 +207,11 @@ def _knn_purity(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) 
 
 
 def _knn_mixing_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
-    return np.mean(neighbourhoods(embedding, cells, recipe)["knn_mixing_halves"], axis=0).reshape(-1, 2)
+    return np.asarray(np.mean(neighbourhoods(embedding, cells, recipe)["knn_mixing_halves"], axis=0)).reshape(-1, 2)
 
 
 def _knn_purity_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
-    return np.mean(neighbourhoods(embedding, cells, recipe)["knn_purity_halves"], axis=0).reshape(-1, 2)
+    return np.asarray(np.mean(neighbourhoods(embedding, cells, recipe)["knn_purity_halves"], axis=0)).reshape(-1, 2)
 
 
 knn_mixing = Metric(

@@ -38,11 +38,11 @@ def _batch_score(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int)
 
 
 def _asw_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
-    return np.mean(silhouettes(embedding, cells, recipe)["asw_halves"], axis=0).reshape(-1, 2)
+    return np.asarray(np.mean(silhouettes(embedding, cells, recipe)["asw_halves"], axis=0)).reshape(-1, 2)
 
 
 def _batch_score_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
-    return np.mean(silhouettes(embedding, cells, recipe)["batch_score_halves"], axis=0).reshape(-1, 2)
+    return np.asarray(np.mean(silhouettes(embedding, cells, recipe)["batch_score_halves"], axis=0)).reshape(-1, 2)
 
 
 asw = Metric(
