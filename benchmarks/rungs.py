@@ -82,6 +82,7 @@ def _dialled(level: float) -> Dataset:
         symbols=some.symbols,
         batches=np.where(second, "second", "first"),
         donors=some.donors,
+        scope="cells",  # few donors
     )
 
 
@@ -114,7 +115,7 @@ def rungs(dataset: Dataset, latent: Rows) -> Iterator[Rung]:
     noise = generator.normal(size=(dataset.n_cells, 50))
     cleared, centre = _cleared(learnt, types, batches), _centroids(learnt, types)
     made: list[tuple[str, Doubles, bool | None]] = [
-        ("labels and little noise", 3 * corners + 0.3 * noise, True),
+        ("labels and little noise", 3 * corners + 0.1 * noise, True),
         ("labels and noise", 3 * corners + 0.5 * noise, None),
         ("scVI without batch means, and centroids", cleared + centre, True),
         ("scVI without batch means", cleared, None),
