@@ -18,6 +18,7 @@ from zsgate.run import controls, datasets
 from zsgate.run.before.lookup import Absent, Lookup
 from zsgate.run.before.rates import SUPERLINEAR, Rates
 from zsgate.run.before.steps import Asked, Plan, Size, Step
+from zsgate.run.changed.copies import key_of
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
 
@@ -138,8 +139,13 @@ class _Needs:
     def _is_kept(self, who: str) -> bool:
         """Return whether an embedding is kept; of a model that cannot even be asked, none is."""
         with suppress(Exception):  # the boundary to code that is not ours; the run itself will say what is wrong
-            return self.known is not None and self.run.is_kept(self._method(who), self.known)
+            return self.known is not None and self._has(self._method(who), self.known)
         return False
+
+    def _has(self, method: Method, dataset: Dataset) -> bool:
+        """Return whether the store has a method's embedding of a dataset, all of whose cells are given."""
+        key, lasts = key_of(method, dataset, self.run.maker)
+        return self.run.ledger.store(lasts=lasts).has("embedding", key)
 
     def _is_scored(self, who: str, metrics: Sequence[str], kept: Mapping[str, bool]) -> bool:
         """Return whether all scores of an embedding are kept, as far as is looked up; it is made of what is kept."""
