@@ -12,13 +12,14 @@ from zsgate.data.catalogue.card import Card
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import METRICS
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
+from zsgate.metrics.robustness.metric import ROBUSTNESS
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.weights import absent_files
 from zsgate.run import controls, datasets
 from zsgate.run.before.lookup import Absent, Lookup
 from zsgate.run.before.rates import SUPERLINEAR, Rates
 from zsgate.run.before.steps import Asked, Plan, Size, Step
-from zsgate.run.changed.copies import key_of
+from zsgate.run.changed.copies import MOST_CELLS, key_of
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
 
@@ -96,6 +97,7 @@ class _Needs:
             units = None if n_cells is None else n_cells * times
             rate = {"scvi": f"embed scvi {self.run.recipe.scvi}", "random_init": f"embed {model}"}.get(who)
             yield Step(f"embed {who}", self.name, rate or f"embed {who}", units, kept[who], times)
+        yield from self._copies(asked)
         for masked in sorted({RECONSTRUCTION[each.metric].masked for each in asked if each.metric in RECONSTRUCTION}):
             what = f"reconstruct, {100 * masked:g} % hidden" if masked else "reconstruct, all shown"
             yield Step(what, self.name, f"reconstruct {model}", n_cells, kept=False)
@@ -103,9 +105,21 @@ class _Needs:
         for who, metrics in self._scored(asked).items():
             yield Step(f"score {who}", self.name, "score", units, kept=self._is_scored(who, metrics, kept))
 
+    def _copies(self, asked: Sequence[Asked]) -> Iterator[Step]:
+        """Yield the embeddings of perturbed cells; what a baseline learnt is applied in no time worth a forecast."""
+        n_cells, model = self.size.scored, self.run.config.model
+        for metric in dict.fromkeys(test.metric for test in asked if test.metric in ROBUSTNESS):
+            for who in self._who([test for test in asked if test.metric == metric]):
+                if who not in BASELINES or who == "random_init":
+                    times = self.run.seeds(who) if who in DRAWS else 1
+                    units = None if n_cells is None else min(n_cells, MOST_CELLS) * times
+                    rate = f"embed {model if who == 'random_init' else who}"
+                    kept = self._has_copies(who, metric)
+                    yield Step(f"embed {who}, {metric}", self.name, rate, units, kept, times)
+
     def _who(self, asked: Sequence[Asked]) -> list[str]:
         """Return who embeds: the candidate, baselines, and PCA for the controls."""
-        tests = [each for each in asked if each.metric in METRICS]
+        tests = [each for each in asked if each.metric in METRICS or each.metric in ROBUSTNESS]
         named = [each.baseline for each in tests if each.baseline in BASELINES or self._is_reference(each.baseline)]
         ours = [self.run.config.model] if any(each.suite != "controls" for each in tests) else []
         pca = ["pca"] if any(each.suite == "controls" for each in tests) else []
@@ -140,6 +154,13 @@ class _Needs:
         """Return whether an embedding is kept; of a model that cannot even be asked, none is."""
         with suppress(Exception):  # the boundary to code that is not ours; the run itself will say what is wrong
             return self.known is not None and self._has(self._method(who), self.known)
+        return False
+
+    def _has_copies(self, who: str, metric: str) -> bool:
+        """Return whether an embedding of perturbed cells is kept."""
+        with suppress(Exception):  # as above
+            if self.known is not None:
+                return self.run.copies.is_kept(self._method(who), self.run.dataset(self.name), ROBUSTNESS[metric])
         return False
 
     def _has(self, method: Method, dataset: Dataset) -> bool:
