@@ -15,6 +15,7 @@ from zsgate.metrics.robustness.metric import ROBUSTNESS, panel_genes
 from zsgate.metrics.robustness.perturb import PANEL
 from zsgate.models.adapter import Adapter, predicts_genes
 from zsgate.report.record import NotTestedRecord
+from zsgate.run.changed import invariances
 from zsgate.run.datasets import CardOrFile, without_batches
 from zsgate.system.sources import versions
 from zsgate.verdict.recipe import DEFAULT, Recipe
@@ -138,3 +139,13 @@ def without_predictions(model: Adapter) -> list[NotTestedRecord]:
     if predicts_genes(model):
         return []
     return [NotTestedRecord(what="reconstruction", suite="test_reconstruction", reason=NO_HEAD)]
+
+
+def without_forms(model: Adapter) -> list[NotTestedRecord]:
+    """Return in what forms the candidate is not asked for the same cells again, and why."""
+    if reason := invariances.objection(model):
+        return [NotTestedRecord(what="invariances", suite="test_invariances", reason=reason)]
+    if not model.info.independent_cells:
+        reason = "the candidate looks across cells, so a cell's row may depend on the others and on their order"
+        return [NotTestedRecord(what="invariances: cells alone and in another order", reason=reason)]
+    return []

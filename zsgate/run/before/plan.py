@@ -20,6 +20,9 @@ from zsgate.run.before.lookup import Absent, Lookup
 from zsgate.run.before.rates import SUPERLINEAR, Rates
 from zsgate.run.before.steps import Asked, Plan, Size, Step
 from zsgate.run.changed.copies import MOST_CELLS, key_of
+from zsgate.run.changed.held import KIND, STEP
+from zsgate.run.changed.held import key_of as key_of_held
+from zsgate.run.changed.invariances import EMBEDDED
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
 
@@ -98,6 +101,8 @@ class _Needs:
             rate = {"scvi": f"embed scvi {self.run.recipe.scvi}", "random_init": f"embed {model}"}.get(who)
             yield Step(f"embed {who}", self.name, rate or f"embed {who}", units, kept[who], times)
         yield from self._copies(asked)
+        if any(each.suite == "invariances" for each in asked):
+            yield Step(STEP, self.name, f"embed {model}", EMBEDDED, self._has_held())
         for masked in sorted({RECONSTRUCTION[each.metric].masked for each in asked if each.metric in RECONSTRUCTION}):
             what = f"reconstruct, {100 * masked:g} % hidden" if masked else "reconstruct, all shown"
             yield Step(what, self.name, f"reconstruct {model}", n_cells, kept=False)
@@ -155,6 +160,14 @@ class _Needs:
         """Return whether an embedding is kept; of a model that cannot even be asked, none is."""
         with suppress(Exception):  # the boundary to code that is not ours; the run itself will say what is wrong
             return self.known is not None and self._has(self._method(who), self.known)
+        return False
+
+    def _has_held(self) -> bool:
+        """Return whether it is kept that the candidate keeps its rows."""
+        with suppress(Exception):  # as above
+            if self.known is not None:
+                key, lasts = key_of_held(self.run.candidate, self.run.dataset(self.name))
+                return self.run.ledger.store(lasts=lasts).has(KIND, key, ".json")
         return False
 
     def _has_copies(self, who: str, metric: str) -> bool:
