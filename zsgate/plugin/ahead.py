@@ -12,8 +12,8 @@ from zsgate.plugin.collection import is_of_gate
 from zsgate.plugin.results import Results
 from zsgate.plugin.xdist import parameters
 from zsgate.run.before.steps import Asked, Plan
-from zsgate.run.controls import COPIES, DEAD, KNOWN
 from zsgate.run.changed.held import STEP
+from zsgate.run.controls import COPIES, DEAD, KNOWN
 from zsgate.run.run import Run
 from zsgate.system import progress
 
