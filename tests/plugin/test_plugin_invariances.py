@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+SOME = ("-k", "form or (hvg and asw)")
 NODE = "test_invariances.py::test_form_changes_nothing[cells]"
 MODELS = """
 import numpy as np
@@ -44,7 +45,7 @@ def run(gate, project, model, *args):
 
 def test_a_row_that_follows_the_form_fails_the_candidate(gate, project, verdict):
     """Exit 1 and not 3; one sentence on the terminal, in the record, on the page and in JUnit says what moved it."""
-    done = run(gate, project, "ByPosition", "-k", "form or (hvg and asw)", "--junitxml=out.xml")
+    done = run(gate, project, "ByPosition", *SOME, "--junitxml=out.xml")
     assert done.ret == 1, done.stdout.str()
     said = "ByPosition gives a cell another row with the genes in another order: "
     (failure,) = verdict()["failures"]
@@ -59,19 +60,17 @@ def test_a_row_that_follows_the_form_fails_the_candidate(gate, project, verdict)
 
 def test_who_keeps_its_rows_passes_and_is_not_asked_again(gate, project, verdict):
     """What was seen stands in the record, and a second run has it from the store, without Hypothesis."""
-    done = run(gate, project, "Honest", NODE)
-    assert done.ret == 5, done.stdout.str()  # a form alone is no verdict
-    done.assert_outcomes(passed=1)
-    checks = verdict()["checks"]
+    assert run(gate, project, "Honest", NODE).ret == 5  # by itself it is no verdict
+    assert run(gate, project, "Honest", *SOME).ret in (0, 1)
+    checks = [each for each in verdict()["checks"] if each["nodeid"]]
     assert [each["nodeid"] for each in checks] == [NODE] * 5
     assert {each["dataset"] for each in checks} == {"cells"}
     assert all(each["moved"] <= 1e-6 * each["apart"] for each in checks)
     calls = (project.path / "embedded").read_text()
     project.makeconftest("import sys\n\ndef pytest_unconfigure():\n    assert 'hypothesis' not in sys.modules\n")
-    again = run(gate, project, "Honest", NODE, "-n", "2")
-    again.assert_outcomes(passed=1)
+    assert run(gate, project, "Honest", *SOME, "-n", "2").ret in (0, 1)
     assert (project.path / "embedded").read_text() == calls
-    assert verdict()["checks"] == checks
+    assert [each for each in verdict()["checks"] if each["nodeid"]] == checks
 
 
 def test_who_cannot_be_asked_is_said_to_be_so(gate, project, verdict):
@@ -81,8 +80,7 @@ def test_who_cannot_be_asked_is_said_to_be_so(gate, project, verdict):
     run(gate, project, "Chance", "-k", "hvg and asw")
     reasons = {each["what"]: each["reason"] for each in verdict()["not_tested"]}
     assert reasons["invariances"].startswith("the candidate draws chance")
-    done = run(gate, project, "Across", NODE)
-    done.assert_outcomes(passed=1)
+    run(gate, project, "Across", *SOME)
     reasons = {each["what"]: each["reason"] for each in verdict()["not_tested"]}
     assert reasons["invariances: cells alone and in another order"].startswith("the candidate looks across cells")
     assert len(verdict()["checks"]) == 3
@@ -93,6 +91,6 @@ def test_a_run_of_some_tests_says_that_it_left_it_out(gate, project, verdict):
     run(gate, project, "Honest", "-k", "hvg and asw")
     some = verdict()["selection"]
     assert some["n_selected"] == 1
-    done = run(gate, project, "Honest", "-k", "form or (hvg and asw)")
+    done = run(gate, project, "Honest", *SOME)
     assert verdict()["selection"]["n_selected"] == 2
     assert done.ret in (0, 1)
