@@ -16,8 +16,9 @@ from zsgate.system.progress import waiting
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
-# what a metric speaks of: whether cell types lie apart, whether batches mix, how well genes are predicted
-Claim = Literal["cell types", "batches", "genes"]
+# what a metric speaks of: whether cell types lie apart, whether batches mix, how well genes are predicted, whether
+# cells that are poorer in counts are recognised
+Claim = Literal["cell types", "batches", "genes", "robustness"]
 # gives for each draw (rows) the value with everybody, without each unit and, if possible, with all units weighing alike
 LeaveOuts = Callable[[Embedding, Cells, Recipe, int], Floats]
 Halves = Callable[[Embedding, Cells, Recipe], Floats]

@@ -128,6 +128,8 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    nodeid
+        Id of the test; empty of what is checked with the embedding itself.
     dataset
         Whose cells.
     check
@@ -142,6 +144,7 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
         Median distance between two cells.
     """
 
+    nodeid: str = ""
     dataset: str
     check: str
     cells: Count = 0
