@@ -97,7 +97,7 @@ def test_metrics_on_request_run_when_asked_for(gate, verdict):
         "label_transfer": False,
     }
     assert judged["label_transfer"]["outcome"] == "loses"
-    assert "without cell-type signal" in judged["bras"]["reason"]
+    assert "where cell types are separated worse" in judged["bras"]["reason"]
     for control, metrics in {"noise": judged.keys(), "oracle": judged.keys() - {"bras"}}.items():
         assert {each["metric"] for each in verdict()["controls"] if each["control"] == control} == metrics
     assert all(each["passed"] for each in verdict()["controls"])

@@ -156,8 +156,9 @@ def test_what_an_earlier_run_did_not_score_is_said(gate, project, verdict):
     assert result.ret == 0, result.stdout.str()
     (judged,) = verdict()["verdicts"]
     missing = {each["metric"]: each for each in verdict()["not_tested"] if each.get("baseline") == judged["baseline"]}
-    assert set(missing) == {"nmi", "ari", "avg_bio", "batch_score"}
+    assert set(missing) == {"nmi", "ari", "avg_bio", "batch_score", "knn_mixing", "knn_purity"}
     assert missing["nmi"]["reason"] == f"{judged['baseline']} has no recorded score by nmi"
+    assert missing["knn_mixing"]["reason"].endswith("by knn_mixing and knn_purity")  # its floor
     assert "The run that recorded the scores of models:bad broke (" in " ".join(verdict()["caveats"])
     (project.path / "other.h5ad").symlink_to(project.path / "cells.h5ad")
     result = gate("models:good", "--against=old.json", "--datasets=cells.h5ad,other.h5ad", *ONLY)

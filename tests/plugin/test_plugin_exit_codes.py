@@ -198,12 +198,12 @@ def test_stopping_early_is_not_missing_results(gate, verdict):
 
 
 def test_noise_mixes_batches_best_and_does_not_pass(gate, verdict):
-    """A dead model beats HVG on the batch score; without cell-type signal that does not count."""
-    result = gate("models:bad", "-k", "hvg and batch_score")
+    """A dead model beats HVG on the batch score; below HVG's separation of types that does not count."""
+    result = gate("models:bad", "-k", "hvg and batch_score", "--require=batch_score")
 
     assert result.ret == 1
     (judged,) = verdict()["verdicts"]
     assert judged["outcome"] == "beats"
     assert not judged["passed"]
-    assert "it does not count without cell-type signal" in judged["reason"]
+    assert "it does not count where cell types are separated worse" in judged["reason"]
     assert verdict()["gate"] == "lost"
