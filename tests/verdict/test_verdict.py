@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,3 +162,19 @@ def test_a_bare_signal_must_be_clear(signal, passed):
     assert judge(score(0.5), score(0.1), Terms(policy="point"), proviso=bare).passed is passed
     strict = judge(score(0.5, [0.5] * 6), score(0.1, [0.1] * 6), proviso=bare)
     assert (strict.outcome, strict.passed) == ("beats", False)
+
+
+@pytest.mark.parametrize("policy", ["beats", "noninferior"])
+@given(shift=st.floats(-0.5, 0.5), margin=st.floats(0, 0.2))
+def test_what_would_have_been_enough(policy, shift, margin):
+    """A difference as large as is said passes, one a little smaller does not, whatever it was; the sentence says so."""
+    terms = Terms(policy=policy, margin=margin)
+    spread = np.array([0.01, -0.01, 0.02, -0.02, 0.0, 0.0])
+
+    def verdict(difference):
+        return judge(score(difference, (difference + spread).tolist()), score(0.0, [0.0] * 6), terms)
+
+    enough = verdict(shift).enough
+    assert verdict(enough + 1e-6).passed
+    assert not verdict(enough - 1e-6).passed
+    assert ("would have been enough" in verdict(shift).sentence) is not verdict(shift).passed or shift == enough

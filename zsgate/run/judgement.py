@@ -24,7 +24,7 @@ from zsgate.verdict.waiver import Waiver
 # what a verdict and its record have in common
 SHARED = (
     *("model", "dataset", "metric", "baseline", "ours", "theirs", "difference", "level", "passed", "policy", "margin"),
-    *("unit", "n_units", "n_effective", "balanced", "p", "detectable", "df", "reason", "sentence", "paired"),
+    *("unit", "n_units", "n_effective", "balanced", "p", "detectable", "enough", "df", "reason", "sentence", "paired"),
 )
 
 

@@ -103,6 +103,15 @@ class Verdict:
         return self.sentence
 
     @property
+    def enough(self) -> float | None:
+        """Difference that would just pass with an interval as wide as this one; None without an interval."""
+        if self.policy == "point":
+            return self.margin
+        if self.interval is None:
+            return None
+        return (-self.margin if self.policy == "noninferior" else self.margin) + self.difference - self.interval[0]
+
+    @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
         said = {"beats": "beats", "loses": "loses to", "inconclusive": "is not shown to beat"}[self.outcome]
@@ -117,6 +126,8 @@ class Verdict:
             units = f"{self.n_units} {'groups of cells' if self.unit == 'cells' else 'donors'}"
             low, high = self.interval
             text += f", {100 * self.level:.0f} % interval [{low:+.3f}, {high:+.3f}] over {units}"
+        if self.enough is not None and self.difference < self.enough:
+            text += f", where {self.enough:+.3f} would have been enough"
         if not self.paired:
             text += ", unpaired (other cells: both variances add, and part of the difference may be the cells')"
         if self.margin:

@@ -126,6 +126,8 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
         p adjusted (Holm 1979) over all tests of the run against that baseline.
     detectable
         Difference found with 80 % power.
+    enough
+        Difference that would just pass with an interval as wide as this one.
     df
         Degrees of freedom of the interval's t.
     reason
@@ -169,6 +171,7 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
     p: Share | None = None
     p_holm: Share | None = None
     detectable: float | None = None
+    enough: float | None = None
     df: float | None = None
     reason: str = ""
     sentence: str = ""
