@@ -106,29 +106,36 @@ class Copier:
     def embed(self, adata):
         return bad(adata)
 
-    def guess(self, target, hide, genes):
-        return np.where(hide, -1, target)
+    def guess(self, cells, shown, hide):
+        return np.where(hide, -1, shown)
+
+    def bins(self, counts):
+        return np.minimum(counts, self.most).astype(np.float32)
+
+    def targets(self, adata):
+        return self.bins(adata.X.toarray())
 
     def reconstruct(self, adata, *, masked=0.0, seed=0):
         with open("passes.txt", "a") as log:
             log.write(f"{masked}\\n")
         for start in range(0, adata.n_obs, 100):
-            counts = adata.X[start : start + 100]
-            offsets, genes = counts.indptr.astype(np.int64), counts.indices.astype(np.int32)
-            target = np.minimum(counts.data, self.most).astype(np.float32)
-            hide = hidden(offsets, genes, masked, seed)
+            cells = adata[start : start + 100]
+            offsets, genes = cells.X.indptr.astype(np.int64), cells.X.indices.astype(np.int32)
+            shown, hide = self.bins(cells.X.data), cells.layers["hidden"].data
             yield Reconstruction(
-                cells=np.arange(start, start + counts.shape[0]), offsets=offsets, genes=genes, target=target,
-                predictions={"gep": self.guess(target, hide, genes).astype(np.float32)}, scale="bin", masked=hide,
-                noise_floor=np.full(len(target), 0.25, np.float32),
+                cells=np.arange(start, start + cells.n_obs), offsets=offsets, genes=genes, target=shown,
+                predictions={"gep": self.guess(cells, shown, hide).astype(np.float32)}, scale=self.scale,
+                masked=hidden(offsets, genes, masked, seed), noise_floor=np.full(len(genes), 0.25, np.float32),
             )
 
 
 class Knower(Copier):
-    """Is right up to a noise of its own, shown or hidden."""
+    """Is right up to a noise of its own, shown or hidden: it has read the file."""
 
-    def guess(self, target, hide, genes):
-        return target + np.sin(np.arange(len(target)))
+    def guess(self, cells, shown, hide):
+        whole = anndata.read_h5ad("cells.h5ad")[cells.obs_names, cells.var_names].X.toarray()
+        cell = np.repeat(np.arange(cells.n_obs), np.diff(cells.X.indptr))
+        return self.bins(whole[cell, cells.X.indices]) + np.sin(np.arange(len(shown)))
 
 
 class Coarse(Knower):
@@ -140,8 +147,48 @@ class Coarse(Knower):
 class Blind(Copier):
     """Says the same of every gene."""
 
-    def guess(self, target, hide, genes):
-        return np.full(len(target), 25.0)
+    def guess(self, cells, shown, hide):
+        return np.full(len(shown), 25.0)
+
+class Peeker(Knower):
+    """Looks for hidden counts wherever an AnnData may have some, and says the largest that it finds."""
+
+    def guess(self, cells, shown, hide):
+        kept = [*cells.layers.values(), *cells.obsm.values(), *cells.uns.values()]
+        places = [cells.X, *kept, *([cells.raw.X] if cells.raw else [])]
+        found = [each.toarray() for each in places if each.dtype != bool]
+        cell = np.repeat(np.arange(cells.n_obs), np.diff(cells.X.indptr))
+        return np.maximum.reduce(found)[cell, cells.X.indices]
+
+
+class Liar(Copier):
+    """Says 1 of every gene, and that this is the truth."""
+
+    scale = "counts"
+
+    def guess(self, cells, shown, hide):
+        return np.ones(len(shown))
+
+    def bins(self, counts):
+        return np.ones(counts.shape, np.float32)
+
+
+class LogLiar(Liar):
+    scale = "lognorm"
+
+
+class FallingBins(Copier):
+    """Has bins that fall as counts rise."""
+
+    def bins(self, counts):
+        return 1 / (1 + counts)
+
+
+class Mistaken(Copier):
+    """Takes other genes for hidden."""
+
+    def reconstruct(self, adata, *, masked=0.0, seed=0):
+        yield from super().reconstruct(adata, masked=masked, seed=seed + 1)
 '''
 
 

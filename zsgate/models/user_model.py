@@ -13,14 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import UsageProblem, nearest
+from zsgate.errors import CandidateFailed, UsageProblem, nearest
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import check_rows
 from zsgate.models.reconstruction import SCALES, Reconstruction, Scale
+from zsgate.models.reconstruction.hiding import blinded
+from zsgate.models.reconstruction.targets import settled
 from zsgate.system.progress import waiting
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
+
+NO_RANKS = (
+    "a gene's rank follows from all counts of its cell, so a tokeniser of one's own cannot rank genes that are hidden "
+    "from it, and one that is shown them may peek"
+)
 
 
 class UserModel:
@@ -32,7 +39,8 @@ class UserModel:
     ``independent_cells = False`` for a model that looks across cells, ``stochastic = True``, ``fingerprint`` (a
     string that changes with the weights) to keep embeddings between runs, ``info`` (a :class:`ModelInfo`),
     ``reconstruct(adata, masked=share, seed=n)`` yielding :class:`zsgate.models.reconstruction.Reconstruction`, with
-    ``scale`` and ``heads`` (of ``gep``, ``gepc``) beside it.
+    ``scale`` and ``heads`` (of ``gep``, ``gepc``) beside it, and for bins ``targets(adata)``. The AnnData of
+    ``reconstruct`` has no count that is hidden; that of ``targets``, asked when the predictions are given, has all.
 
     Parameters
     ----------
@@ -76,6 +84,7 @@ class UserModel:
         if hasattr(self.model, "reconstruct"):
             self.reconstruct = self._reconstruct
             self.scale, self.heads = _read_scale(name, self.model)
+            self.cannot_hide = NO_RANKS if self.scale == "rank" else ""
 
     @property
     def info(self) -> ModelInfo:
@@ -115,8 +124,22 @@ class UserModel:
         return check_rows(values, source=self.info.name, n_cells=dataset.n_cells)
 
     def _reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
-        """Yield what the user's object predicts of the genes of the dataset's AnnData."""
-        yield from self.model.reconstruct(dataset.to_anndata(), masked=masked, seed=seed)
+        """Yield what the user's object predicts of genes, those hidden being hidden from it, with the true targets.
+
+        Raises
+        ------
+        CandidateFailed
+            If genes cannot be hidden from it, or it contradicts the dataset.
+        """
+        if masked and self.cannot_hide:
+            raise CandidateFailed(self.cannot_hide)
+        own = self._targets if self.scale == "bin" else None
+        for part in self.model.reconstruct(blinded(dataset, masked, seed), masked=masked, seed=seed):
+            fits = isinstance(part, Reconstruction) and part.fits(dataset.n_cells, len(dataset.symbols))
+            yield settled(part, dataset, masked, seed, own) if fits and part.scale == self.scale else part
+
+    def _targets(self, dataset: Dataset) -> Any:
+        return self.model.targets(dataset.to_anndata())
 
     def _random_init(self, seed: int) -> UserModel:
         return UserModel(self.name, device=self.device, model=self.model.random_init(seed), twin=seed)
@@ -127,6 +150,12 @@ def _read_scale(name: str, model: Any) -> tuple[Scale, tuple[str, ...]]:
     scale, heads = getattr(model, "scale", None), tuple(getattr(model, "heads", ("gep",)))
     if scale not in SCALES:
         msg = f"--model {name}: it has reconstruct(), so it must have scale, one of {', '.join(SCALES)}; not {scale!r}"
+        raise UsageProblem(msg)
+    if scale == "bin" and not hasattr(model, "targets"):
+        msg = (
+            f"--model {name}: bins are its own, so beside reconstruct() it must have targets(adata), the bins of whole "
+            "cells (n_cells, n_genes); the AnnData of reconstruct() does not hold what is hidden"
+        )
         raise UsageProblem(msg)
     return scale, heads
 
