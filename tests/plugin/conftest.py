@@ -80,6 +80,30 @@ def interrupted(adata):
     raise KeyboardInterrupt
 
 
+class Sampling:
+    """The labels with noise that is another one in each call."""
+
+    stochastic, deals = True, False
+
+    def embed(self, adata):
+        generator = np.random.default_rng()
+        rows = 3 * np.eye(12)[_labels(adata)] + 0.3 * generator.normal(size=(adata.n_obs, 12))
+        return rows[generator.permutation(adata.n_obs)] if self.deals else rows
+
+
+class Dealing(Sampling):
+    """Says that it draws chance, and deals its rows to the cells at random."""
+
+    deals = True
+
+
+class Across(Sampling):
+    """Looks across cells as well."""
+
+    independent_cells = False
+    draws = 2
+
+
 class Trained:
     """Counts of the most expressed genes; its twin is noise."""
 

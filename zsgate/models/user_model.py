@@ -24,6 +24,7 @@ from zsgate.system.progress import waiting
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
 
+DRAWS = 3  # of a model that draws chance
 NO_RANKS = (
     "a gene's rank follows from all counts of its cell, so a tokeniser of one's own cannot rank genes that are hidden "
     "from it, and one that is shown them may peek"
@@ -36,8 +37,9 @@ class UserModel:
     The attribute is a function ``f(adata) -> array``, or a class (made with no argument, or with ``device`` if it
     takes one) whose instances are called the same way or have ``embed(adata)``. It sees counts, genes, batches and
     donors, never labels. Optional attributes: ``random_init(seed)`` returning an untrained twin,
-    ``independent_cells = False`` for a model that looks across cells, ``stochastic = True``, ``fingerprint`` (a
-    string that changes with the weights) to keep embeddings between runs, ``info`` (a :class:`ModelInfo`),
+    ``independent_cells = False`` for a model that looks across cells, ``stochastic = True`` for one that draws chance
+    and ``draws`` for how often it then embeds (3 times: as long as three models), ``fingerprint`` (a string that
+    changes with the weights) to keep embeddings between runs, ``info`` (a :class:`ModelInfo`),
     ``reconstruct(adata, masked=share, seed=n)`` yielding :class:`zsgate.models.reconstruction.Reconstruction`, with
     ``scale`` and ``heads`` (of ``gep``, ``gepc``) beside it, and for bins ``targets(adata)``. The AnnData of
     ``reconstruct`` has no count that is hidden; that of ``targets``, asked when the predictions are given, has all.
@@ -54,12 +56,15 @@ class UserModel:
         The user's object, where it is there already; None imports it.
     twin
         Seed of an untrained twin; None is the model itself.
+    draws
+        How often a model that draws chance embeds; None takes what the object says, or 3. It is given no seed: calls
+        are repeated.
 
     Raises
     ------
     UsageProblem
-        If the name cannot be imported, the class cannot be made, the object cannot embed, or its fingerprint is no
-        string.
+        If the name cannot be imported, the class cannot be made, the object cannot embed, its fingerprint is no
+        string, or its draws are no number.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class UserModel:
         folder: Path | None = None,
         model: Any = None,
         twin: int | None = None,
+        draws: int | None = None,
     ) -> None:
         self.name = name
         self.device = device
@@ -79,6 +85,7 @@ class UserModel:
         if not isinstance(declared, str | None):
             msg = f"--model {name}: its fingerprint must be a string, or None to keep nothing, not {declared!r}"
             raise UsageProblem(msg)
+        self.draws = _read_draws(name, self.model, draws, stochastic=self.info.stochastic)
         if hasattr(self.model, "random_init"):
             self.random_init = self._random_init
         if hasattr(self.model, "reconstruct"):
@@ -105,6 +112,10 @@ class UserModel:
         declared = getattr(self.model, "fingerprint", None)
         of = "" if self.twin is None else f":random{self.twin}"
         return None if declared is None else f"{self.name}:{self.device}:{declared}{of}"
+
+    def repeats(self) -> tuple[UserModel, ...]:
+        """Return what a gate embeds with: the same model once for each of its draws."""
+        return (self,) * self.draws
 
     def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
         """Return what the user's object gives for the dataset's AnnData as float32.
@@ -158,6 +169,20 @@ def _read_scale(name: str, model: Any) -> tuple[Scale, tuple[str, ...]]:
         )
         raise UsageProblem(msg)
     return scale, heads
+
+
+def _read_draws(name: str, model: Any, given: int | None, *, stochastic: bool) -> int:
+    """Return how often a user's object embeds: as pyproject.toml says, as it says itself, or as is usual."""
+    said = getattr(model, "draws", None) if given is None else given
+    if said is None:
+        return DRAWS if stochastic else 1
+    if type(said) is not int or said < 1:
+        msg = f"--model {name}: draws must be a whole number from 1 on, not {said!r}"
+        raise UsageProblem(msg)
+    if said > 1 and not stochastic:
+        msg = f"--model {name}: {said} draws of a model that does not say stochastic = True would all be the same"
+        raise UsageProblem(msg)
+    return said
 
 
 def _import_model(name: str, device: str, folder: Path | None) -> Any:

@@ -107,6 +107,8 @@ def _caveats(run: Run, notes: Notes) -> Iterator[str]:
     for (each, dataset), said in notes.items():
         if "computed on" in said:
             yield f"{each} on {dataset} is computed on {said['computed on']}."
+        if "unchecked" in said:
+            yield f"Nobody checked that {each} gives a cell of {dataset} the same row again: {said['unchecked']}."
     for name in run.sources:
         if what := run.reads(name):
             yield f"{who} on {name} is shown {what}."

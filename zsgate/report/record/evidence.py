@@ -143,6 +143,8 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
         The root mean square of these distances.
     apart
         Median distance between two cells.
+    chance
+        The largest distance between a row and the same row in another draw or call, of a model that draws chance.
     """
 
     dataset: str
@@ -151,6 +153,7 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
     moved: float | None = None
     typical: float | None = None
     apart: float | None = None
+    chance: float | None = None
 
 
 class NotTestedRecord(Entry, frozen=True, kw_only=True):

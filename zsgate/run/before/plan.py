@@ -20,6 +20,7 @@ from zsgate.run.before.rates import SUPERLINEAR, Rates
 from zsgate.run.before.steps import Asked, Plan, Size, Step
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
+from zsgate.run.stability import draws_of
 
 SHUFFLED = "shuffled rows of "
 
@@ -91,7 +92,7 @@ class _Needs:
         kept: dict[str, bool] = {}
         for who in self._who(asked):
             kept[who] = self._is_kept(who)
-            times = self.run.seeds(who) if who in DRAWS else 1
+            times = self._times(who)
             units = None if n_cells is None else n_cells * times
             rate = {"scvi": f"embed scvi {self.run.recipe.scvi}", "random_init": f"embed {model}"}.get(who)
             yield Step(f"embed {who}", self.name, rate or f"embed {who}", units, kept[who], times)
@@ -109,6 +110,12 @@ class _Needs:
         ours = [self.run.config.model] if any(each.suite != "controls" for each in tests) else []
         pca = ["pca"] if any(each.suite == "controls" for each in tests) else []
         return list(dict.fromkeys([*ours, *named, *pca]))
+
+    def _times(self, who: str) -> int:
+        """Return how often somebody embeds."""
+        if who == self.run.config.model:
+            return len(draws_of(self.run.candidate.model))
+        return self.run.seeds(who) if who in DRAWS else 1
 
     def _scored(self, asked: Sequence[Asked]) -> dict[str, list[str]]:
         """Return the metrics of each embedding that is scored, by what it is called."""
