@@ -15,7 +15,7 @@ from zsgate.system.sources import files, packages
 from zsgate.system.store import Store
 
 ALL = [metric for metric in METRICS.values() if not metric.on_request]
-PLACE = "zsgate.metrics.embedding."
+PLACE = "zsgate.metrics."
 
 
 @pytest.fixture(autouse=True)
@@ -103,14 +103,14 @@ def test_no_score_depends_on_a_package_that_does_not_compute_it(computed_by, nam
 
 def test_scib_metrics_counts_where_it_computes():
     """Its version is in the keys of LISI and kBET."""
-    assert "scib-metrics" in packages_of("lisi_kbet")
+    assert "scib-metrics" in packages_of("embedding.lisi_kbet")
 
 
 def test_a_key_follows_the_code_that_computes(computed_by):
     """A silhouette does not depend on the clusterer; a comparison with the counts does on how these are logged."""
-    assert computed_by("asw") == {"silhouette"}
-    assert computed_by("avg_bio") == {"silhouette", "shared"}
-    assert "igraph" not in packages_of("silhouette")
-    assert computed_by("pcr_comparison") == {"pcr"}
-    assert "preprocess.py" in {path.name for path in files(PLACE + "pcr")}
-    assert "preprocess.py" not in {path.name for path in files(PLACE + "silhouette")}
+    assert computed_by("asw") == {"embedding.silhouette"}
+    assert computed_by("avg_bio") == {"embedding.silhouette", "embedding.shared"}
+    assert "igraph" not in packages_of("embedding.silhouette")
+    assert computed_by("pcr_comparison") == {"embedding.pcr"}
+    assert "preprocess.py" in {path.name for path in files(PLACE + "embedding.pcr")}
+    assert "preprocess.py" not in {path.name for path in files(PLACE + "embedding.silhouette")}

@@ -64,7 +64,7 @@ def test_the_silhouette_of_noise_does_not_count(pancreas: Dataset, noise: Embedd
     assert ours.value > theirs.value
     assert judge(ours, theirs, Terms(policy="point")).passed
     signal = Signal(ours, asw(controls.shuffled_twin(noise, pancreas), pancreas))
-    verdict = judge(ours, theirs, Terms(policy="point"), signal=signal)
+    verdict = judge(ours, theirs, Terms(policy="point"), proviso=signal)
     assert not verdict.passed
     assert "it does not count without cell-type signal" in verdict.reason
 
@@ -79,7 +79,7 @@ def test_without_donors_a_bare_signal_counts_where_bare_differences_do(
     ahead, behind = (Score("batch_score", value, (value,)) for value in (0.9, 0.8))
     for rows, told in ((oracle, passes), (noise, False)):
         signal = Signal(nmi(rows, alone), nmi(controls.shuffled_twin(rows, alone), alone))
-        assert judge(ahead, behind, Terms(policy=policy), signal=signal).passed is told
+        assert judge(ahead, behind, Terms(policy=policy), proviso=signal).passed is told
 
 
 def test_the_terms_are_the_runs_and_those_of_the_test() -> None:

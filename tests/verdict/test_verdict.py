@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_scores import OURS, THEIRS, ZERO, pairs, score
 
-from zsgate.verdict.terms import POLICIES, Names, Signal, Terms
+from zsgate.verdict.terms import POLICIES, Floor, Names, Signal, Terms
 from zsgate.verdict.verdict import judge
 
 
@@ -120,17 +120,44 @@ def test_an_objection_and_a_lack_of_signal_are_both_said():
     """A verdict passes only without objection and with a score above that of the embedding's own shuffled rows."""
     sides = score(0.5, [0.5] * 6), score(0.1, [0.1] * 6)
     names = Names(model="mine", baseline="hvg", dataset="lab")
-    assert judge(*sides, names=names, signal=Signal(*sides)) == judge(*sides, names=names)
-    verdict = judge(*sides, names=names, signal=Signal(sides[1], sides[0]), objection="it was seen")
+    assert judge(*sides, names=names, proviso=Signal(*sides)) == judge(*sides, names=names)
+    verdict = judge(*sides, names=names, proviso=Signal(sides[1], sides[0]), objection="it was seen")
     assert (verdict.outcome, verdict.passed) == ("beats", False)
     assert verdict.reason.startswith("it was seen; it does not count without cell-type signal: mine (asw 0.100) loses")
     assert "its shuffled twin (0.500) on lab" in verdict.reason
+
+
+@pytest.mark.parametrize(("purity", "passed"), [(0.61, True), (0.57, True), (0.54, False)])
+def test_mixing_counts_only_where_types_are_separated_no_worse(purity, passed):
+    """The floor is the baseline's own separation less 0.05, shown by the interval and not by the bare difference."""
+    sides = score(0.5, [0.5] * 6), score(0.1, [0.1] * 6)
+    spread = [0.02, -0.02, 0.01, -0.01, 0.0, 0.0]
+    names = Names(model="mine", baseline="hvg", dataset="lab")
+    floor = Floor(score(purity, [purity + each / 10 for each in spread]), score(0.6, [0.6] * 6))
+    verdict = judge(*sides, names=names, proviso=floor)
+    assert (verdict.outcome, verdict.passed) == ("beats", passed)
+    said = (
+        f"it does not count where cell types are separated worse: mine (asw {purity:.3f}) loses to hvg (0.600) on lab"
+    )
+    assert (said in verdict.reason) is not passed
+    wide = Floor(score(0.58, [0.58 + each for each in spread]), score(0.6, [0.6] * 6))
+    assert not judge(*sides, proviso=wide).passed
+    assert judge(*sides, Terms(policy="noninferior", margin=0.2), proviso=floor).passed is passed
+
+
+def test_a_floor_without_donors():
+    """No interval can be had: only under point is it enough that the bare difference is above -0.05."""
+    above, below = (Floor(score(purity), score(0.6)) for purity in (0.56, 0.54))
+    ahead = score(0.5), score(0.1)
+    assert judge(*ahead, Terms(policy="point"), proviso=above).passed
+    assert not judge(*ahead, Terms(policy="point"), proviso=below).passed
+    assert not judge(score(0.5, [0.5] * 6), score(0.1, [0.1] * 6), proviso=above).passed
 
 
 @pytest.mark.parametrize(("signal", "passed"), [(0.06, True), (0.05, False)])
 def test_a_bare_signal_must_be_clear(signal, passed):
     """Without donors no interval of the signal can be had: under point more than 0.05 is enough, noise is less."""
     bare = Signal(score(signal), score(0.0))
-    assert judge(score(0.5), score(0.1), Terms(policy="point"), signal=bare).passed is passed
-    strict = judge(score(0.5, [0.5] * 6), score(0.1, [0.1] * 6), signal=bare)
+    assert judge(score(0.5), score(0.1), Terms(policy="point"), proviso=bare).passed is passed
+    strict = judge(score(0.5, [0.5] * 6), score(0.1, [0.1] * 6), proviso=bare)
     assert (strict.outcome, strict.passed) == ("beats", False)

@@ -15,6 +15,7 @@ from zsgate.metrics.embedding.lisi_kbet import clisi, ilisi, kbet
 from zsgate.metrics.embedding.pcr import avg_batch, pcr, pcr_comparison
 from zsgate.metrics.embedding.silhouette import asw, batch_score
 from zsgate.metrics.metric import Metric, MetricLike
+from zsgate.metrics.mixing import knn_mixing, knn_purity
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 from zsgate.verdict.recipe import DEFAULT, Recipe
 
@@ -36,6 +37,8 @@ __all__ = [
     "isolated_labels",
     "isolated_labels_f1",
     "kbet",
+    "knn_mixing",
+    "knn_purity",
     "label_transfer",
     "nmi",
     "pcr",
@@ -44,7 +47,8 @@ __all__ = [
 
 
 _ALL = (
-    *(asw, nmi, ari, avg_bio, batch_score),
+    *(asw, nmi, ari, avg_bio, knn_mixing),
+    *(knn_purity, batch_score),
     *(graph_connectivity, label_transfer, isolated_labels, isolated_labels_f1, clisi),
     *(bras, pcr, pcr_comparison, avg_batch, ilisi, kbet),
 )

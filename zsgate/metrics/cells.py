@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.data.dataset import Dataset, effective_number
+from zsgate.metrics.splits import balanced
 
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
-SPLITS = 4  # random splits in halves
+SPLITS = {"units": 20, "cells": 4}  # in halves, at most
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,10 @@ class Cells:
         return effective_number(self.units) if self.names else None
 
     def halves(self, of: str) -> list[tuple[Codes, Codes]]:
-        """Return random splits in complementary halves, the positions of the cells of either.
+        """Return splits in complementary halves, the positions of the cells of either.
 
-        The same cells are always split alike, whatever their order and whatever the units are called, so that
-        two embeddings are compared in the same halves.
+        Those of units are balanced, those of cells random. The same cells are always split alike, whatever their order
+        and whatever the units are called, so that two embeddings are compared in the same halves.
 
         Parameters
         ----------
@@ -147,12 +148,8 @@ class Cells:
         np.minimum.at(first, self.units, self.ranks)
         place = np.argsort(np.argsort(first))[self.units] if of == "units" else self.ranks
         n_dealt = int(place.max()) + 1
-        splits = []
-        for split in range(SPLITS):
-            dealt = np.random.default_rng([split, self.n_cells, n_dealt]).permutation(n_dealt)
-            left = dealt[place] < n_dealt // 2
-            splits.append((np.flatnonzero(left), np.flatnonzero(~left)))
-        return splits
+        lefts = (half[place] for half in balanced(n_dealt, SPLITS[of]))
+        return [(np.flatnonzero(left), np.flatnonzero(~left)) for left in lefts]
 
     def take(self, rows: Codes) -> Cells:
         """Return the cells at the positions ``rows`` with labels and batches only, to be scored by themselves."""

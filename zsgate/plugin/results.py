@@ -138,8 +138,9 @@ class Results:
             ordered = sorted(found.items(), key=lambda item: place.get(item[0], len(place)))
             found.clear()
             found.update(ordered)  # type: ignore[arg-type]
-        keys = dict.fromkeys((each.dataset, each.metric) for each in self.verdicts.values())
-        self.scores = {key: self.scores[key] for key in keys if key in self.scores}
+        judged = dict.fromkeys((each.dataset, each.metric) for each in self.verdicts.values())
+        first = {key: self.scores[key] for key in judged if key in self.scores}
+        self.scores = first | {key: self.scores[key] for key in sorted(self.scores) if key not in first}  # floors
 
 
 def told(session: pytest.Session, nodeid: str, words: str) -> None:

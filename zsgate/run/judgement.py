@@ -16,7 +16,7 @@ from zsgate.run.stability import shift
 from zsgate.verdict.difference import can_pair
 from zsgate.verdict.match import matches
 from zsgate.verdict.score import Score
-from zsgate.verdict.terms import Names, Signal, Terms
+from zsgate.verdict.terms import Names, Proviso, Terms
 from zsgate.verdict.threshold import terms_for
 from zsgate.verdict.verdict import Verdict, judge
 from zsgate.verdict.waiver import Waiver
@@ -83,7 +83,7 @@ class Judgement:
 
 
 def judge_in_run(
-    run: Run, ours: Score, theirs: Score, names: Names, *, signal: Signal | None = None, objection: str = ""
+    run: Run, ours: Score, theirs: Score, names: Names, *, proviso: Proviso | None = None, objection: str = ""
 ) -> Judgement:
     """Return the judgement on the candidate by the run's terms and those of pyproject.toml for this test.
 
@@ -95,7 +95,7 @@ def judge_in_run(
         Scores of the candidate and of the baseline by one metric.
     names
         The candidate, the baseline and the dataset.
-    signal, objection
+    proviso, objection
         What else decides whether it passes; see :func:`zsgate.verdict.verdict.judge`.
     """
     test = (names.dataset, names.baseline, ours.metric)
@@ -103,7 +103,7 @@ def judge_in_run(
     leaked = leakage.objection(exposure, run.config.leakage)
     terms = _terms(run, ours, theirs, test)
     objections = "; ".join(filter(None, (objection, leaked)))
-    verdict = judge(ours, theirs, terms, names, signal=signal, objection=objections)
+    verdict = judge(ours, theirs, terms, names, proviso=proviso, objection=objections)
     if verdict and (moves := _unsteady(run, verdict)):
         verdict = verdict.not_passed(moves)
     advisory = ours.metric not in run.deciding

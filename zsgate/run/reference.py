@@ -15,6 +15,7 @@ from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
 from zsgate.data.file.path import expanded
 from zsgate.errors import BaselineFailed, UsageProblem
+from zsgate.metrics import METRICS
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION, ReconstructionMetric
 from zsgate.models import MODELS
@@ -72,7 +73,9 @@ class Reference(Method):
     def objection(self, dataset: str, metric: str, candidate: Candidate) -> str:
         """Return why the candidate cannot be compared with it on a dataset by a metric, or an empty string."""
         if self.model is None:
-            return "" if (dataset, metric) in self.past.scores else f"{self.name} has no recorded score by {metric}"
+            needed = (metric, "knn_purity") if metric in METRICS and METRICS[metric].claim == "batches" else (metric,)
+            absent = [name for name in needed if (dataset, name) not in self.past.scores]
+            return f"{self.name} has no recorded score by {' and '.join(absent)}" if absent else ""
         reason = applicability.objection_to_predictions(self.model, metric, self.name)
         ours, theirs = (getattr(each, "scale", None) for each in (candidate.model, self.model))
         if reason or metric not in RECONSTRUCTION or ours == theirs:

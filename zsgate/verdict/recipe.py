@@ -45,8 +45,8 @@ class Recipe:
         where pyproject.toml does not say it for the model.
     in_sample
         Whether the baselines of reconstruction (mean, average rank) are fitted on the cells they are scored on.
-    gates
-        Metrics that decide under this recipe although they are advisory otherwise.
+    gates, spares
+        Metrics that decide under this recipe although they are advisory otherwise, and the other way round.
     describes
         Choices that the code makes for every recipe, in words; part of the hash, so that scores of another distance or
         clusterer are never compared.
@@ -62,6 +62,7 @@ class Recipe:
     preset: str = "official"
     in_sample: bool = False
     gates: tuple[str, ...] = ()
+    spares: tuple[str, ...] = ()
     describes: tuple[str, ...] = CHOICES
 
     @cached_property
@@ -88,6 +89,7 @@ KEDZIERSKA2023 = Recipe(
     scvi="paper",
     preset="paper",
     in_sample=True,
-    gates=("mse_gep", "mse_gepc", "rank_correlation"),
+    gates=("batch_score", "mse_gep", "mse_gepc", "rank_correlation"),
+    spares=("knn_mixing",),
 )
 RECIPES = {recipe.id: recipe for recipe in (DEFAULT, KEDZIERSKA2023)}

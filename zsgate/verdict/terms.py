@@ -64,7 +64,7 @@ class Names:
 
 
 class Signal(NamedTuple):
-    """Two scores that show whether an embedding knows cell types at all.
+    """Two scores that show whether an embedding knows cell types at all: the first must beat the second.
 
     Attributes
     ----------
@@ -76,6 +76,23 @@ class Signal(NamedTuple):
 
     ours: Score
     shuffled: Score
+
+
+class Floor(NamedTuple):
+    """Two scores that show whether batches are mixed at the cost of cell types: the first must not be inferior.
+
+    Attributes
+    ----------
+    ours, theirs
+        How well the embedding separates cell types, and how well the baseline does.
+    """
+
+    ours: Score
+    theirs: Score
+
+
+FLOOR_MARGIN = 0.05  # by which types may be separated worse than by the baseline
+Proviso = Signal | Floor
 
 
 USUAL = Terms()

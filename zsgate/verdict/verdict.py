@@ -14,7 +14,7 @@ from typing import Literal
 from zsgate.verdict.difference import Difference
 from zsgate.verdict.interval import LEVEL, Inference, Variance
 from zsgate.verdict.score import Score
-from zsgate.verdict.terms import UNNAMED, USUAL, Names, Signal, Terms
+from zsgate.verdict.terms import FLOOR_MARGIN, UNNAMED, USUAL, Floor, Names, Proviso, Terms
 
 Outcome = Literal["beats", "loses", "inconclusive"]
 Interval = tuple[float, float]
@@ -136,7 +136,7 @@ def judge(
     terms: Terms = USUAL,
     names: Names = UNNAMED,
     *,
-    signal: Signal | None = None,
+    proviso: Proviso | None = None,
     objection: str = "",
 ) -> Verdict:
     """Return the verdict on ``ours`` against ``theirs``.
@@ -150,9 +150,10 @@ def judge(
         What it must reach to pass.
     names
         Names for the sentence.
-    signal
-        It passes only if the embedding's own score beats that of its rows in random order; None asks for no signal.
-        Where no interval can be had and the policy is ``"point"``, a difference of more than 0.05 is signal enough.
+    proviso
+        It passes only with signal: if the embedding's own score beats that of its rows in random order; or above a
+        floor: if it is inferior to the baseline by less than 0.05 in separating cell types. None asks for neither.
+        Where no interval can be had and the policy is ``"point"``, the bare difference has to be above 0.05, or -0.05.
     objection
         Why it does not pass, whatever the scores are; empty where nothing forbids it.
 
@@ -162,7 +163,7 @@ def judge(
         If the scores are of different metrics or recipes, or, where paired, of different cells or units.
     """
     verdict = _compared(ours, theirs, terms, names)
-    for reason in (_below_threshold(ours, terms.threshold), objection, _without_signal(signal, terms.policy, names)):
+    for reason in (_below_threshold(ours, terms.threshold), objection, _unmet(proviso, terms, names)):
         verdict = verdict.not_passed(reason) if reason else verdict
     return verdict
 
@@ -229,11 +230,17 @@ def _below_threshold(score: Score, threshold: float | None) -> str:
     return f"its own {score.metric} of {score.value:.3f} does not reach {threshold:g}"
 
 
-def _without_signal(signal: Signal | None, policy: str, names: Names) -> str:
-    """Return that an embedding is no better than its own rows in random order, or an empty string."""
-    if signal is None:
+def _unmet(proviso: Proviso | None, terms: Terms, names: Names) -> str:
+    """Return that an embedding has no signal, or falls below the floor, or an empty string."""
+    if proviso is None:
         return ""
-    found = _compared(*signal, USUAL, replace(names, baseline="its shuffled twin"))
-    if found or (policy == "point" and found.interval is None and found.difference > CLEAR):
+    if isinstance(proviso, Floor):
+        asked = Terms(policy="noninferior", margin=FLOOR_MARGIN, paired=terms.paired, exchangeable=terms.exchangeable)
+        found, least = _compared(*proviso, asked, names), -FLOOR_MARGIN
+        said = "it does not count where cell types are separated worse"
+    else:
+        found, least = _compared(*proviso, USUAL, replace(names, baseline="its shuffled twin")), CLEAR
+        said = "it does not count without cell-type signal"
+    if found or (terms.policy == "point" and found.interval is None and found.difference > least):
         return ""
-    return f"it does not count without cell-type signal: {found.sentence}"
+    return f"{said}: {found.sentence}"

@@ -46,9 +46,12 @@ batch_score = Metric(
     "batch_score",
     "Batch integration score: one minus the absolute silhouette of the batches within a cell type, averaged "
     "over cells and then over cell types (Luecken et al. 2022); 0 to 1, higher is better. Pure noise has "
-    "about 0.98 and it rises with the number of dimensions, and it misses batches that differ in shape or "
-    "lie nested (Rautenstrauch and Ohler 2025), so it counts only with evidence of cell-type signal.",
+    "about 0.98 and it rises with noise and with the number of dimensions: on real pancreas cells an untrained network "
+    "has 0.88, scVI 0.81, HVG 0.82 and PCA 0.74, and scVI cleared of all batch effects within types no more than 0.84. "
+    "It misses batches that differ in shape or lie nested (Rautenstrauch and Ohler 2025). So knn_mixing decides; this "
+    "is shown, and decides in the recipe of the paper.",
     _batch_score,
     claim="batches",
     uses_batches=True,
+    advisory=True,
 )

@@ -34,7 +34,7 @@ def deciding(config: Config, recipe: Recipe) -> frozenset[str]:
             if package and versions(package)[package] == "absent":
                 msg = f"{what}: {name} needs the package {package}: pip install 'zsgate[scib]'"
                 raise UsageProblem(msg)
-    by_nature = (name for name, metric in EVERY.items() if not metric.advisory)
+    by_nature = (name for name, metric in EVERY.items() if not metric.advisory and name not in recipe.spares)
     return frozenset([*by_nature, *recipe.gates, *config.require])
 
 

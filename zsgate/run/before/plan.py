@@ -131,9 +131,10 @@ class _Needs:
             return
         metric, ours = METRICS[test.metric], test.control or self.run.config.model
         yield from ((who, metric.name) for who in (ours, test.baseline))
-        if not is_control or (ours != "oracle" and not metric.noise_loses):  # it must beat its own rows in random order
-            signal = "nmi" if metric.claim == "batches" else metric.name
-            yield from ((who, signal) for who in (ours, f"{SHUFFLED}{ours}"))
+        if metric.claim == "batches":  # types must be separated no worse
+            yield from ((who, "knn_purity") for who in (ours, test.baseline))
+        elif not is_control or (ours != "oracle" and not metric.noise_loses):  # it must beat its rows in random order
+            yield from ((who, metric.name) for who in (ours, f"{SHUFFLED}{ours}"))
 
     def _is_reference(self, name: str) -> bool:
         reference = self.run.reference

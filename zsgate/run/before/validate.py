@@ -75,7 +75,7 @@ def preflight(run: Run) -> None:
 def not_tested(run: Run) -> Iterator[NotTestedRecord]:
     """Yield what is not tested on which dataset of a run, and why."""
     config, reference = run.config, run.reference
-    wanted = ["batch_score", *config.metrics, *config.require]
+    wanted = ["knn_mixing", "batch_score", *config.metrics, *config.require]
     pairs = [("random_init", {"baseline": "random_init"})]
     pairs += [(name, {"metric": name}) for name in dict.fromkeys(wanted)]
     for (what, names), dataset in product(pairs, run.sources):

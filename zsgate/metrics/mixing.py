@@ -1,0 +1,209 @@
+"""Mixing: what lies around a cell among the cells of other donors, its own type or not, its own batch or another.
+
+A silhouette of batches rewards noise and dimensions: where no cell is near any other, no batch is. Shares of nearest
+neighbours do not depend on scale or dimension, and their value under perfect mixing is known, so they are given as
+multiples of it. Neighbours of another type count for nothing, so noise and merged types mix nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from zsgate.metrics.cache import Part, Scored, cached
+from zsgate.metrics.cells import Cells, Codes, Floats
+from zsgate.metrics.metric import Metric
+from zsgate.metrics.neighbours.knn import Neighbours
+from zsgate.metrics.removal import Mask, masks
+from zsgate.models.embedding import Embedding
+from zsgate.verdict.recipe import Recipe
+
+MOST = 30  # nearest cells that are looked at
+SHARE = 4  # at most one in so many of the cells of the own type, so that a rare one is not asked for more than it has
+FEWEST = 10  # cells of a type, or it does not count: a share of fewer is chance
+
+
+class Around(NamedTuple):
+    """What lies around each cell of some, among the cells that may be its neighbours; each shape (n_cells,).
+
+    Attributes
+    ----------
+    labels, batches
+        Type and batch of the cell.
+    other, own
+        Share of its nearest cells that are of its type and of another batch, and of its type and its own batch.
+    expected
+        Share of other batches among all cells of its type that may be its neighbours; NaN where there is none.
+    """
+
+    labels: Codes
+    batches: Codes
+    other: Floats
+    own: Floats
+    expected: Floats
+
+    @property
+    def alike(self) -> Mask:
+        """Of which cells others of their type may be neighbours."""
+        return np.isfinite(self.expected)
+
+    @property
+    def mixable(self) -> Mask:
+        """Of which cells others of their type, some of their batch and some of another, may be neighbours."""
+        return np.asarray((self.expected > 0) & (self.expected < 1))
+
+
+def neighbourhoods(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
+    """Return the columns of ``knn_mixing`` and ``knn_purity`` of each draw."""
+    apart = kept_apart(cells)
+    donors = "" if apart is None else hashlib.sha256(apart.tobytes()).hexdigest()
+
+    def compute() -> Part:
+        found: Part = {"knn_mixing": [], "knn_purity": []}
+        for rows in embedding.draws:
+            nearest = Neighbours(rows, min(MOST, cells.n_cells - 1), foreign=apart)
+            columns = [around(nearest, mask, cells) for mask in masks(cells)]
+            mixable, alike = (_counted(columns[0].labels[which]) for which in (columns[0].mixable, columns[0].alike))
+            found["knn_mixing"].append([_mixing(each, mixable) for each in columns])
+            found["knn_purity"].append([_purity(each, alike) for each in columns])
+        return found
+
+    return cached("neighbourhoods", Scored(embedding, cells, recipe), __name__, compute, {"donors": donors})
+
+
+def kept_apart(cells: Cells) -> Codes | None:
+    """Return the donor of each cell, whose other cells are no neighbours of it, or None.
+
+    Cells of one donor are alike, and most donors are of one batch: what sets a donor apart is no effect of its batch.
+    Where a batch is mostly one donor the two cannot be told apart, and donors are not kept apart.
+    """
+    donors = _donors(cells)
+    if donors is None:
+        return None
+    everybody = np.ones(cells.n_cells, dtype=bool)
+    among_others, among_all = (_expected(cells, everybody, each)[1] for each in (donors, None))
+    n_counted = [np.count_nonzero((share > 0) & (share < 1)) for share in (among_others, among_all)]
+    return None if 2 * n_counted[0] < n_counted[1] else donors
+
+
+def _donors(cells: Cells) -> Codes | None:
+    if cells.names and cells.unit == "donor":
+        return cells.units
+    if cells.dataset is None or cells.dataset.donors is None:
+        return None
+    return np.unique(cells.dataset.donors, return_inverse=True)[1]
+
+
+def _expected(cells: Cells, remaining: Mask, apart: Codes | None) -> tuple[Codes, Floats]:
+    """Return how many cells of its type may be neighbours of each that remains, and other batches' share of them."""
+    labels, batches = cells.labels[remaining], cells.batches[remaining]
+    who = None if apart is None else apart[remaining]
+    of_type = _others(labels, who)
+    of_batch = _others(labels * (batches.max(initial=0) + 1) + batches, who)
+    share = np.divide(of_type - of_batch, of_type, out=np.full(len(of_type), np.nan), where=of_type > 0)
+    return of_type, share
+
+
+def _others(groups: Codes, who: Codes | None) -> Codes:
+    """Return how many cells of other donors, or other cells, are in each cell's group."""
+    group_sizes = np.bincount(groups)[groups]
+    if who is None:
+        return np.asarray(group_sizes - 1)
+    pairs = groups * (who.max(initial=0) + 1) + who
+    _, pair, common = np.unique(pairs, return_inverse=True, return_counts=True)
+    return np.asarray(group_sizes - common[pair])
+
+
+def around(nearest: Neighbours, remaining: Mask, cells: Cells) -> Around:
+    """Return what lies around the cells that remain.
+
+    Parameters
+    ----------
+    nearest
+        Neighbours of each cell among those that are not kept apart from it.
+    remaining
+        Who remains, shape (n_cells,).
+    cells
+        Labels and batches.
+    """
+    n_alike, expected = _expected(cells, remaining, nearest.foreign)
+    n_nearest = np.clip(n_alike // SHARE, 1, MOST)
+    found, there = nearest.among(remaining)
+    looked_at = there & (np.arange(found.shape[1]) < n_nearest[:, None])
+    alike = looked_at & (cells.labels[found] == cells.labels[remaining, None])
+    same = alike & (cells.batches[found] == cells.batches[remaining, None])
+    own = same.sum(axis=1) / n_nearest
+    return Around(cells.labels[remaining], cells.batches[remaining], alike.sum(axis=1) / n_nearest - own, own, expected)
+
+
+def _counted(labels: Codes) -> Codes:
+    """Return the types that have enough cells. With everybody that is settled: none comes and goes with a donor."""
+    return np.flatnonzero(np.bincount(labels) >= FEWEST)
+
+
+def _weights(labels: Codes) -> Floats:
+    """Return the weight of each cell where types weigh the same, and the cells of a type as well; their sum is 1."""
+    types, of, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(types) * sizes[of]))
+
+
+def _purity(found: Around, types: Codes) -> float:
+    here = found.alike & np.isin(found.labels, types)
+    if not here.any():
+        return math.nan
+    return float(_weights(found.labels[here]) @ (found.own + found.other)[here])
+
+
+def _mixing(found: Around, types: Codes) -> float:
+    """Return how well batches mix: purity, less how far the share of other batches is from what is expected.
+
+    It is taken of a batch as a whole, for around one cell chance favours one batch or the other. More of other batches
+    than expected costs as much as less: where the cells of one batch are the nearest of everybody, or two batches lie
+    side by side and avoid their own, nothing is mixed.
+    """
+    here = found.mixable & np.isin(found.labels, types)
+    if not here.any():
+        return math.nan
+    weights, batches = _weights(found.labels[here]), found.batches[here]
+    pure = np.bincount(batches, weights * (found.own + found.other)[here])
+    others = np.bincount(batches, weights * found.other[here] / found.expected[here])
+    return float(np.maximum(0, pure - np.abs(pure - others)).sum())
+
+
+def _knn_mixing(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> npt.NDArray[np.float64]:
+    return np.array(neighbourhoods(embedding, cells, recipe)["knn_mixing"])
+
+
+def _knn_purity(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> npt.NDArray[np.float64]:
+    return np.array(neighbourhoods(embedding, cells, recipe)["knn_purity"])
+
+
+knn_mixing = Metric(
+    "knn_mixing",
+    "Mixing of batches among a cell's nearest: the share of its nearest cells of other donors (30, fewer for a rare "
+    "type) that are of its type and of another batch, over that share if the type's batches were perfectly mixed; of a "
+    "batch as a whole, where more than expected costs as much as less. Types weigh the same, and a type's cells. 0 to "
+    "about 1, higher is better; perfect mixing has 0.93 or more, for chance favours one batch or the other. Within "
+    "a type it is the alignment score of Butler et al. (2018), times purity. Scale and dimension do not change it. "
+    "Noise has about the types' share, more than an embedding whose batches do not mix at all, and noise with types in "
+    "it or merged types may have more than an honest embedding: so it counts only where knn_purity is no worse than "
+    "the baseline's. Where few donors lie far apart it falls, too, and where batches are single donors, what sets "
+    "donors apart counts as if batches did.",
+    _knn_mixing,
+    claim="batches",
+    uses_batches=True,
+)
+knn_purity = Metric(
+    "knn_purity",
+    "Purity of a cell's nearest: the share of its nearest cells of other donors (30, fewer for a rare type) that are "
+    "of its type; mean over the cells of a type, then over types. 0 to 1, higher is better, noise has about the types' "
+    "share. Near 1 for most good embeddings: it says that types do not overlap, not how far apart they lie.",
+    _knn_purity,
+    claim="cell types",
+    noise_loses=True,
+    advisory=True,
+)
