@@ -121,6 +121,37 @@ class Trained:
         return Trained(np.random.default_rng(seed).normal(size=(200, 8)))
 
 
+class Sabotaged(Trained):
+    """Gives the labels, and has twins of noise, which anything beats."""
+
+    def embed(self, adata):
+        return good(adata)
+
+    def random_init(self, seed):
+        twin = Sabotaged()
+        twin.embed = lambda adata: np.random.default_rng(seed).normal(size=(adata.n_obs, 8))
+        return twin
+
+
+class Mixing(Trained):
+    """Mixes the log counts of all genes by weights, which are random in its twins."""
+
+    def embed(self, adata):
+        return good(adata) if self.weights is None else adata.X.log1p() @ self.weights[: adata.n_vars]
+
+    def random_init(self, seed):
+        return Mixing(np.random.default_rng(100 + seed).normal(size=(20_000, 64)))
+
+
+class TwoRows(Trained):
+    """Has twins of two rows."""
+
+    def random_init(self, seed):
+        twin = TwoRows()
+        twin.embed = lambda adata: np.eye(2)[np.arange(seed, adata.n_obs + seed) % 2]
+        return twin
+
+
 class Copier:
     """Counts up to 50; what it is shown it returns, of what is hidden it knows nothing."""
 

@@ -17,6 +17,7 @@ from zsgate.report.record import (
     FailureRecord,
     ScoreRecord,
     TimingRecord,
+    TwinsRecord,
     VerdictRecord,
     WaiverRecord,
 )
@@ -40,6 +41,8 @@ class Results:
         What tests found; by node id, scores by dataset and metric.
     timings
         What took time, in the order of completion.
+    twins
+        What untrained twins are worth, by dataset.
     waivers
         Those of pyproject.toml with what became of them.
     others_failed
@@ -58,6 +61,7 @@ class Results:
         self.failures: dict[str, FailureRecord] = {}
         self.scores: dict[tuple[str, str], ScoreRecord] = {}
         self.timings: list[TimingRecord] = []
+        self.twins: dict[str, TwinsRecord] = {}
         self.waivers: tuple[WaiverRecord, ...] = ()
         self.others_failed = 0
         self.marks: dict[str, None] = {}
@@ -79,6 +83,7 @@ class Results:
             self.verdicts.update({each.nodeid: each for each in found.verdicts})
             self.controls.update({each.nodeid: each for each in found.controls})
             self.scores.update({(each.dataset, each.metric): each for each in found.scores})
+            self.twins.update({each.dataset: each for each in found.twins})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Count files of others that cannot be collected."""

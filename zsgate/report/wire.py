@@ -13,7 +13,7 @@ import msgspec
 
 from zsgate.report.record.background import TimingRecord
 from zsgate.report.record.entry import Entry
-from zsgate.report.record.evidence import ControlRecord, FailureRecord, ScoreRecord
+from zsgate.report.record.evidence import ControlRecord, FailureRecord, ScoreRecord, TwinsRecord
 from zsgate.report.record.verdict import VerdictRecord
 
 _NAMES: dict[type[Entry], str] = {
@@ -22,6 +22,7 @@ _NAMES: dict[type[Entry], str] = {
     ControlRecord: "zsgate_control",
     FailureRecord: "zsgate_failure",
     TimingRecord: "zsgate_timings",
+    TwinsRecord: "zsgate_twins",
 }
 _KINDS = {name: kind for kind, name in _NAMES.items()}
 _SHOWN = ("outcome", "difference", "ours", "theirs", "p")  # of a verdict, in JUnit
@@ -32,7 +33,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    verdicts, scores, controls, failures, timings
+    verdicts, scores, controls, failures, timings, twins
         In the order in which the test left them.
     """
 
@@ -41,6 +42,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     controls: tuple[ControlRecord, ...] = ()
     failures: tuple[FailureRecord, ...] = ()
     timings: tuple[TimingRecord, ...] = ()
+    twins: tuple[TwinsRecord, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -54,7 +56,7 @@ def to_properties(*results: Entry) -> list[tuple[str, Any]]:
     Parameters
     ----------
     results
-        Verdicts, scores, controls, failures and timings.
+        Verdicts, scores, controls, failures, timings and what twins are worth.
 
     Raises
     ------
@@ -82,5 +84,4 @@ def from_properties(properties: Iterable[tuple[str, Any]]) -> Found:
     for name, value in properties:
         if kind := _KINDS.get(name):
             found[kind].append(msgspec.json.decode(str(value), type=kind))
-    verdicts, scores, controls, failures, timings = map(tuple, found.values())
-    return Found(verdicts=verdicts, scores=scores, controls=controls, failures=failures, timings=timings)
+    return Found(**{name: tuple(each) for name, each in zip(Found.__struct_fields__, found.values(), strict=True)})

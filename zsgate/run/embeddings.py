@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any, Self
 
-from zsgate.baselines import BASELINES
+from zsgate.baselines import BASELINES, YARDSTICKS
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, check_rows
@@ -94,8 +94,8 @@ class BaselineMaker:
 
     @classmethod
     def of(cls, name: str, candidate: Adapter, settings: Mapping[str, Any]) -> Self:
-        """Return the maker of a baseline by its name."""
-        return cls(resolve_name(BASELINES[name]), candidate, settings)
+        """Return the maker of a baseline, or of what baselines are held against, by its name."""
+        return cls(resolve_name((BASELINES | YARDSTICKS)[name]), candidate, settings)
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         verdicts=verdicts,
         scores=tuple(results.scores.values()),
         checks=tuple(_checks(notes, who)),
+        twins=tuple(results.twins[name] for name in run.sources if name in results.twins),
         waivers=results.waivers,
         controls=tuple(results.controls.values()),
         failures=tuple(results.failures.values()),

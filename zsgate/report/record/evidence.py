@@ -156,6 +156,33 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
     chance: float | None = None
 
 
+class TwinsRecord(Entry, frozen=True, kw_only=True):
+    """What the untrained twins of a dataset are worth, for whoever reads a verdict against them.
+
+    Attributes
+    ----------
+    dataset
+        Whose cells were scored.
+    metric
+        By what.
+    value
+        Score of the twins, the mean over them.
+    projection
+        Score of the log counts on 64 random axes.
+    shuffled
+        Score of one twin's rows in random order.
+    remark
+        That beating such twins says little, and why; empty where it does say something. It decides nothing.
+    """
+
+    dataset: str
+    metric: str
+    value: float | None
+    projection: float | None
+    shuffled: float | None
+    remark: str = ""
+
+
 class NotTestedRecord(Entry, frozen=True, kw_only=True):
     """What was not tested, and why.
 
