@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.baselines.draws import Draws
+from zsgate.baselines.draws import Draws, Keep, Learnt, forget
 from zsgate.data.preprocess import highly_variable, logged, logged_blocks, most_dispersed
 from zsgate.system import arrays
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MIN_CELLS = 10  # of the paper: genes seen in fewer cells are dropped
 
 
-def embed(dataset: Dataset, on: str = "counts") -> Draws:
+def embed(dataset: Dataset, on: str = "counts", *, keep: Keep = forget) -> Draws:
     """Return ([float32 (n_cells, up to 2,000)], notes); of many cells the rows lie in a mapped file.
 
     Parameters
@@ -32,23 +32,32 @@ def embed(dataset: Dataset, on: str = "counts") -> Draws:
     on
         ``"counts"``, or ``"X"``: what the file has there. Where that is nothing or cannot be logged, the counts are
         taken and the notes say so.
+    keep
+        Is handed the positions of the genes where these are chosen by the counts.
     """
     if on == "X":
         if dataset.expression is None:
-            return _on_counts(dataset, "the counts, for no X beside them is at hand")
+            return _on_counts(dataset, keep, "the counts, for no X beside them is at hand")
         seen, fault = dataset.expression.detection()
         if fault:
-            return _on_counts(dataset, f"the counts, for X holds {fault}")
+            return _on_counts(dataset, keep, f"the counts, for X holds {fault}")
         return _on_x(dataset.expression, np.flatnonzero(seen >= MIN_CELLS))
-    return _on_counts(dataset)
+    return _on_counts(dataset, keep)
 
 
-def _on_counts(dataset: Dataset, said: str = "") -> Draws:
-    genes = highly_variable(dataset)
+def project(learnt: Learnt, dataset: Dataset) -> list[npt.NDArray[np.float32]]:
+    """Return [float32 (n_cells, n_genes)]: the same genes of other counts."""
+    (genes,) = learnt
     rows = arrays.empty((dataset.n_cells, len(genes)))
     for part, block in logged_blocks(dataset, genes):
         block.toarray(out=rows[part])
-    return [rows], {"genes": len(genes), **({"computed on": said} if said else {})}
+    return [rows]
+
+
+def _on_counts(dataset: Dataset, keep: Keep, said: str = "") -> Draws:
+    genes = highly_variable(dataset)
+    keep([genes])
+    return project([genes], dataset), {"genes": len(genes), **({"computed on": said} if said else {})}
 
 
 def _on_x(x: Expression, kept: npt.NDArray[np.intp]) -> Draws:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from zsgate.baselines.draws import Draws
+from zsgate.baselines.draws import Draws, Keep, Learnt, forget
 from zsgate.data.preprocess import highly_variable, logged_blocks
 
 if TYPE_CHECKING:
@@ -15,11 +16,18 @@ if TYPE_CHECKING:
 N_COMPONENTS = 50
 
 
-def embed(dataset: Dataset) -> Draws:
+def embed(dataset: Dataset, *, keep: Keep = forget) -> Draws:
     """Return ([float32 (n_cells, up to 50)], notes).
 
     The components are eigenvectors of the genes' covariance, which is built from the sparse matrix: the cells are
     never made dense. The largest loading of each is positive, so the result does not depend on the solver.
+
+    Parameters
+    ----------
+    dataset
+        The cells.
+    keep
+        Is handed the positions of the genes, their means and the axes.
     """
     from scipy.linalg import eigh
 
@@ -37,5 +45,13 @@ def embed(dataset: Dataset) -> Draws:
     vectors = vectors[:, ::-1]
     largest = np.abs(vectors).argmax(axis=0)
     vectors = vectors * np.sign(vectors[largest, np.arange(k)])
+    learnt = [genes, mean, vectors]
+    keep(learnt)
+    return project(learnt, dataset), {"genes": len(genes), "components": k}
+
+
+def project(learnt: Learnt, dataset: Dataset) -> list[npt.NDArray[np.float32]]:
+    """Return [float32 (n_cells, n_components)]: other counts of the same genes on the same axes."""
+    genes, mean, vectors = learnt
     scores = np.concatenate([x @ vectors - mean @ vectors for _, x in logged_blocks(dataset, genes)])
-    return [scores.astype(np.float32)], {"genes": len(genes), "components": k}
+    return [scores.astype(np.float32)]

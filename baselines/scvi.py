@@ -20,10 +20,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from zsgate.baselines import lacking
-from zsgate.baselines.draws import Draws, Notes
+from zsgate.baselines.draws import Draws, Keep, Learnt, Notes, forget
+from zsgate.baselines.scvi_encoder import N_ARRAYS, encode
 from zsgate.baselines.scvi_training import Job, ScheduleName, Trained, most_epochs, train, train_marking
+from zsgate.data.counts import blocks
 from zsgate.data.mapped import place_of
 from zsgate.data.preprocess import highly_variable
 from zsgate.errors import UsageProblem
@@ -43,7 +46,7 @@ LIKELIHOOD = {
 }
 
 
-def embed(dataset: Dataset, *, seeds: int, schedule: ScheduleName, device: str = "cpu") -> Draws:
+def embed(dataset: Dataset, *, seeds: int, schedule: ScheduleName, device: str = "cpu", keep: Keep = forget) -> Draws:
     """Return (posterior means, one float32 (n_cells, 30) a seed, notes).
 
     Parameters
@@ -57,6 +60,9 @@ def embed(dataset: Dataset, *, seeds: int, schedule: ScheduleName, device: str =
         paper's number of epochs.
     device
         ``"cpu"``, where trainings run side by side, or ``"cuda"``, where one follows the other.
+    keep
+        Is handed the positions of the genes and, seed after seed, the weights of the encoder; not of a training on
+        all genes, which no one asks for.
 
     Raises
     ------
@@ -76,7 +82,20 @@ def embed(dataset: Dataset, *, seeds: int, schedule: ScheduleName, device: str =
         "stopped": STOPPED[schedule],
         "likelihood": LIKELIHOOD[device],
     }
+    if genes is not None:
+        keep([genes, *(array for each in trained for array in each.encoder)])
     return [each.latent for each in trained], notes
+
+
+def project(learnt: Learnt, dataset: Dataset) -> list[npt.NDArray[np.float32]]:
+    """Return the posterior means of other counts of the same genes, one float32 (n_cells, 30) a seed.
+
+    Equal to scvi-tools' ``get_latent_representation`` of the same model within 1e-5.
+    """
+    genes, *weights = learnt
+    each_seed = [weights[first : first + N_ARRAYS] for first in range(0, len(weights), N_ARRAYS)]
+    counts = [block[:, genes] for _, block in blocks(dataset.counts)]
+    return [np.concatenate([encode(seed, block) for block in counts]) for seed in each_seed]
 
 
 def _train_all(jobs: list[Job], most: int) -> list[Trained]:

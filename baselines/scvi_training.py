@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from zsgate.baselines.scvi_encoder import weights_of
 from zsgate.data.counts import blocks
 from zsgate.data.mapped import counts_at
 from zsgate.system import arrays
@@ -61,10 +62,21 @@ class Job(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a training gives: posterior means, float32 (n_cells, 30), and the number of epochs it took."""
+    """What a training gives.
+
+    Attributes
+    ----------
+    latent
+        Posterior means, float32 (n_cells, 30).
+    epochs
+        Number of epochs it took.
+    encoder
+        Weights of the encoder (:mod:`zsgate.baselines.scvi_encoder`); none of a training on all genes.
+    """
 
     latent: npt.NDArray[np.float32]
     epochs: int
+    encoder: tuple[npt.NDArray[np.float64], ...]
 
 
 def train_marking(job: Job, mark: Path) -> Trained:
@@ -107,7 +119,8 @@ def train(job: Job, epoch_done: Callable[[], object] = lambda: None) -> Trained:
             enable_model_summary=False,
         )
         latent = np.asarray(model.get_latent_representation(), dtype=np.float32)
-        return Trained(latent, len(model.history["elbo_train"]))
+        encoder = () if job.genes is None else weights_of(model)
+        return Trained(latent, len(model.history["elbo_train"]), encoder)
 
 
 def _model(job: Job) -> Any:

@@ -5,8 +5,8 @@
 Each embedding of a pool (``benchmarks.equal_models``) is scored once and kept in the cache, so an interrupted run goes
 on where it was; every pair is judged in both directions at a nominal 5 % (an untrained twin against others in one).
 Pairs share members, so beside the binomial interval stands a bootstrap over members. On the same pairs: the bare
-comparison with a margin of 0.01, the cells alone (per-cell silhouettes or random halves of cells, the limits of a
-bootstrap over cells), and the conditional jackknife, which leaves donors out with distances and partitions fixed.
+comparison with a margin of 0.01, for asw the cells alone (per-cell silhouettes, the limit of a bootstrap over cells),
+and the conditional jackknife, which leaves donors out with distances and partitions fixed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from benchmarks.equal_models import NAMES, SETTINGS, Member, Setting, cells_of, pool
+from zsgate.metrics import METRICS
 from zsgate.system.store import Store
-from zsgate.verdict.interval import LEVEL, jackknife_variance, seed_variance, split_variance
+from zsgate.verdict.interval import LEVEL, jackknife_variance, seed_variance
 from zsgate.verdict.score import Score
 from zsgate.verdict.terms import Terms
 from zsgate.verdict.verdict import judge
@@ -74,9 +75,7 @@ def pairs(metric: str, members: list[Member], donors: npt.NDArray[np.str_], sett
             fixed = _about_mean(np.array([gap[donors != donor].mean() for donor in np.unique(donors)]))
             cells = float(gap.var(ddof=1) / len(gap))
         else:
-            fixed = _about_mean(np.array(ours.leave_outs) - np.array(theirs.leave_outs))
-            halves = [np.array(side.cell_halves).reshape(-1, 2) for side in (ours, theirs)]
-            cells = split_variance(halves[0] - halves[1]) or math.nan
+            fixed, cells = _about_mean(np.array(ours.leave_outs) - np.array(theirs.leave_outs)), math.nan
         reach["conditional jackknife"] = quantile * math.sqrt(fixed + seeds)
         reach["cells alone"] = quantile * math.sqrt(cells + seeds)
         yield Pair((*first, *second), verdict.difference, reach, verdict.detectable or math.nan)
@@ -88,16 +87,22 @@ def _about_mean(leave_outs: Floats) -> float:
 
 
 def joined(scores: list[Score]) -> Score:
-    """Return the score of a side of several refits: split s takes the halves of refit s."""
+    """Return the score of a side of several refits: where cells are clustered, split s takes the halves of refit s."""
     if len(scores) == 1:
         return scores[0]
-    halves = {
-        what: tuple(tuple(getattr(scores[s % len(scores)], what)[s]) for s in range(len(getattr(scores[0], what))))
-        for what in ("unit_halves", "cell_halves")
-    }
+    halves = np.array([score.unit_halves for score in scores])
+    n_splits = halves.shape[1]
+    clusters = METRICS[scores[0].metric].clusters
+    of_side = halves[np.arange(n_splits) % len(scores), np.arange(n_splits)] if clusters else halves.mean(axis=0)
     draws = tuple(score.value for score in scores)
     without = np.mean([score.leave_outs for score in scores], axis=0)
-    return replace(scores[0], value=float(np.mean(draws)), draws=draws, leave_outs=tuple(without.tolist()), **halves)
+    return replace(
+        scores[0],
+        value=float(np.mean(draws)),
+        draws=draws,
+        leave_outs=tuple(without.tolist()),
+        unit_halves=tuple(map(tuple, of_side.tolist())),
+    )
 
 
 def summary(found: list[Pair], n_members: int, *, one_way: bool = False) -> dict[str, Any]:

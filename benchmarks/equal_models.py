@@ -26,7 +26,7 @@ from zsgate.system.sources import code_of
 from zsgate.system.store import Store
 from zsgate.verdict.score import Score
 
-NAMES = ("asw", "batch_score", "nmi", "ari", "avg_bio")
+NAMES = ("asw", "nmi", "ari", "avg_bio", "knn_mixing", "knn_purity", "batch_score")
 Rows = npt.NDArray[np.float32]
 
 
@@ -140,7 +140,7 @@ def kept_scores(rows: Rows, dataset: Dataset, store: Store, clusterings: int) ->
     def compute() -> dict[str, Any]:
         return {name: asdict(METRICS[name](embedding, dataset, seeds=clusterings)) for name in NAMES}
 
-    code = code_of("zsgate.metrics.embedding.agreement")
+    code = code_of("zsgate.metrics")
     key = {"rows": embedding.digest, "cells": dataset.cells_digest, "n": clusterings, "code": code}
     return {name: Score(**fields) for name, fields in store.json("scores", key, compute).items()}
 

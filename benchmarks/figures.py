@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-COLOURS = {"asw": "#0072b2", "batch_score": "#56b4e9", "nmi": "#e69f00", "ari": "#cc79a7", "avg_bio": "#d55e00"}
+COLOURS = {
+    "asw": "#0072b2",
+    "nmi": "#e69f00",
+    "ari": "#cc79a7",
+    "avg_bio": "#d55e00",
+    "knn_mixing": "#009e73",
+    "knn_purity": "#000000",
+    "batch_score": "#56b4e9",
+}
 
 
 def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
@@ -27,7 +35,7 @@ def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 0.8 + 0.75 * len(results)), width_ratios=(3, 2))
     for row, metrics in enumerate(results.values()):
         for place, (metric, found) in enumerate(metrics.items()):
-            y = row + (place - 2) * 0.15
+            y = row + (place - 3) * 0.12
             ours = found["rules"]["zsgate"]
             left.plot([100 * end for end in ours["members"]], [y, y], color=COLOURS[metric], lw=1)
             left.plot(100 * ours["rate"], y, "o", ms=4, color=COLOURS[metric], label=None if row else metric)

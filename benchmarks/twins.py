@@ -98,7 +98,6 @@ def simulated(share: float, n_draws: int = 4000) -> str:
                 value=d,
                 leave_outs=d + (leave_outs - donors.mean()) * np.sqrt(10),
                 unit_halves=np.empty((0, 2)),
-                cell_halves=np.empty((0, 2)),
                 n_effective=10,
             )
             found = infer(d, [resamples], ([0.0], twins[1:].tolist()), exchangeable=True)

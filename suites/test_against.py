@@ -7,6 +7,7 @@ import pytest
 
 from zsgate.metrics import METRICS, knn_purity
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
+from zsgate.metrics.robustness.metric import ROBUSTNESS
 
 
 @pytest.mark.parametrize("metric", [metric for metric in METRICS.values() if metric.claim == "cell types"])
@@ -27,6 +28,17 @@ def test_mixes_batches(candidate, baseline, dataset, metric, judge):
     floor = knn_purity(candidate.embed(dataset), dataset), baseline.score(knn_purity, dataset)
 
     verdict = judge(ours, theirs, floor=floor)
+
+    assert verdict
+
+
+@pytest.mark.parametrize("metric", ROBUSTNESS.values())
+def test_recognises_poorer_cells(candidate, baseline, dataset, metric, judge):
+    copies = candidate.copies(dataset, metric)
+    ours, theirs = metric(copies), baseline.score(metric, dataset)
+    signal = ours, metric(copies.shuffled)
+
+    verdict = judge(ours, theirs, signal=signal)
 
     assert verdict
 

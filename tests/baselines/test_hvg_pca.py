@@ -13,6 +13,7 @@ from zsgate.data.counts import blocks
 from zsgate.data.dataset import Dataset
 from zsgate.data.preprocess import highly_variable, log_normalised
 from zsgate.data.read import Columns, read_h5ad
+from zsgate.metrics.robustness import perturb
 
 
 def scanpys(dataset, n_top=2000):
@@ -144,3 +145,20 @@ def test_blocks_change_nothing(pancreas, monkeypatch):
     np.testing.assert_array_equal(highly_variable(pancreas), genes)
     np.testing.assert_array_equal(hvg.embed(pancreas)[0][0], rows)
     np.testing.assert_allclose(pca.embed(pancreas)[0][0], components, atol=2e-5)
+
+
+@pytest.mark.parametrize("baseline", [hvg, pca])
+def test_what_was_learnt_is_applied_to_poorer_cells(few_cells, baseline):
+    """To the same cells it gives the same bits; to poorer ones the genes and axes of the former, row by row."""
+    kept = []
+    draws, _ = baseline.embed(few_cells, keep=kept.extend)
+    np.testing.assert_array_equal(baseline.project(kept, few_cells), draws)
+    poorer = perturb.depth(few_cells)
+    (rows,) = baseline.project(kept, poorer)
+    (alone,) = baseline.project(kept, poorer.subset(np.arange(3, 5)))
+    np.testing.assert_allclose(alone, rows[3:5], rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(kept[0], highly_variable(few_cells))
+    logs = log_normalised(poorer, kept[0]).toarray()
+    expected = logs if baseline is hvg else (logs.astype(float) - kept[1]) @ kept[2]
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-5)
+    assert not np.allclose(rows, baseline.embed(poorer)[0][0])

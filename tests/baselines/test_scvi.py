@@ -19,6 +19,7 @@ from zsgate.data.preprocess import highly_variable
 from zsgate.data.read import Columns, read_h5ad
 from zsgate.errors import UsageProblem
 from zsgate.metrics import avg_bio
+from zsgate.metrics.robustness import perturb
 
 
 def test_without_the_package_it_says_what_to_install(few_cells, monkeypatch):
@@ -127,9 +128,9 @@ def test_counts_on_disk_train_to_the_same_bits(few_cells, tmp_path, monkeypatch,
     genes = np.arange(0, len(cells.symbols), 9) if schedule == "levels_off" else None
     place, threads = place_of(cells.counts), torch.get_num_threads()
     assert place is not None
-    held, _ = train(Job(cells.counts.copy(), genes, None, 0, schedule))
+    held, *_ = train(Job(cells.counts.copy(), genes, None, 0, schedule))
     monkeypatch.setattr("zsgate.system.arrays.IN_MEMORY", 1000)
-    mapped, _ = train(Job(place, genes, None, 0, schedule))
+    mapped, *_ = train(Job(place, genes, None, 0, schedule))
     torch.set_num_threads(threads)
     np.testing.assert_array_equal(mapped, held)
 
@@ -184,11 +185,50 @@ def test_latents_are_those_of_scvi_tools_alone(few_cells, monkeypatch, schedule)
     theirs = model.get_latent_representation()
     assert negative_binomial.log_prob is own
 
-    ours, epochs = train(Job(few_cells.counts, genes, few_cells.batches, 3, schedule))
+    ours, epochs, _ = train(Job(few_cells.counts, genes, few_cells.batches, 3, schedule))
     torch.set_num_threads(threads)
     assert negative_binomial.log_prob is scvi_training.log_prob
     assert epochs == len(model.history["elbo_train"])
     np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("with_batches", [True, False])
+def test_kept_encoder_is_scvi_tools_own(few_cells, monkeypatch, with_batches):
+    """Other counts of the same cells get the latents of ``get_latent_representation`` within 1e-5, without scvi-tools.
+
+    After 5 epochs, so that the statistics of batch normalisation are not those of its start.
+    """
+    made, batches = [], few_cells.batches if with_batches else None
+    monkeypatch.setattr(scvi_training, "schedule", lambda *_: {"max_epochs": 5})
+    monkeypatch.setattr(
+        scvi_training, "_model", lambda job, make=scvi_training._model: made.append(make(job)) or made[-1]
+    )
+    genes, poorer = highly_variable(few_cells), perturb.depth(few_cells)
+    with scvi._as_it_was():
+        trained = train(Job(few_cells.counts, genes, batches, 0, "levels_off"))
+        other = made[0].adata.copy()
+        other.X = poorer.counts[:, genes].toarray()
+        theirs = made[0].get_latent_representation(other)
+
+    kept = [genes, *trained.encoder]
+    np.testing.assert_allclose(scvi.project(kept, few_cells)[0], trained.latent, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(scvi.project(kept, poorer)[0], theirs, rtol=0, atol=1e-5)
+    assert np.abs(theirs - trained.latent).max() > 0.01
+    assert [array.shape for array in trained.encoder] == [(2000, 128), (128,), (128, 128), (128,), (128, 30), (30,)]
+
+
+def test_a_training_on_all_genes_keeps_no_encoder(few_cells, monkeypatch):
+    """Of two seeds each has its weights; of the paper's schedule, on tens of thousands of genes, nothing is kept."""
+    latent = np.zeros((240, 30), dtype=np.float32)
+    trained = [scvi_training.Trained(latent, 1, (np.full(1, seed),) * 6) for seed in range(2)]
+    monkeypatch.setattr(scvi, "_train_all", lambda *_: trained)
+    kept: list[np.ndarray] = []
+    scvi.embed(few_cells, seeds=2, schedule="paper", keep=kept.extend)
+    assert kept == []
+    scvi.embed(few_cells, seeds=2, schedule="levels_off", keep=kept.extend)
+    np.testing.assert_array_equal(kept[0], highly_variable(few_cells))
+    assert [array.tolist() for array in kept[1:]] == [[0]] * 6 + [[1]] * 6
 
 
 @pytest.mark.slow
@@ -197,7 +237,7 @@ def test_stopping_early_costs_less_than_two_hundredths(pancreas, monkeypatch):
     short, notes = scvi.embed(pancreas, seeds=3, schedule="levels_off")
     assert all(100 <= epochs < 250 for epochs in notes["epochs"])
     monkeypatch.setattr(scvi_training, "schedule", lambda *_: {"max_epochs": 400})
-    long = [train(job) for job in _jobs(pancreas)]
+    long = [train(job)[:2] for job in _jobs(pancreas)]
 
     of_short = np.mean([avg_bio(draw, pancreas).value for draw in short])
     of_long = np.mean([avg_bio(latent, pancreas).value for latent, _ in long])

@@ -19,7 +19,7 @@ def test_a_training_on_the_gpu(monkeypatch):
     monkeypatch.setattr(scvi_training, "schedule", lambda *_: {"max_epochs": 3})
     counts = sp.csr_matrix(np.random.default_rng(0).poisson(1, (300, 200)).astype(np.float32))
     told = []
-    latent, epochs = train(Job(counts, np.arange(0, 200, 2), None, 0, "levels_off", "cuda"), lambda: told.append(1))
+    latent, epochs, _ = train(Job(counts, np.arange(0, 200, 2), None, 0, "levels_off", "cuda"), lambda: told.append(1))
     assert (latent.shape, latent.dtype) == ((300, 30), np.float32)
     assert np.isfinite(latent).all()
     assert (epochs, len(told)) == (3, 3)

@@ -99,17 +99,16 @@ def test_the_verdict_tells_both(uneven):
     assert asw(rows, labels).balanced is None
 
 
-@pytest.mark.parametrize("of", ["units", "cells"])
-def test_halves_are_complementary(pancreas, of):
-    """Every cell is in one half; halves of the units divide no donor and differ by at most one donor."""
+def test_halves_are_complementary_and_balanced(pancreas):
+    """Every cell is in one half, no donor in both; any two donors are together in about half of the splits."""
     cells = Cells.of(pancreas.dataset)
-    splits = cells.halves(of)
-    assert len(splits) == SPLITS
-    for left, right in splits:
+    assert len(cells.halves) == SPLITS == 20
+    together = np.zeros((20, 20))
+    for left, right in cells.halves:
         np.testing.assert_array_equal(np.sort(np.append(left, right)), np.arange(cells.n_cells))
-        if of == "units":
-            assert not set(cells.units[left]) & set(cells.units[right])
-            assert len(set(cells.units[left])) == len(set(cells.units[right])) == 10
-        else:
-            assert len(left) == len(right) == cells.n_cells // 2
-    assert len({left.tobytes() for left, _ in splits}) == SPLITS
+        assert not set(cells.units[left]) & set(cells.units[right])
+        assert len(set(cells.units[left])) == len(set(cells.units[right])) == 10
+        side = np.isin(np.arange(20), cells.units[left])
+        together += side[:, None] == side
+    assert len({left.tobytes() for left, _ in cells.halves}) == SPLITS
+    assert np.abs(together - 9.5)[~np.eye(20, dtype=bool)].max() <= 2.5  # random splits differ by twice that

@@ -47,9 +47,8 @@ def test_arrays_score_as_a_dataset_does(metric, pancreas):
         donors=pd.Series(pancreas.donors),
         seeds=1,
     )
-    assert len(given_apart.unit_halves) == len(known.unit_halves) == (4 if metric.clusters else 0)
-    halves = {"unit_halves": known.unit_halves, "cell_halves": known.cell_halves}
-    assert replace(given_apart, cells=known.cells, **halves) == known
+    assert len(given_apart.unit_halves) == len(known.unit_halves) == (20 if metric.halves else 0)
+    assert replace(given_apart, cells=known.cells, unit_halves=known.unit_halves) == known
 
 
 def test_without_donors_there_are_no_leave_outs(pancreas):

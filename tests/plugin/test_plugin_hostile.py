@@ -159,7 +159,7 @@ def test_the_whole_plan_is_known_whatever_is_collected(gate, verdict, args):
     result = gate("models:good", *args, *(() if "::" in args[0] else ("-k", "hvg and asw")))
     assert result.ret == 0, result.stdout.str()
     assert verdict()["selection"]["n_selected"] == 1
-    assert verdict()["selection"]["n_due"] == 15
+    assert verdict()["selection"]["n_due"] == 16
 
 
 def test_a_second_interrupt_is_one_too(gate, project, verdict):

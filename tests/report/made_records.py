@@ -47,11 +47,9 @@ ERRORS = {"asw": 0.011, "nmi": 0.024, "ari": 0.047, "avg_bio": 0.024, "batch_sco
 SEEDS = {"hvg": 1, "pca": 1, "scvi": 3, "random_init": 5}
 
 
-def parts_of(metric: str, largest: float, seeds: float) -> VarianceRecord:
-    """Return the parts of a variance: of a clustering metric the halves of the donors count."""
-    if metric not in ("nmi", "ari", "avg_bio"):
-        return VarianceRecord(jackknife=largest, seeds=seeds)
-    return VarianceRecord(jackknife=0.64 * largest, seeds=seeds, halves=largest, cells=0.09 * largest)
+def parts_of(largest: float, seeds: float) -> VarianceRecord:
+    """Return the parts of a variance: the halves of the donors count."""
+    return VarianceRecord(sample=largest, jackknife=1.64 * largest, seeds=seeds, halves=largest)
 
 
 def verdict(dataset: str, baseline: str, metric: str, **changed: Any) -> VerdictRecord:
@@ -84,7 +82,7 @@ def verdict(dataset: str, baseline: str, metric: str, **changed: Any) -> Verdict
         balanced=d - 0.002,
         seeds=SeedsRecord(ours=1, theirs=SEEDS.get(baseline, 1)),
         se=se,
-        variance=parts_of(metric, se**2 - seeds, seeds),
+        variance=parts_of(se**2 - seeds, seeds),
         p=float(stats.t.sf(d / se, df)),
         p_holm=min(1.0, 5 * float(stats.t.sf(d / se, df))),
         detectable=float(stats.t.ppf(0.95, df) + stats.t.ppf(0.8, df)) * se,

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from made_records import controls, verdict
 
-from zsgate.report.record import BaselineRecord, FailureRecord, ScoreRecord, TimingRecord
+from zsgate.report.record import BaselineRecord, CheckRecord, FailureRecord, ScoreRecord, TimingRecord
 from zsgate.report.wire import Found, from_properties, to_properties
 
 SCORE = ScoreRecord(dataset="d", metric="asw", value=0.5, draws=(0.5,), leave_outs=(0.4, math.nan), units=("a", "b"))
@@ -18,15 +18,21 @@ TIMINGS = (
     TimingRecord(what="read d", dataset="d", seconds=1.5),
     TimingRecord(what="embed hvg", dataset="d", seconds=0.1, cached=True, who="hvg", notes={"genes": 2000}),
 )
+CHECK = CheckRecord(nodeid="t[d]", dataset="d", check="presented alone", cells=2, moved=math.inf)
 
 
 def test_what_is_sent_arrives() -> None:
     """Every kind of result arrives as it was, in order; what others left among the properties is passed over."""
     sent = verdict("d", "hvg", "asw", ours=math.nan)
-    properties = to_properties(sent, SCORE, controls()[0], FAILURE, *TIMINGS)
+    properties = to_properties(sent, SCORE, controls()[0], FAILURE, *TIMINGS, CHECK)
     found = from_properties([("theirs", object()), *properties, ("zsgate_other", "x")])
     assert found == Found(
-        verdicts=(sent,), scores=(SCORE,), controls=controls()[:1], failures=(FAILURE,), timings=TIMINGS
+        verdicts=(sent,),
+        scores=(SCORE,),
+        controls=controls()[:1],
+        failures=(FAILURE,),
+        timings=TIMINGS,
+        checks=(CHECK,),
     )
 
 

@@ -54,17 +54,17 @@ def test_pairing_is_worth_its_trouble():
 
 
 def test_each_side_brings_its_largest_part_and_its_seeds():
-    """Random halves of one side and seeds of the other add up; the parts in the record are ours."""
+    """Halves of one side, of the other 6/9 of the jackknife, and seeds add up; the parts in the record are ours."""
     halves = ((0.5, 0.7), (0.6, 0.4))
-    ours = replace(OURS, unit_halves=halves, cell_halves=halves)
-    theirs = replace(THEIRS, unit_halves=((0.41, 0.42),) * 2, cell_halves=((0.42, 0.41),) * 2, draws=(0.40, 0.44))
+    ours = replace(OURS, unit_halves=halves)
+    theirs = replace(THEIRS, unit_halves=((0.41, 0.42),) * 2, draws=(0.40, 0.44))
     variance = judge(ours, theirs, Terms(paired=False)).variance
     jackknife = OTHER.var(ddof=1) / 9
-    assert variance.halves == variance.cells == pytest.approx(0.2**2 / 4)
+    assert variance.halves == pytest.approx(0.2**2 / 4)
     assert variance.jackknife == pytest.approx(ONE.var(ddof=1) / 7)
     assert variance.seeds == 0
-    assert variance.theirs == pytest.approx(jackknife + 0.04**2 / 4)
-    assert variance.total == pytest.approx(0.01 + jackknife + 0.04**2 / 4)
+    assert variance.theirs == pytest.approx(6 / 9 * jackknife + 0.04**2 / 4)
+    assert variance.total == pytest.approx(0.01 + 6 / 9 * jackknife + 0.04**2 / 4)
 
 
 @given(
@@ -85,7 +85,7 @@ def test_swapping_sides_negates_the_verdict(one, other, higher):
 @pytest.mark.parametrize(
     ("theirs", "words"),
     [
-        (replace(THEIRS, unit_halves=((0.4, 0.5),)), "recorded without random halves"),
+        (replace(THEIRS, unit_halves=((0.4, 0.5),)), "recorded without halves"),
         (of_donors(OTHER[:5], "then"), "5 donors cannot speak for new ones"),
         (replace(THEIRS, leave_outs=(float("nan"), *THEIRS.leave_outs[1:])), "cannot be computed without donor then00"),
         (replace(THEIRS, value=float("nan")), "is not defined on these cells"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from zsgate.data.dataset import SCOPES
 from zsgate.data.file.path import is_file
 from zsgate.data.leakage.exposure import ACTIONS
 from zsgate.errors import UsageProblem, unknown
+from zsgate.metrics.robustness.metric import GROUP, ROBUSTNESS
 from zsgate.verdict.recipe import RECIPES, Recipe
 from zsgate.verdict.terms import POLICIES
 from zsgate.verdict.threshold import Threshold
@@ -57,7 +59,7 @@ class Config:
     against
         Another model, or the verdict.json of an earlier run, to be judged against as well.
     metrics
-        Metrics to compute as well, of those that a run computes on request only.
+        Metrics to compute as well, of those that a run computes on request only; ``robustness`` is all of these.
     require
         Advisory metrics whose verdicts decide the run all the same.
     scope
@@ -129,7 +131,10 @@ class Config:
     pyproject: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse values that no run can use."""
+        """Take the name of a group of metrics for its metrics, and refuse values that no run can use."""
+        for name in ("metrics", "require"):
+            each = ((metric,) if metric != GROUP else tuple(ROBUSTNESS) for metric in getattr(self, name))
+            object.__setattr__(self, name, tuple(dict.fromkeys(chain.from_iterable(each))))
         choices = (
             ("tier", tuple(TIERS)),
             ("recipe", tuple(RECIPES)),

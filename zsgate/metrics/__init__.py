@@ -17,6 +17,7 @@ from zsgate.metrics.embedding.silhouette import asw, batch_score
 from zsgate.metrics.metric import Metric, MetricLike
 from zsgate.metrics.mixing import knn_mixing, knn_purity
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
+from zsgate.metrics.robustness.metric import ROBUSTNESS
 from zsgate.verdict.recipe import DEFAULT, Recipe
 
 __all__ = [
@@ -52,6 +53,6 @@ _ALL = (
     *(graph_connectivity, label_transfer, isolated_labels, isolated_labels_f1, clisi),
     *(bras, pcr, pcr_comparison, avg_batch, ilisi, kbet),
 )
-# of embeddings; EVERY has those of reconstruction too
+# of embeddings; EVERY has those of reconstruction and robustness too
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
-EVERY: dict[str, MetricLike] = {**METRICS, **RECONSTRUCTION}
+EVERY: dict[str, MetricLike] = {**METRICS, **RECONSTRUCTION, **ROBUSTNESS}

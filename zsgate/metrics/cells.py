@@ -14,7 +14,7 @@ from zsgate.metrics.splits import balanced
 
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
-SPLITS = {"units": 20, "cells": 4}  # in halves, at most
+SPLITS = 20  # of the units in halves, at most
 
 
 @dataclass(frozen=True)
@@ -128,28 +128,38 @@ class Cells:
         balanced = self.n_cells / (len(self.names) * np.bincount(self.units))
         return np.column_stack([self.column_weights, balanced])
 
+    @cached_property
+    def all_weights(self) -> Floats:
+        """``weights`` and two columns more for every split of the units: 1 in one half, 1 in the other."""
+        if not self._sides:
+            return self.weights
+        first_cells = np.unique(self.units, return_index=True)[1]
+        sides = np.array([side[first_cells] for side in self._sides], dtype=np.float64)
+        return np.column_stack([self.weights, np.stack([sides, 1 - sides], axis=1).reshape(-1, len(self.names)).T])
+
     @property
     def n_effective(self) -> float | None:
         """Number of equally large units that would know as much, 1 / sum(share ** 2); None without units."""
         return effective_number(self.units) if self.names else None
 
-    def halves(self, of: str) -> list[tuple[Codes, Codes]]:
-        """Return splits in complementary halves, the positions of the cells of either.
+    @property
+    def halves(self) -> list[tuple[Codes, Codes]]:
+        """Balanced splits of the units in complementary halves, as the positions of the cells of either."""
+        return [(np.flatnonzero(side), np.flatnonzero(~side)) for side in self._sides]
 
-        Those of units are balanced, those of cells random. The same cells are always split alike, whatever their order
-        and whatever the units are called, so that two embeddings are compared in the same halves.
+    @cached_property
+    def _sides(self) -> list[npt.NDArray[np.bool_]]:
+        """Whether each cell is in the first half, for every split of the units; none where there are no two.
 
-        Parameters
-        ----------
-        of
-            What is dealt out: ``"units"`` or ``"cells"``.
+        The same cells are always split alike, whatever their order and whatever the units are called, so that two
+        embeddings are compared in the same halves.
         """
+        if len(self.names) < 2:
+            return []
         first = np.full(len(self.names), self.n_cells)
         np.minimum.at(first, self.units, self.ranks)
-        place = np.argsort(np.argsort(first))[self.units] if of == "units" else self.ranks
-        n_dealt = int(place.max()) + 1
-        lefts = (half[place] for half in balanced(n_dealt, SPLITS[of]))
-        return [(np.flatnonzero(left), np.flatnonzero(~left)) for left in lefts]
+        place = np.argsort(np.argsort(first))[self.units]
+        return [half[place] for half in balanced(len(self.names), SPLITS)]
 
     def take(self, rows: Codes) -> Cells:
         """Return the cells at the positions ``rows`` with labels and batches only, to be scored by themselves."""

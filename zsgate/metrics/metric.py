@@ -16,11 +16,12 @@ from zsgate.system.progress import waiting
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
-# what a metric speaks of: whether cell types lie apart, whether batches mix, how well genes are predicted
-Claim = Literal["cell types", "batches", "genes"]
+# what a metric speaks of: whether cell types lie apart, whether batches mix, how well genes are predicted, whether
+# cells that are poorer in counts are recognised
+Claim = Literal["cell types", "batches", "genes", "robustness"]
 # gives for each draw (rows) the value with everybody, without each unit and, if possible, with all units weighing alike
 LeaveOuts = Callable[[Embedding, Cells, Recipe, int], Floats]
-Halves = Callable[[Embedding, Cells, Recipe, str], Floats]
+Halves = Callable[[Embedding, Cells, Recipe], Floats]
 
 
 class MetricLike(Protocol):
@@ -86,9 +87,10 @@ class Metric:
     uses_units
         Whether donors, or groups of cells, are needed.
     halves
-        Of a metric that clusters: gives the value in either half of each random split of ``"units"`` or
-        ``"cells"``, shape (n_splits, 2). Leave-outs keep the partition, so without halves its intervals are
-        too narrow.
+        Gives the value in either half of each split of the units, shape (n_splits, 2). Without them the jackknife
+        alone makes the interval.
+    clusters
+        Whether cells are clustered, so that seeds matter and leave-outs keep a partition.
     higher_is_better
         Orientation.
     noise_loses
@@ -108,6 +110,7 @@ class Metric:
     uses_batches: bool = False
     uses_units: bool = False
     halves: Halves | None = None
+    clusters: bool = False
     higher_is_better: bool = True
     noise_loses: bool = False
     advisory: bool = False
@@ -117,11 +120,6 @@ class Metric:
     @property
     def __name__(self) -> str:
         return self.name
-
-    @property
-    def clusters(self) -> bool:
-        """Whether cells are clustered, so that seeds matter."""
-        return self.halves is not None
 
     def __repr__(self) -> str:
         return f"<metric {self.name}>"
@@ -179,10 +177,9 @@ class Metric:
             cells=cells.digest,
             recipe=str(recipe),
             higher_is_better=self.higher_is_better,
-            unit_halves=self._halves(given, cells, recipe, "units"),
+            unit_halves=self._halves(given, cells, recipe),
             balanced=float(balanced) if np.isfinite(balanced) else None,
             n_effective=cells.n_effective,
-            cell_halves=() if cells.unit == "cells" else self._halves(given, cells, recipe, "cells"),
         )
 
     def _refuse(self, embedding: Embedding, cells: Cells, seeds: int) -> None:
@@ -201,7 +198,7 @@ class Metric:
             msg = f"seeds must be at least 1, not {seeds}"
             raise ValueError(msg)
 
-    def _halves(self, embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> tuple[tuple[float, float], ...]:
+    def _halves(self, embedding: Embedding, cells: Cells, recipe: Recipe) -> tuple[tuple[float, float], ...]:
         if self.halves is None or len(cells.names) < 2:  # nothing is said without units
             return ()
-        return tuple((float(a), float(b)) for a, b in self.halves(embedding, cells, recipe, of))
+        return tuple((float(a), float(b)) for a, b in self.halves(embedding, cells, recipe))

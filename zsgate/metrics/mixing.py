@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -58,21 +60,43 @@ class Around(NamedTuple):
 
 
 def neighbourhoods(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
-    """Return the columns of ``knn_mixing`` and ``knn_purity`` of each draw."""
+    """Return the columns of ``knn_mixing`` and ``knn_purity`` of each draw, and those of halves."""
     apart = kept_apart(cells)
     donors = "" if apart is None else hashlib.sha256(apart.tobytes()).hexdigest()
 
     def compute() -> Part:
-        found: Part = {"knn_mixing": [], "knn_purity": []}
+        found: Part = {name: [] for name in ("knn_mixing", "knn_purity", "knn_mixing_halves", "knn_purity_halves")}
         for rows in embedding.draws:
             nearest = Neighbours(rows, min(MOST, cells.n_cells - 1), foreign=apart)
-            columns = [around(nearest, mask, cells) for mask in masks(cells)]
-            mixable, alike = (_counted(columns[0].labels[which]) for which in (columns[0].mixable, columns[0].alike))
-            found["knn_mixing"].append([_mixing(each, mixable) for each in columns])
-            found["knn_purity"].append([_purity(each, alike) for each in columns])
+            scores = np.array(list(_scores(nearest, cells))).T.tolist()
+            for name, values in zip(("knn_mixing", "knn_purity"), scores, strict=True):
+                found[name].append(values[: 1 + len(cells.names)])
+                found[f"{name}_halves"].append(values[1 + len(cells.names) :])
         return found
 
     return cached("neighbourhoods", Scored(embedding, cells, recipe), __name__, compute, {"donors": donors})
+
+
+def _scores(nearest: Neighbours, cells: Cells) -> Iterator[tuple[float, float]]:
+    """Yield mixing and purity with everybody, without each unit, and of each half.
+
+    Which types have enough cells is settled with everybody, so that none comes and goes with a donor.
+    """
+    types: list[Codes] = []
+    for mask in chain(masks(cells), _in_halves(cells)):
+        found = around(nearest, mask, cells)
+        if not types:
+            types = [_counted(found.labels[which]) for which in (found.mixable, found.alike)]
+        yield _mixing(found, types[0]), _purity(found, types[1])
+
+
+def _in_halves(cells: Cells) -> Iterator[Mask]:
+    """Yield the cells of either half of each split of the units."""
+    for pair in cells.halves:
+        for half in pair:
+            mask = np.zeros(cells.n_cells, dtype=bool)
+            mask[half] = True
+            yield mask
 
 
 def kept_apart(cells: Cells) -> Codes | None:
@@ -141,7 +165,7 @@ def around(nearest: Neighbours, remaining: Mask, cells: Cells) -> Around:
 
 
 def _counted(labels: Codes) -> Codes:
-    """Return the types that have enough cells. With everybody that is settled: none comes and goes with a donor."""
+    """Return the types that have enough cells."""
     return np.flatnonzero(np.bincount(labels) >= FEWEST)
 
 
@@ -182,6 +206,14 @@ def _knn_purity(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) 
     return np.array(neighbourhoods(embedding, cells, recipe)["knn_purity"])
 
 
+def _knn_mixing_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
+    return np.asarray(np.mean(neighbourhoods(embedding, cells, recipe)["knn_mixing_halves"], axis=0)).reshape(-1, 2)
+
+
+def _knn_purity_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
+    return np.asarray(np.mean(neighbourhoods(embedding, cells, recipe)["knn_purity_halves"], axis=0)).reshape(-1, 2)
+
+
 knn_mixing = Metric(
     "knn_mixing",
     "Mixing of batches among a cell's nearest: the share of its nearest cells of other donors (30, fewer for a rare "
@@ -195,6 +227,7 @@ knn_mixing = Metric(
     "donors apart counts as if batches did.",
     _knn_mixing,
     claim="batches",
+    halves=_knn_mixing_halves,
     uses_batches=True,
 )
 knn_purity = Metric(
@@ -204,6 +237,7 @@ knn_purity = Metric(
     "share. Near 1 for most good embeddings: it says that types do not overlap, not how far apart they lie.",
     _knn_purity,
     claim="cell types",
+    halves=_knn_purity_halves,
     noise_loses=True,
     advisory=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ class Precomputed:
     key
         Key of ``obsm`` in an ``.h5ad``; None takes the only one.
     """
+
+    fixed: ClassVar[bool] = True  # rows of changed cells cannot be had
 
     def __init__(self, path: Path, key: str | None = None) -> None:
         self.path = path

@@ -101,14 +101,16 @@ def agree(report: pytest.TestReport, repeat: str = "") -> Found:
     if report.when == "teardown":
         return found
     _tell_mark(report, found)
-    if not (found.failures or found.verdicts or found.controls):
+    if not (found.failures or found.verdicts or found.controls or found.checks):
         found = _found_nothing(report)
     if found.failures:
         _fail(report, "\n".join(failure.message for failure in found.failures))
     elif found.verdicts:
         _as_verdict(report, found.verdicts[-1], repeat)
-    else:
+    elif found.controls:
         _as_control(report, found.controls[-1])
+    else:  # a check that fails leaves a failure
+        _pass(report)
     return found
 
 

@@ -12,6 +12,7 @@ from zsgate.plugin.collection import is_of_gate
 from zsgate.plugin.results import Results
 from zsgate.plugin.xdist import parameters
 from zsgate.run.before.steps import Asked, Plan
+from zsgate.run.changed.held import STEP
 from zsgate.run.controls import COPIES, DEAD, KNOWN
 from zsgate.run.run import Run
 from zsgate.system import progress
@@ -133,7 +134,8 @@ class Ahead:
             if timing.cached or timing.seconds is None:
                 continue
             rest -= timing.seconds
-            if step is not None and step.units is not None:
+            # many calls for a few cells each, and the import of Hypothesis, say nothing of a cell among many
+            if step is not None and step.units is not None and step.what != STEP:
                 yield step.rate, step.units, timing.seconds
         if self.ended < len(made.asked) or self.config.getoption("tx", None):
             return

@@ -12,14 +12,16 @@ import pytest
 
 from zsgate import suites
 from zsgate.baselines import BASELINES, lacking
-from zsgate.fixtures import judging, methods, twins
+from zsgate.fixtures import holding, judging, methods, twins
 from zsgate.plugin.xdist import parameters
+from zsgate.run.changed.invariances import objection
 from zsgate.run.run import Run
 
 FOLDER = Path(suites.__file__).parent
 SUITES = sorted(FOLDER.glob("test_*.py"))
 NAMES = frozenset(path.name for path in SUITES)
 CONTROLS, AGAINST = FOLDER / "test_controls.py", FOLDER / "test_against.py"
+INVARIANCES = FOLDER / "test_invariances.py"
 DUE = pytest.StashKey[dict[str, None]]()  # node ids of all tests that decide this run, selected or not
 
 
@@ -29,7 +31,7 @@ class Suite(pytest.Module):
     def _getobj(self) -> ModuleType:
         """Return the module with our fixtures in it: a module's own come before those of any conftest."""
         module = import_module(f"{suites.__name__}.{self.path.stem}")
-        vars(module).update(methods.FIXTURES | twins.FIXTURES | judging.FIXTURES)
+        vars(module).update(methods.FIXTURES | twins.FIXTURES | judging.FIXTURES | holding.FIXTURES)
         return module
 
     def funcnamefilter(self, name: str) -> bool:
@@ -45,10 +47,13 @@ class Suite(pytest.Module):
         run = self.config.stash[methods.RUN]
         if self.path == AGAINST and run.reference is None:
             return
+        if self.path == INVARIANCES and objection(run.candidate.model):
+            return
         for item in super().collect():
             if not run.objection(**asked(item)) and _is_due(item, run):
                 item.extra_keyword_matches.add(asked(item)["dataset"])  # for -k: the id has it in ASCII
-                if self.path != CONTROLS and asked(item).get("metric") in run.deciding:
+                decides = self.path == INVARIANCES or asked(item).get("metric") in run.deciding
+                if self.path != CONTROLS and decides:
                     self.config.stash.setdefault(DUE, {})[item.nodeid] = None
                 yield item
 
@@ -106,7 +111,7 @@ class Controls:
     ) -> Generator[None]:
         """Put back the controls of what is selected, whatever ``-k``, a node id or ``--lf`` left out."""
         yield
-        tests = [asked(item) for item in items if item.getparent(Suite) and item.path != CONTROLS]
+        tests = [asked(item) for item in items if item.getparent(Suite) and item.path not in (CONTROLS, INVARIANCES)]
         if not tests and not any(item.getparent(Suite) for item in items):
             return
         collected = {nodeid.partition("::")[0] for nodeid in config.stash.get(DUE, {})}

@@ -7,6 +7,7 @@ import os
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ class Finish:
             controls=tuple(results.controls.values()),
             failures=tuple(results.failures.values()),
             waivers=results.waivers,
+            checks=tuple(chain.from_iterable(results.checks.values())),
             faults=tuple(faults),
             refused=self.refused,
             others_failed=results.others_failed,

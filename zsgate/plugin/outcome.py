@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from zsgate.report.record import ControlRecord, FailureRecord, GateState, VerdictRecord, WaiverRecord, deciding
+from zsgate.report.record import (
+    CheckRecord,
+    ControlRecord,
+    FailureRecord,
+    GateState,
+    VerdictRecord,
+    WaiverRecord,
+    deciding,
+)
 from zsgate.report.words import counted
 from zsgate.verdict.waiver import NEEDLESS
 
@@ -40,7 +48,7 @@ class Findings:
     ----------
     planned
         Node ids of the gate's tests that were to run.
-    verdicts, controls, failures, waivers
+    verdicts, controls, failures, waivers, checks
         What the tests found.
     faults
         What went wrong beside tests, each in one sentence: workers, hooks, files.
@@ -59,6 +67,7 @@ class Findings:
     controls: tuple[ControlRecord, ...] = ()
     failures: tuple[FailureRecord, ...] = ()
     waivers: tuple[WaiverRecord, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
     faults: tuple[str, ...] = ()
     refused: str = ""
     nothing: str = ""
@@ -67,8 +76,9 @@ class Findings:
 
     @property
     def unjudged(self) -> list[str]:
-        """Planned tests that left no verdict, control or failure."""
-        known = {nodeid for found in (self.verdicts, self.controls, self.failures) for nodeid in _nodeids(found)}
+        """Planned tests that left no verdict, control, failure or check."""
+        every = (self.verdicts, self.controls, self.failures, self.checks)
+        known = {nodeid for found in every for nodeid in _nodeids(found)}
         return [nodeid for nodeid in self.planned if nodeid not in known]
 
     @property
@@ -83,7 +93,9 @@ class Findings:
         return [needless_waiver(waiver) for waiver in self.waivers if waiver.state == NEEDLESS]
 
 
-def _nodeids(found: Iterable[VerdictRecord] | Iterable[ControlRecord] | Iterable[FailureRecord]) -> Iterator[str]:
+def _nodeids(
+    found: Iterable[VerdictRecord] | Iterable[ControlRecord] | Iterable[FailureRecord] | Iterable[CheckRecord],
+) -> Iterator[str]:
     yield from (each.nodeid for each in found)
 
 

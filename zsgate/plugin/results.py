@@ -13,6 +13,7 @@ from zsgate.plugin.agreement import FOREIGN, agree
 from zsgate.plugin.collection import is_of_gate
 from zsgate.plugin.outcome import needless_waiver
 from zsgate.report.record import (
+    CheckRecord,
     ControlRecord,
     FailureRecord,
     ScoreRecord,
@@ -37,7 +38,7 @@ class Results:
 
     Attributes
     ----------
-    verdicts, controls, failures, scores
+    verdicts, controls, failures, scores, checks
         What tests found; by node id, scores by dataset and metric.
     timings
         What took time, in the order of completion.
@@ -60,6 +61,7 @@ class Results:
         self.controls: dict[str, ControlRecord] = {}
         self.failures: dict[str, FailureRecord] = {}
         self.scores: dict[tuple[str, str], ScoreRecord] = {}
+        self.checks: dict[str, tuple[CheckRecord, ...]] = {}
         self.timings: list[TimingRecord] = []
         self.twins: dict[str, TwinsRecord] = {}
         self.waivers: tuple[WaiverRecord, ...] = ()
@@ -82,6 +84,7 @@ class Results:
         if report.when == "call":
             self.verdicts.update({each.nodeid: each for each in found.verdicts})
             self.controls.update({each.nodeid: each for each in found.controls})
+            self.checks.update({report.nodeid: found.checks} if found.checks else {})
             self.scores.update({(each.dataset, each.metric): each for each in found.scores})
             self.twins.update({each.dataset: each for each in found.twins})
 
@@ -108,7 +111,7 @@ class Results:
         fails = self._withdraw()
         self._adjust()
         verdicts = list(self.verdicts.values())
-        whole, datasets = due <= self.verdicts.keys() | self.failures.keys(), self.config.usual
+        whole, datasets = due <= self.verdicts.keys() | self.failures.keys() | self.checks.keys(), self.config.usual
         self.waivers = review(self.config.waiver, verdicts, date.today(), whole=whole, datasets=datasets)
         for waiver in self.waivers:
             if waiver.state == NEEDLESS:

@@ -13,7 +13,7 @@ import msgspec
 
 from zsgate.report.record.background import TimingRecord
 from zsgate.report.record.entry import Entry
-from zsgate.report.record.evidence import ControlRecord, FailureRecord, ScoreRecord, TwinsRecord
+from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, ScoreRecord, TwinsRecord
 from zsgate.report.record.verdict import VerdictRecord
 
 _NAMES: dict[type[Entry], str] = {
@@ -22,6 +22,7 @@ _NAMES: dict[type[Entry], str] = {
     ControlRecord: "zsgate_control",
     FailureRecord: "zsgate_failure",
     TimingRecord: "zsgate_timings",
+    CheckRecord: "zsgate_check",
     TwinsRecord: "zsgate_twins",
 }
 _KINDS = {name: kind for kind, name in _NAMES.items()}
@@ -33,7 +34,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    verdicts, scores, controls, failures, timings, twins
+    verdicts, scores, controls, failures, timings, checks, twins
         In the order in which the test left them.
     """
 
@@ -42,6 +43,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     controls: tuple[ControlRecord, ...] = ()
     failures: tuple[FailureRecord, ...] = ()
     timings: tuple[TimingRecord, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
     twins: tuple[TwinsRecord, ...] = ()
 
     @property
@@ -56,7 +58,7 @@ def to_properties(*results: Entry) -> list[tuple[str, Any]]:
     Parameters
     ----------
     results
-        Verdicts, scores, controls, failures, timings and what twins are worth.
+        Verdicts, scores, controls, failures, timings, checks and what twins are worth.
 
     Raises
     ------

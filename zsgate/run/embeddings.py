@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any, Self
 
+import numpy.typing as npt
+
 from zsgate.baselines import BASELINES, YARDSTICKS
+from zsgate.baselines.draws import Draws, Keep, Learnt
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, check_rows
@@ -103,6 +106,16 @@ class BaselineMaker:
         offered = {"candidate": self.candidate, **self.settings}
         return {name: offered[name] for name in inspect.signature(self.function).parameters if name in offered}
 
+    @property
+    def learns(self) -> bool:
+        """Whether it learns of a dataset what can be applied to other counts, and is asked to keep that."""
+        return "keep" in inspect.signature(self.function).parameters
+
+    def make(self, dataset: Dataset, keep: Keep) -> Draws:
+        """Return the baseline's draws and notes; ``keep`` is handed what it learnt, if it learns."""
+        draws: Draws = self.function(dataset, **self.asked, **({"keep": keep} if self.learns else {}))
+        return draws
+
     def key(self, dataset: Dataset) -> dict[str, Any]:
         """Return what decides the rows besides the counts."""
         asked, code = self.asked, [code_of(self.function.__module__, CHECKED)]
@@ -133,14 +146,25 @@ def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger
     Exception
         Whatever the baseline raises, and ValueError for rows that are no embedding.
     """
+    key, lasts = key_of_baseline(who, maker, dataset)
 
     def compute() -> Made:
-        draws, notes = maker.function(dataset, **maker.asked)
+        draws, notes = maker.make(dataset, lambda learnt: ledger.lasting.arrays("learnt", key, lambda: (learnt, {})))
         return [check_rows(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
 
-    key, lasts = key_of_baseline(who, maker, dataset)
     draws, notes = ledger.embedding(who, dataset.name, key, compute, lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
+
+
+def learnt_by(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger) -> Learnt:
+    """Return what a baseline learnt of a dataset when it embedded it; it learns again if that is no longer kept."""
+
+    def compute() -> Made:
+        kept: list[npt.NDArray[Any]] = []
+        maker.make(dataset, kept.extend)
+        return kept, {}
+
+    return ledger.lasting.arrays("learnt", key_of_baseline(who, maker, dataset)[0], compute)[0]
 
 
 def key_of_baseline(who: str, maker: BaselineMaker, dataset: Dataset) -> tuple[dict[str, Any], bool]:

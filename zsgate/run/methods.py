@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -15,6 +16,7 @@ from zsgate.errors import BaselineFailed, CandidateFailed, GateBroke, UsageProbl
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
 from zsgate.metrics.reconstruction.result import Side
+from zsgate.metrics.robustness.metric import Copies, RobustnessMetric
 from zsgate.models import device
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding
@@ -31,6 +33,11 @@ class Maker(Protocol):
 
     def embedding(self, method: Method, dataset: Dataset) -> Embedding:
         """Return the checked embedding of a method."""
+        ...
+
+    @property
+    def copies(self) -> Callable[[Method, Dataset, RobustnessMetric], Copies]:
+        """Returns what a method makes of perturbed cells."""
         ...
 
     def side(self, method: Method, dataset: Dataset, masked: float) -> Side:
@@ -73,10 +80,16 @@ class Method:
         """Return its embedding of the dataset, from the store if it was made before."""
         return self.run.embedding(self, dataset)
 
-    def score(self, metric: Metric | ReconstructionMetric, dataset: Dataset) -> Score:
+    def copies(self, dataset: Dataset, metric: RobustnessMetric) -> Copies:
+        """Return its embeddings of cells of the dataset, perturbed as the metric says and unperturbed."""
+        return self.run.copies(self, dataset, metric)
+
+    def score(self, metric: Metric | ReconstructionMetric | RobustnessMetric, dataset: Dataset) -> Score:
         """Return its score by a metric."""
         if isinstance(metric, ReconstructionMetric):
             return metric(self.reconstruct(dataset, metric.masked))
+        if isinstance(metric, RobustnessMetric):
+            return metric(self.copies(dataset, metric))
         return metric(self.embed(dataset), dataset)
 
     def shuffled(self, dataset: Dataset) -> Embedding:

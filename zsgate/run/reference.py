@@ -18,6 +18,7 @@ from zsgate.errors import BaselineFailed, UsageProblem
 from zsgate.metrics import METRICS
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION, ReconstructionMetric
+from zsgate.metrics.robustness.metric import RobustnessMetric
 from zsgate.models import MODELS
 from zsgate.models.adapter import Adapter
 from zsgate.report.record import DatasetRecord, GateState, NotTestedRecord, Record, ScoreRecord
@@ -65,7 +66,7 @@ class Reference(Method):
     past: Past = field(default_factory=Past, repr=False, kw_only=True)
     failure = BaselineFailed
 
-    def score(self, metric: Metric | ReconstructionMetric, dataset: Dataset) -> Score:
+    def score(self, metric: Metric | ReconstructionMetric | RobustnessMetric, dataset: Dataset) -> Score:
         """Return its score by a metric; of an earlier run, as it was recorded."""
         recorded = self.past.scores.get((dataset.name, metric.name))
         return Method.score(self, metric, dataset) if recorded is None else recorded
@@ -77,6 +78,7 @@ class Reference(Method):
             absent = [name for name in needed if (dataset, name) not in self.past.scores]
             return f"{self.name} has no recorded score by {' and '.join(absent)}" if absent else ""
         reason = applicability.objection_to_predictions(self.model, metric, self.name)
+        reason = reason or applicability.objection_to_copies(self.model, metric, who=self.name)
         ours, theirs = (getattr(each, "scale", None) for each in (candidate.model, self.model))
         if reason or metric not in RECONSTRUCTION or ours == theirs:
             return reason

@@ -22,6 +22,7 @@ from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.report.record import ReconstructionRecord, VerdictRecord
 from zsgate.run import datasets, embeddings, reconstructions
 from zsgate.run.before import applicability
+from zsgate.run.changed.copies import Copier
 from zsgate.run.embeddings import Scoring
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Baseline, Candidate, Control, Method, load_candidate
@@ -136,7 +137,7 @@ class Run:
         if key not in self._embeddings:
             try:
                 embedded = self.embedded(dataset.name)
-                with time_limit(self._limit(method), f"embedding {embedded.n_cells} cells"):
+                with time_limit(self.limit(method), f"embedding {embedded.n_cells} cells"):
                     made = self._embed(method, embedded)
                 rows = scored_rows(embedded.n_cells, self.recipe.scored)
                 self._embeddings[key] = made if rows is None else made.rows(rows)
@@ -153,9 +154,10 @@ class Run:
         scoring = Scoring(self.recipe, self.config.seeds or SEEDS)
         if isinstance(method, Candidate | Reference) and method.model is not None:
             return embeddings.of_model(method.name, method.model, dataset, self.ledger, scoring)
-        return embeddings.of_baseline(method.name, self._maker(method.name), dataset, self.ledger, scoring)
+        return embeddings.of_baseline(method.name, self.maker(method.name), dataset, self.ledger, scoring)
 
-    def _maker(self, baseline: str) -> embeddings.BaselineMaker:
+    def maker(self, baseline: str) -> embeddings.BaselineMaker:
+        """Return the function of a baseline with what it may ask for."""
         settings = {
             "seeds": self.seeds(baseline),
             "schedule": self.recipe.scvi,
@@ -164,13 +166,10 @@ class Run:
         }
         return embeddings.BaselineMaker.of(baseline, self.candidate.model, settings)
 
-    def is_kept(self, method: Method, dataset: Dataset) -> bool:
-        """Return whether the store has a method's embedding of a dataset, all of whose cells are given."""
-        if isinstance(method, Candidate | Reference) and method.model is not None:
-            key, lasts = embeddings.key_of_model(method.name, method.model, dataset)
-        else:
-            key, lasts = embeddings.key_of_baseline(method.name, self._maker(method.name), dataset)
-        return self.ledger.store(lasts=lasts).has("embedding", key)
+    @cached_property
+    def copies(self) -> Copier:
+        """Makes what methods make of perturbed cells."""
+        return Copier(self)
 
     def side(self, method: Method, dataset: Dataset, masked: float) -> Side:
         """Return what a method says of a dataset's genes with a share of them hidden."""
@@ -187,8 +186,8 @@ class Run:
         key = (method.name, dataset.name, masked)
         if key not in self._reconstructions:
             embedded = self.embedded(dataset.name)
-            limit = self._limit(method)
-            self._reconstructions[key] = reconstructions.made(method, embedded, masked, self.ledger, limit)
+            made = reconstructions.made(method, embedded, masked, self.ledger, self.limit(method))
+            self._reconstructions[key] = made
         found = self._reconstructions[key]
         if isinstance(found, Exception):
             raise found
@@ -206,10 +205,11 @@ class Run:
         """Return for the report what was predicted of each dataset and share that verdicts speak of."""
         return reconstructions.records(self, verdicts)
 
-    def _limit(self, method: Method) -> float | None:
+    def limit(self, method: Method) -> float | None:
         """Return how many seconds the candidate may take, or one made of it; nobody limits what is ours."""
-        theirs = isinstance(method, Candidate | Reference) or method.name == "random_init"
-        return self.config.timeout if theirs else None
+        return (
+            self.config.timeout if isinstance(method, Candidate | Reference) or method.name == "random_init" else None
+        )
 
     def seeds(self, name: str) -> int:
         """Return how many draws a baseline that draws chance gets."""
@@ -220,8 +220,7 @@ class Run:
         if name not in self._exposures:
             stated = self.candidate.model.info.pretraining
             source, model = self.sources[name], self.candidate.name
-            said = datasets.exposure(source, model, stated, self.config, lambda: self.dataset(name))
-            self._exposures[name] = said
+            self._exposures[name] = datasets.exposure(source, model, stated, self.config, lambda: self.dataset(name))
         return self._exposures[name]
 
     def reads(self, name: str) -> str:
@@ -245,4 +244,6 @@ class Run:
                 return reason
         source = None if dataset is None else self.sources[dataset]
         reason = applicability.objection(self.config, metric, source, lambda: self.dataset(dataset or ""))
-        return reason or applicability.objection_to_predictions(model, metric)
+        reason = reason or applicability.objection_to_predictions(model, metric)
+        read = None if dataset is None else lambda: self.dataset(dataset)
+        return reason or applicability.objection_to_copies(model, metric, self.recipe, read)

@@ -19,8 +19,8 @@ from zsgate.system.files import others_who_write, why
 FOLDERS = {
     "counts": ("prepared",),
     "cells": ("cells",),
-    "embeddings": ("embedding",),
-    "scores": ("score",),
+    "embeddings": ("embedding", "learnt"),
+    "scores": ("score", "form"),
     "reconstructions": ("reconstruction",),
     "dictionaries": ("dictionaries",),
     "kernels": ("kernels",),
@@ -30,8 +30,8 @@ FOLDERS = {
 ABOUT = {
     "counts": "copies of counts too large for memory",
     "cells": "of small datasets, as they were read",
-    "embeddings": "of models and baselines",
-    "scores": "of embeddings",
+    "embeddings": "of models and baselines, and what baselines learnt for them",
+    "scores": "of embeddings, and what was checked of models",
     "reconstructions": "what is left of models' predictions",
     "dictionaries": "gene dictionaries, read from pickles once",
     "kernels": "compiled loops, where nobody can write beside the package",

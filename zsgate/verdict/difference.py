@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zsgate.verdict.interval import MIN_DONORS, Floats, Inference, Resamples, infer, split_variance
+from zsgate.verdict.interval import MIN_DONORS, Inference, Resamples, infer, split_variance
 from zsgate.verdict.score import Score
 
 SAME_QUESTION = ("metric", "recipe", "unit")
@@ -51,7 +51,6 @@ class Difference:
             value=zero_if_rounding(sign * (ours.value - theirs.value)),
             leave_outs=sign * (first.leave_outs - second.leave_outs),
             unit_halves=sign * (first.unit_halves - second.unit_halves),
-            cell_halves=sign * (first.cell_halves - second.cell_halves),
             n_effective=first.n_effective,
         )
         return cls(ours, theirs, (both,), exchangeable)
@@ -87,7 +86,7 @@ class Difference:
     def objection(self) -> str:
         """Why no interval can be given, or an empty string."""
         if bool(self.ours.unit_halves) != bool(self.theirs.unit_halves):
-            return "one of the two scores was recorded without random halves, so its variance is not known"
+            return "one of the two scores was recorded without halves, so its variance is not known"
         sides = zip((self.ours, self.theirs), self.resamples, strict=False)  # a paired difference has the units of ours
         return next(filter(None, (_too_few(s, self.value) or _undefined(s, parts) for s, parts in sides)), "")
 
@@ -119,14 +118,10 @@ def _sign(score: Score) -> float:
 
 
 def _resamples(score: Score) -> Resamples:
-    def halves(pairs: tuple[tuple[float, float], ...]) -> Floats:
-        return np.array(pairs, dtype=np.float64).reshape(-1, 2)
-
     return Resamples(
         value=score.value,
         leave_outs=np.array(score.leave_outs, dtype=np.float64),
-        unit_halves=halves(score.unit_halves),
-        cell_halves=halves(score.cell_halves),
+        unit_halves=np.array(score.unit_halves, dtype=np.float64).reshape(-1, 2),
         n_effective=score.n_effective or len(score.units),
     )
 
@@ -137,10 +132,9 @@ def _refuse_different(ours: Score, theirs: Score, same: tuple[str, ...]) -> None
         if getattr(ours, what) != getattr(theirs, what):
             msg = f"scores of different {what} cannot be compared: {getattr(ours, what)} and {getattr(theirs, what)}"
             raise ValueError(msg)
-    for what in ("unit_halves", "cell_halves") if same is SAME_CELLS else ():
-        if len(getattr(ours, what)) != len(getattr(theirs, what)):
-            msg = f"scores of different {what.replace('_', ' ')} cannot be compared"
-            raise ValueError(msg)
+    if same is SAME_CELLS and len(ours.unit_halves) != len(theirs.unit_halves):
+        msg = "scores of different halves cannot be compared"
+        raise ValueError(msg)
 
 
 def _too_few(score: Score, difference: float) -> str:
@@ -166,8 +160,6 @@ def _undefined(score: Score, parts: Resamples) -> str:
     if lost:
         shown = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
         return f"{score.metric} cannot be computed without {score.unit} {shown}"
-    dealt = "cells" if score.unit == "cells" else "donors"
-    for what, halves in ((dealt, parts.unit_halves), ("cells", parts.cell_halves)):
-        if len(halves) and split_variance(halves) is None:
-            return f"{score.metric} cannot be computed in any random half of the {what}"
+    if len(parts.unit_halves) and split_variance(parts.unit_halves) is None:
+        return f"{score.metric} cannot be computed in any half of the {'cells' if score.unit == 'cells' else 'donors'}"
     return ""

@@ -2,19 +2,21 @@
 
 All of the formula is here. With d the difference and d(-g) the same without unit g of G, the jackknife variance
 V_J = (G-1)/G * sum((d(-g) - d)**2) (Efron and Stein 1981) is that of a new sample of units. It is taken about d and not
-about the mean of d(-g), so that it also holds the bias, and what changes when one large unit leaves. Partitions are
-kept in a leave-out. A clustering metric therefore adds V_H, the mean of (d_half1 - d_half2)**2 / 4 over random splits
-of the units into complementary halves, each half clustered anew, and V_C, the same over splits of the cells: a half has
-twice the variance of the whole, and the two halves are independent. (A bootstrap over cells would put copies of a cell
-at distance 0 among its own neighbours, and no real sample has such a graph.) The three variances overlap, so the
-largest counts, not their sum. Seeds add V_S = s**2/S of each side that draws random numbers; against untrained twins
-s**2 more, because a model that learnt nothing is one more twin, and not the mean of them.
+about the mean of d(-g), so that it also holds the bias, and what changes when one large unit leaves. Where a score is
+no mean over units it is too large, up to two or three times; and partitions are kept in a leave-out. The halves know
+both: V_H is the mean of (d_half1 - d_half2)**2 / 4 over balanced splits of the units into complementary halves, in each
+of which everything is computed anew. A half has twice the variance of the whole, and the two halves are independent. (A
+bootstrap over cells would put copies of a cell at distance 0 among its own neighbours, and no real sample has such a
+graph.) V_H counts, but no less than V_J * min(1, 6 / G_eff), because few donors have few halves, which can be alike by
+chance; V_J alone where nothing is split. G_eff is the effective number of units, 1 / sum(share**2).
+Seeds add V_S = s**2/S of each side that draws random numbers; against untrained twins s**2 more, because a model that
+learnt nothing is one more twin, and not the mean of them.
 
-The interval is d +- t(0.95, df) * sqrt(max(V_J, V_C, V_H) + V_S), two-sided 90 %, so that a lower end above 0 is a
-one-sided test at 5 %. Units of unequal size know less of their own variance: df is one less than their effective
-number 1 / sum(share**2), which is G where all have as many cells. It is lower where a few seeds, which know little of
-their own variance, make up much of the whole (Welch 1947, Satterthwaite 1946). ``benchmarks.calibration`` measures how
-often the interval is wrong, and shows why these corrections are there.
+The interval is d +- t(0.95, df) * sqrt(V + V_S), V being that of the units, two-sided 90 %, so that a lower end above
+0 is a one-sided test at 5 %. Units of unequal size know less of their own variance: df is one less than their effective
+number, which is G where all have as many cells. It is lower where a few seeds, which know little of their own variance,
+make up much of the whole (Welch 1947, Satterthwaite 1946). ``benchmarks.calibration`` measures how often the interval
+is wrong, and shows why these corrections are there.
 """
 
 from __future__ import annotations
@@ -44,9 +46,8 @@ class Resamples:
         On all cells.
     leave_outs
         Without each unit, shape (n_units,).
-    unit_halves, cell_halves
-        In the two halves of each random split of the units, and of the cells, shapes (n_splits, 2); no rows where
-        nothing was split.
+    unit_halves
+        In the two halves of each split of the units, shape (n_splits, 2); no rows where nothing was split.
     n_effective
         Number of equally large units that would know as much.
     """
@@ -54,7 +55,6 @@ class Resamples:
     value: float
     leave_outs: Floats
     unit_halves: Floats
-    cell_halves: Floats
     n_effective: float
 
     @property
@@ -65,11 +65,9 @@ class Resamples:
     @property
     def variance(self) -> Variance:
         """Parts of the variance, that of seeds left out."""
-        return Variance(
-            jackknife=jackknife_variance(self.value, self.leave_outs),
-            halves=split_variance(self.unit_halves),
-            cells=split_variance(self.cell_halves),
-        )
+        jackknife, halves = jackknife_variance(self.value, self.leave_outs), split_variance(self.unit_halves)
+        least = jackknife * min(1.0, MIN_DONORS / self.n_effective)
+        return Variance(sample=jackknife if halves is None else max(halves, least), jackknife=jackknife, halves=halves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +76,23 @@ class Variance:
 
     Attributes
     ----------
+    sample
+        That of a new sample of units, by halves and jackknife.
     jackknife
         Leave-one-unit-out variance of the paired difference.
     seeds
         Variance of the two means over seeds.
     halves
-        Variance by random halves of the units; None where nothing is computed anew in halves.
-    cells
-        Variance by random halves of the cells; None likewise.
+        Variance by halves of the units; None where nothing is computed in halves.
     theirs
         Where scores are not paired, the variance of the other one by itself, the rest being ours; None where they are.
     """
 
+    sample: float
     jackknife: float
     seeds: float = 0.0
     halves: float | None = None
-    cells: float | None = None
     theirs: float | None = None
-
-    @property
-    def sample(self) -> float:
-        """Variance of a new sample: the largest of its three estimates."""
-        return max(self.jackknife, self.halves or 0.0, self.cells or 0.0)
 
     @property
     def total(self) -> float:

@@ -36,10 +36,8 @@ class Score:
     higher_is_better
         Orientation of the metric.
     unit_halves
-        The value in the two halves of random splits of the units, everything computed anew in each half; NaN
-        where a half cannot be scored. Empty for a metric that clusters nothing: its leave-outs are enough.
-    cell_halves
-        The same for splits of the cells; empty also where the units are groups of cells.
+        The value in the two halves of balanced splits of the units, everything computed anew in each half; NaN where a
+        half cannot be scored. Empty where the units are unknown, and for metrics on request that cluster nothing.
     balanced
         The value (mean over seeds) with every unit weighing the same; None where unknown.
     n_effective
@@ -56,7 +54,6 @@ class Score:
     recipe: str = ""
     higher_is_better: bool = True
     unit_halves: tuple[tuple[float, float], ...] = ()
-    cell_halves: tuple[tuple[float, float], ...] = ()
     balanced: float | None = None
     n_effective: float | None = None
 

@@ -66,13 +66,12 @@ def test_leave_outs_keep_the_partition_of_each_type(pancreas, sweep):
         assert score.leave_outs[unit] == pytest.approx(expected, abs=1e-12), unit
 
 
-@pytest.mark.parametrize("of", ["units", "cells"])
-def test_a_half_scores_as_it_would_alone(pancreas, of):
+def test_a_half_scores_as_it_would_alone(pancreas):
     """Graph, clusters and which types are isolated: as of the cells that are physically left."""
     score = isolated_labels_f1(pancreas.embedding, pancreas.dataset, seeds=1)
-    found = score.unit_halves if of == "units" else score.cell_halves
+    found = score.unit_halves
     assert len(found) == SPLITS
-    half = Cells.of(pancreas.dataset).halves(of)[0][0]
+    half = Cells.of(pancreas.dataset).halves[0][0]
     alone = isolated_labels_f1(
         pancreas.embedding[half], pancreas.labels[half], batches=pancreas.batches[half], seeds=1
     ).value

@@ -26,17 +26,17 @@ def _avg_bio(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> 
     return np.asarray((_nmi(embedding, cells, recipe, seeds) + _ari(embedding, cells, recipe, seeds) + widths) / 3)
 
 
-def _nmi_halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Floats:
-    return np.array(halves(embedding, cells, recipe, of)["nmi"])
+def _nmi_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
+    return np.array(halves(embedding, cells, recipe)["nmi"])
 
 
-def _ari_halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Floats:
-    return np.array(halves(embedding, cells, recipe, of)["ari"])
+def _ari_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
+    return np.array(halves(embedding, cells, recipe)["ari"])
 
 
-def _avg_bio_halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Floats:
+def _avg_bio_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
     """Average the three, half by half."""
-    found = halves(embedding, cells, recipe, of)
+    found = halves(embedding, cells, recipe)
     return np.asarray(np.mean([found[name] for name in ("asw", "nmi", "ari")], axis=0))
 
 
@@ -49,6 +49,7 @@ nmi = Metric(
     claim="cell types",
     noise_loses=True,
     halves=_nmi_halves,
+    clusters=True,
 )
 ari = Metric(
     "ari",
@@ -58,6 +59,7 @@ ari = Metric(
     _ari,
     claim="cell types",
     halves=_ari_halves,
+    clusters=True,
 )
 avg_bio = Metric(
     "avg_bio",
@@ -67,4 +69,5 @@ avg_bio = Metric(
     claim="cell types",
     noise_loses=True,
     halves=_avg_bio_halves,
+    clusters=True,
 )

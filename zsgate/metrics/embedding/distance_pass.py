@@ -33,7 +33,7 @@ class Pass:
     ----------
     asw
         Average silhouette width of the cell types scaled to 0..1, shape (n_columns,), the columns those of
-        ``Cells.weights``: everybody, without each unit, all units alike; NaN where undefined.
+        ``Cells.all_weights``: everybody, without each unit, all units alike, halves; NaN where undefined.
     label_widths
         The unscaled mean silhouette of each cell type's cells, shape (n_labels, n_columns); NaN where it has none.
     batch_score
@@ -53,7 +53,7 @@ class _Layout:
     """Cells sorted by (label, batch, unit), and the groups that are runs of that order.
 
     ``group`` is that of each cell in this order.
-    ``weights`` has a row for each group and a column as ``Cells.weights``: 1 where its unit is kept; ``sizes`` is
+    ``weights`` has a row for each group and a column as ``Cells.all_weights``: 1 where its unit is kept; ``sizes`` is
     the same times its number of cells, ``present`` that number where the weight is not 0.
     """
 
@@ -75,7 +75,7 @@ class _Layout:
         order = np.argsort(key, kind="stable")
         _, starts, group, counts = np.unique(key[order], return_index=True, return_inverse=True, return_counts=True)
         first = order[starts]
-        weights = cells.weights[cells.units[first]]
+        weights = cells.all_weights[cells.units[first]]
         sizes, present = weights * counts[:, None], (weights > 0).astype(np.float64) * counts[:, None]
         return cls(order, group, starts, cells.labels[first], cells.batches[first], weights, sizes, present)
 
@@ -127,7 +127,7 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
     from zsgate.metrics.neighbours.widths import silhouettes  # it takes Numba's import
 
     layout = _Layout.of(cells)
-    n_columns = cells.weights.shape[1]
+    n_columns = cells.all_weights.shape[1]
     by_label = layout.runs(layout.labels, slice(0, len(layout.starts)))
     types, batches = layout.clusters(by_label), [layout.clusters(layout.runs(layout.batches, run)) for run in by_label]
     borders = layout.starts[[run.start for run in by_label]]
@@ -137,7 +137,11 @@ def distance_pass(rows: npt.NDArray[np.float32], cells: Cells, n_nearest: int) -
         here = layout.order[block.start : block.stop]
         neighbours[here] = layout.order[block.neighbours]
         label, group = int(cells.labels[here[0]]), layout.group[block.start : block.stop]
-        run, weights, sums = by_label[label], cells.weights[cells.units[here]], np.ascontiguousarray(block.sums.T)
+        run, weights, sums = (
+            by_label[label],
+            cells.all_weights[cells.units[here]],
+            np.ascontiguousarray(block.sums.T),
+        )
         of_types = silhouettes(sums, types, types.of_groups[group], weights, block.rounding)
         own = batches[label].of_groups[group - run.start]
         of_batches = silhouettes(sums[run], batches[label], own, weights, block.rounding)

@@ -56,9 +56,9 @@ def _f1(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Float
     return _means(agreements(embedding, cells, recipe, seeds)["label_f1"], cells)
 
 
-def _f1_halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Floats:
-    some = [cells.take(half) for pair in cells.halves(of) for half in pair]
-    found = zip(halves(embedding, cells, recipe, of)["label_f1"], some, strict=True)
+def _f1_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
+    some = [cells.take(half) for pair in cells.halves for half in pair]
+    found = zip(halves(embedding, cells, recipe)["label_f1"], some, strict=True)
     return np.reshape([_means([each], half)[0, 0] if each else math.nan for each, half in found], (-1, 2))
 
 
@@ -83,6 +83,7 @@ isolated_labels_f1 = Metric(
     claim="cell types",
     uses_batches=True,
     halves=_f1_halves,
+    clusters=True,
     advisory=True,
     on_request=True,
 )

@@ -72,25 +72,18 @@ def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -
     return cached("agreements", Scored(embedding, cells, recipe), __name__, compute, {"seeds": seeds})
 
 
-def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
-    """Return ``asw``, ``nmi`` and ``ari`` in the two halves of each random split, as on the cells of a half alone.
+def halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
+    """Return ``asw``, ``nmi`` and ``ari`` in the two halves of each split, as on the cells of a half alone.
 
     ``label_f1`` holds those of the halves' labels, first one half, then the other; empty where one cannot be scored.
     Split s takes draw s (modulo their number) and clusters once, with seed s.
-
-    Parameters
-    ----------
-    embedding, cells, recipe
-        What is scored, and how.
-    of
-        What is split: ``"units"`` or ``"cells"``.
     """
 
     def compute() -> Part:
         asw: list[float] = []
 
         def jobs() -> Iterator[Clustering]:
-            for split, pair in enumerate(cells.halves(of)):
+            for split, pair in enumerate(cells.halves):
                 draw = embedding.draws[split % len(embedding.draws)]
                 for half in pair:
                     some = cells.take(half)
@@ -103,7 +96,7 @@ def halves(embedding: Embedding, cells: Cells, recipe: Recipe, of: str) -> Part:
         pairs = {name: np.reshape(values, (-1, 2)).tolist() for name, values in first.items()}
         return {**pairs, "label_f1": found["label_f1"]}
 
-    return cached(f"halves of {of}", Scored(embedding, cells, recipe), __name__, compute)
+    return cached("halves", Scored(embedding, cells, recipe), __name__, compute)
 
 
 def _alone(rows: npt.NDArray[np.float32], cells: Cells, recipe: Recipe) -> tuple[float, NeighbourGraph | None]:

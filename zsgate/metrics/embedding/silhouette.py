@@ -13,14 +13,17 @@ from zsgate.verdict.recipe import Recipe
 
 
 def silhouettes(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
-    """Return the columns of ``asw`` and ``batch_score`` of each draw, and the flattened ``label_widths``."""
+    """Return the columns of ``asw`` and ``batch_score`` of each draw, their halves, and flattened ``label_widths``."""
+    n = cells.weights.shape[1]
 
     def compute() -> Part:
         passes = [pass_of_draw(embedding, cells, recipe, draw) for draw in range(len(embedding.draws))]
         return {
-            "asw": [each.asw.tolist() for each in passes],
-            "batch_score": [each.batch_score.tolist() for each in passes],
-            "label_widths": [each.label_widths.ravel().tolist() for each in passes],
+            "asw": [each.asw[:n].tolist() for each in passes],
+            "batch_score": [each.batch_score[:n].tolist() for each in passes],
+            "asw_halves": [each.asw[n:].tolist() for each in passes],
+            "batch_score_halves": [each.batch_score[n:].tolist() for each in passes],
+            "label_widths": [each.label_widths[:, :n].ravel().tolist() for each in passes],
         }
 
     return cached("silhouettes", Scored(embedding, cells, recipe), __name__, compute)
@@ -34,6 +37,14 @@ def _batch_score(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int)
     return np.array(silhouettes(embedding, cells, recipe)["batch_score"])
 
 
+def _asw_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
+    return np.asarray(np.mean(silhouettes(embedding, cells, recipe)["asw_halves"], axis=0)).reshape(-1, 2)
+
+
+def _batch_score_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
+    return np.asarray(np.mean(silhouettes(embedding, cells, recipe)["batch_score_halves"], axis=0)).reshape(-1, 2)
+
+
 asw = Metric(
     "asw",
     "Average silhouette width of the cell types (Rousseeuw 1987), scaled from -1..1 to 0..1; higher is "
@@ -41,6 +52,7 @@ asw = Metric(
     "nested types, and its value depends on the number of dimensions.",
     _asw,
     claim="cell types",
+    halves=_asw_halves,
 )
 batch_score = Metric(
     "batch_score",
@@ -52,6 +64,7 @@ batch_score = Metric(
     "is shown, and decides in the recipe of the paper.",
     _batch_score,
     claim="batches",
+    halves=_batch_score_halves,
     uses_batches=True,
     advisory=True,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from zsgate.data.leakage.exposure import sentences
 from zsgate.metrics import EVERY
@@ -59,7 +60,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         selection=selection,
         verdicts=verdicts,
         scores=tuple(results.scores.values()),
-        checks=tuple(_checks(notes, who)),
+        checks=(*_checks(notes, who), *chain.from_iterable(results.checks.values())),
         twins=tuple(results.twins[name] for name in run.sources if name in results.twins),
         waivers=results.waivers,
         controls=tuple(results.controls.values()),

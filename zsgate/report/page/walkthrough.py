@@ -30,7 +30,7 @@ def steps(verdict: VerdictRecord) -> list[tuple[str, str]]:
     if not verdict.these_donors_only and verdict.balanced is not None and verdict.n_effective is not None:
         told.append(("Weights", _weights(verdict, verdict.balanced, verdict.n_effective)))
     if verdict.variance.halves is not None:
-        told.append(("Clusters", _halves(verdict)))
+        told.append(("Halves", _halves(verdict)))
     if verdict.variance.seeds is not None:
         told.append(("Chance", _seeds(verdict)))
     if verdict.interval and verdict.se:
@@ -73,13 +73,13 @@ def _weights(v: VerdictRecord, balanced: float, n_effective: float) -> str:
 
 
 def _halves(v: VerdictRecord) -> str:
-    halves = "four random pairs of halves" + ("" if v.these_donors_only else " of the donors")
-    also = " and of the cells" if v.variance.cells is not None else ""
+    halves = "balanced pairs of halves" + ("" if v.these_donors_only else " of the donors")
+    noun = "group" if v.unit == "cells" else "donor"
     return (
-        f"Without a {'group' if v.unit == 'cells' else 'donor'} the clusters stay as they are, so the jackknife "
-        f"does not see that clustering itself is unstable. In {halves}{also} the neighbour graph and the clusters are "
-        "made anew: the mean of (difference in one half − difference in the other)²/4 is a variance too. The "
-        "largest of these variances counts."
+        f"Without a {noun} clusters stay as they are, and a score that is no mean over {noun}s makes the jackknife's "
+        f"variance too large. So everything is computed anew in up to twenty {halves}: the mean of (difference in one "
+        "half − difference in the other)²/4 is the variance that counts. Where a few units could look alike by chance "
+        "the jackknife's counts if it is larger, times 6 over their effective number if that is more than 6."
     )
 
 
@@ -124,15 +124,11 @@ def _power(detectable: float) -> str:
 
 
 def _parts(v: VerdictRecord) -> str:
-    """Return the square roots of the parts of the variance, the one that counts by name."""
-    parts = (
-        ("groups" if v.these_donors_only else "donors", v.variance.jackknife),
-        ("halves of them", v.variance.halves),
-        ("halves of the cells", v.variance.cells),
-    )
-    known = [(name, math.sqrt(value)) for name, value in parts if value is not None]
-    text = ", ".join(f"{name} {number(root)}" for name, root in known)
-    if len(known) > 1:
-        text += f" (the largest, {number(max(root for _, root in known))}, counts)"
-    seeds = v.variance.seeds
-    return text if seeds is None else f"{text}, seeds {number(math.sqrt(seeds))}"
+    """Return the square roots of the parts of the variance, by name."""
+    noun = "groups" if v.these_donors_only else "donors"
+    halves, jackknife = v.variance.halves, v.variance.jackknife
+    known = ((f"halves of the {noun}", halves), (noun if halves is None else "jackknife", jackknife))
+    text = ", ".join(f"{name} {number(math.sqrt(value))}" for name, value in known if value is not None)
+    if halves is not None and v.variance.sample is not None:
+        text += f" ({number(math.sqrt(v.variance.sample))} counts)"
+    return text if v.variance.seeds is None else f"{text}, seeds {number(math.sqrt(v.variance.seeds))}"

@@ -33,9 +33,7 @@ class ScoreRecord(Entry, frozen=True, kw_only=True):
     higher_is_better
         Orientation of the metric.
     unit_halves
-        The value in both halves of random splits of the units.
-    cell_halves
-        The value in both halves of random splits of the cells.
+        The value in both halves of splits of the units.
     balanced
         The value with every unit weighing the same.
     n_effective
@@ -53,7 +51,6 @@ class ScoreRecord(Entry, frozen=True, kw_only=True):
     recipe: str = ""
     higher_is_better: bool = True
     unit_halves: tuple[tuple[float | None, float | None], ...] = ()
-    cell_halves: tuple[tuple[float | None, float | None], ...] = ()
     balanced: float | None = None
     n_effective: float | None = None
 
@@ -131,6 +128,8 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    nodeid
+        Id of the test; empty of what is checked with the embedding itself.
     dataset
         Whose cells.
     check
@@ -147,6 +146,7 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
         The largest distance between a row and the same row in another draw or call, of a model that draws chance.
     """
 
+    nodeid: str = ""
     dataset: str
     check: str
     cells: Count = 0

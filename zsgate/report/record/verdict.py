@@ -39,26 +39,27 @@ class SeedsRecord(Entry, frozen=True, kw_only=True):
 class VarianceRecord(Entry, frozen=True, kw_only=True):
     """Parts of a difference's variance, in squared units of the metric; all null without an interval.
 
-    The largest of jackknife, halves and cells, plus seeds and theirs, is the squared standard error.
+    Sample plus seeds and theirs is the squared standard error.
 
     Attributes
     ----------
+    sample
+        That of a new sample of units: halves, but no less than jackknife * min(1, 6 / n_effective); jackknife where
+        halves is null.
     jackknife
         Leave one unit out.
     halves
-        Random halves of the units, clustered anew.
-    cells
-        Random halves of the cells, clustered anew.
+        Halves of the units, everything computed anew.
     seeds
         Both means over seeds; against untrained twins one more draw as well.
     theirs
         Not null where the scores are not paired: all of the other score's variance, which adds; the rest is then ours.
     """
 
+    sample: float | None = None
     jackknife: float | None = None
     seeds: float | None = None
     halves: float | None = None
-    cells: float | None = None
     theirs: float | None = None
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem, unknown
 from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
+from zsgate.metrics.robustness.metric import ROBUSTNESS, panel_genes
+from zsgate.metrics.robustness.perturb import PANEL
 from zsgate.models.adapter import Adapter, cannot_hide, predicts_genes
 from zsgate.report.record import NotTestedRecord
+from zsgate.run.changed import invariances
 from zsgate.run.datasets import CardOrFile, without_batches
 from zsgate.system.sources import versions
-from zsgate.verdict.recipe import Recipe
+from zsgate.verdict.recipe import DEFAULT, Recipe
 
 NO_HEAD = "the candidate offers no reconstruct(dataset), so whether it predicts genes was not tested"
 
@@ -90,9 +95,58 @@ def objection_to_predictions(model: Adapter, name: str | None, who: str = "the c
     return cannot_hide(model) if metric.masked else ""
 
 
+def objection_to_copies(
+    model: Adapter,
+    name: str | None,
+    recipe: Recipe = DEFAULT,
+    read: Callable[[], Dataset] | None = None,
+    who: str = "the candidate",
+) -> str:
+    """Return why a model cannot be asked what it makes of perturbed cells, or an empty string.
+
+    Parameters
+    ----------
+    model
+        The model.
+    name
+        Name of the metric; nothing is said of any that is none of robustness.
+    recipe
+        Of the run.
+    read
+        Reads the dataset, where one is meant.
+    who
+        What to call the model.
+    """
+    if name not in ROBUSTNESS:
+        return ""
+    if getattr(model, "fixed", False):
+        return f"{who} is rows in a file, which cannot be had of perturbed cells"
+    if not model.info.independent_cells:
+        return f"{who} looks across cells, so what it makes of a perturbed one depends on how the others are perturbed"
+    if recipe.hvg_on == "X":
+        return f"the recipe {recipe.id} has hvg read X of the file, which a perturbation of counts does not reach"
+    if read is None:
+        return ""
+    if hasattr(model, "reads") and model.reads(read()):
+        return f"{who} reads X of the file, which a perturbation of counts does not reach"
+    if name == panel_genes.name and np.count_nonzero(read().counts.getnnz(axis=0)) <= PANEL:
+        return f"no more than {PANEL:,} genes have counts, as many as a panel has"
+    return ""
+
+
 def without_predictions(model: Adapter) -> list[NotTestedRecord]:
     """Return that the candidate predicts no genes, or that none can be hidden from it, where it is so."""
     what, reason = "reconstruction", NO_HEAD
     if predicts_genes(model):
         what, reason = "reconstruction of hidden genes", cannot_hide(model)
     return [NotTestedRecord(what=what, suite="test_reconstruction", reason=reason)] if reason else []
+
+
+def without_forms(model: Adapter) -> list[NotTestedRecord]:
+    """Return in what forms the candidate is not asked for the same cells again, and why."""
+    if reason := invariances.objection(model):
+        return [NotTestedRecord(what="invariances", suite="test_invariances", reason=reason)]
+    if not model.info.independent_cells:
+        reason = "the candidate looks across cells, so a cell's row may depend on the others and on their order"
+        return [NotTestedRecord(what="invariances: cells alone and in another order", reason=reason)]
+    return []

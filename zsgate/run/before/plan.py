@@ -12,12 +12,17 @@ from zsgate.data.catalogue.card import Card
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import METRICS
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
+from zsgate.metrics.robustness.metric import ROBUSTNESS
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.weights import absent_files
 from zsgate.run import controls, datasets
 from zsgate.run.before.lookup import Absent, Lookup
 from zsgate.run.before.rates import SUPERLINEAR, Rates
 from zsgate.run.before.steps import Asked, Plan, Size, Step
+from zsgate.run.changed.copies import MOST_CELLS, key_of
+from zsgate.run.changed.held import KIND, STEP
+from zsgate.run.changed.held import key_of as key_of_held
+from zsgate.run.changed.invariances import EMBEDDED
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
 from zsgate.run.stability import draws_of
@@ -96,6 +101,9 @@ class _Needs:
             units = None if n_cells is None else n_cells * times
             rate = {"scvi": f"embed scvi {self.run.recipe.scvi}", "random_init": f"embed {model}"}.get(who)
             yield Step(f"embed {who}", self.name, rate or f"embed {who}", units, kept[who], times)
+        yield from self._copies(asked)
+        if any(each.suite == "invariances" for each in asked):
+            yield Step(STEP, self.name, f"embed {model}", EMBEDDED, self._has_held())
         for masked in sorted({RECONSTRUCTION[each.metric].masked for each in asked if each.metric in RECONSTRUCTION}):
             what = f"reconstruct, {100 * masked:g} % hidden" if masked else "reconstruct, all shown"
             yield Step(what, self.name, f"reconstruct {model}", n_cells, kept=False)
@@ -103,9 +111,21 @@ class _Needs:
         for who, metrics in self._scored(asked).items():
             yield Step(f"score {who}", self.name, "score", units, kept=self._is_scored(who, metrics, kept))
 
+    def _copies(self, asked: Sequence[Asked]) -> Iterator[Step]:
+        """Yield the embeddings of perturbed cells; what a baseline learnt is applied in no time worth a forecast."""
+        n_cells, model = self.size.scored, self.run.config.model
+        for metric in dict.fromkeys(test.metric for test in asked if test.metric in ROBUSTNESS):
+            for who in self._who([test for test in asked if test.metric == metric]):
+                if who not in BASELINES or who == "random_init":
+                    times = self.run.seeds(who) if who in DRAWS else 1
+                    units = None if n_cells is None else min(n_cells, MOST_CELLS) * times
+                    rate = f"embed {model if who == 'random_init' else who}"
+                    kept = self._has_copies(who, metric)
+                    yield Step(f"embed {who}, {metric}", self.name, rate, units, kept, times)
+
     def _who(self, asked: Sequence[Asked]) -> list[str]:
         """Return who embeds: the candidate, baselines, and PCA for the controls."""
-        tests = [each for each in asked if each.metric in METRICS]
+        tests = [each for each in asked if each.metric in METRICS or each.metric in ROBUSTNESS]
         named = [each.baseline for each in tests if each.baseline in BASELINES or self._is_reference(each.baseline)]
         ours = [self.run.config.model] if any(each.suite != "controls" for each in tests) else []
         pca = ["pca"] if any(each.suite == "controls" for each in tests) else []
@@ -149,8 +169,28 @@ class _Needs:
     def _is_kept(self, who: str) -> bool:
         """Return whether an embedding is kept; of a model that cannot even be asked, none is."""
         with suppress(Exception):  # the boundary to code that is not ours; the run itself will say what is wrong
-            return self.known is not None and self.run.is_kept(self._method(who), self.known)
+            return self.known is not None and self._has(self._method(who), self.known)
         return False
+
+    def _has_held(self) -> bool:
+        """Return whether it is kept that the candidate keeps its rows."""
+        with suppress(Exception):  # as above
+            if self.known is not None:
+                key, lasts = key_of_held(self.run.candidate, self.run.dataset(self.name))
+                return self.run.ledger.store(lasts=lasts).has(KIND, key, ".json")
+        return False
+
+    def _has_copies(self, who: str, metric: str) -> bool:
+        """Return whether an embedding of perturbed cells is kept."""
+        with suppress(Exception):  # as above
+            if self.known is not None:
+                return self.run.copies.is_kept(self._method(who), self.run.dataset(self.name), ROBUSTNESS[metric])
+        return False
+
+    def _has(self, method: Method, dataset: Dataset) -> bool:
+        """Return whether the store has a method's embedding of a dataset, all of whose cells are given."""
+        key, lasts = key_of(method, dataset, self.run.maker)
+        return self.run.ledger.store(lasts=lasts).has("embedding", key)
 
     def _is_scored(self, who: str, metrics: Sequence[str], kept: Mapping[str, bool]) -> bool:
         """Return whether all scores of an embedding are kept, as far as is looked up; it is made of what is kept."""

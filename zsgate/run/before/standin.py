@@ -31,7 +31,8 @@ class StandIn:
     @property
     def info(self) -> ModelInfo:
         """The model's card, as far as it is known without its weights."""
-        return ModelInfo(name=self.checkpoint.name, pretraining=self.checkpoint.pretraining)
+        draws = self.checkpoint.family == "scgpt"
+        return ModelInfo(name=self.checkpoint.name, stochastic=draws, pretraining=self.checkpoint.pretraining)
 
     @property
     def scale(self) -> Scale:

@@ -85,6 +85,7 @@ def not_tested(run: Run) -> Iterator[NotTestedRecord]:
         asked = [pair for pair in product(run.sources, EVERY) if not run.objection(pair[0], metric=pair[1])]
         yield from reference.not_compared(asked, run.candidate)
     yield from applicability.without_predictions(run.candidate.model)
+    yield from applicability.without_forms(run.candidate.model)
 
 
 def _check_pretraining(config: Config, datasets: Collection[str]) -> None:

@@ -1,0 +1,1 @@
+"""Robustness: whether cells are still recognised once their counts are poorer."""
