@@ -10,6 +10,8 @@ BASELINES = {
     "scvi": "zsgate.baselines.scvi:embed",
     "random_init": "zsgate.baselines.random_init:embed",
 }
+# what untrained twins are held against; no candidate is
+YARDSTICKS = {"random_projection": "zsgate.baselines.random_projection:embed"}
 # how often those that draw chance are drawn where --seeds says nothing; benchmarks.twins shows what others would do
 DRAWS = {"scvi": 3, "random_init": 3}
 # averages that a candidate's predictions of genes must beat, by what it predicts; averages.py has their functions

@@ -32,13 +32,15 @@ def embed(dataset: Dataset, *, candidate: TwinMaker, seeds: int) -> Draws:
     Raises
     ------
     ValueError
-        If a twin's rows are unusable, or the same for two seeds: one twin would pass for several, without any spread.
+        If a twin's rows are unusable or of two kinds at most, or the same for two seeds: one twin would pass for
+        several, without any spread.
     """
     draws: list[npt.NDArray[np.float32]] = []
     with steps("random_init: untrained twins done", seeds) as advance:
         for seed in range(seeds):
             twin = candidate.random_init(seed).embed(dataset)
             rows = check_rows(twin, source=f"the twin of seed {seed}", n_cells=dataset.n_cells)
+            _refuse_few_kinds(rows, f"{candidate.info.name}: the twin of seed {seed}")
             if draws and all(np.array_equal(rows[part], draws[-1][part]) for part in arrays.stretches(rows)):
                 msg = (
                     f"{candidate.info.name}: random_init({seed - 1}) and random_init({seed}) embed every cell alike; "
@@ -48,3 +50,15 @@ def embed(dataset: Dataset, *, candidate: TwinMaker, seeds: int) -> Draws:
             draws.append(arrays.moved(rows))
             advance(1)
     return draws, {"seeds": list(range(seeds))}
+
+
+def _refuse_few_kinds(rows: npt.NDArray[np.float32], whose: str) -> None:
+    """Refuse rows of at most two kinds, against which anything wins; constant ones are none at all."""
+    kinds = np.empty((0, rows.shape[1]), np.float32)
+    for part in arrays.stretches(rows):
+        kinds = np.unique(np.concatenate([kinds, rows[part]]), axis=0)
+        if len(kinds) > 2:
+            return
+    if len(rows) > 2:
+        msg = f"{whose} has {len(kinds)} different rows for {len(rows)} cells: that is no untrained model to beat"
+        raise ValueError(msg)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,8 @@ def test_twins_are_drawn_by_seed(few_cells):
             return np.random.default_rng(self.seed).normal(size=(dataset.n_cells, 2)).astype(np.float32)
 
     class Candidate:
+        info = SimpleNamespace(name="mine")
+
         def random_init(self, seed):
             return Twin(seed)
 
@@ -29,8 +33,6 @@ def test_twins_are_drawn_by_seed(few_cells):
 
 def test_twins_that_ignore_their_seed_are_noticed(few_cells):
     """Twins that embed alike would pass for several draws without any spread: an error that names the model."""
-    from types import SimpleNamespace
-
     from zsgate.baselines import random_init
 
     rows = np.random.default_rng(0).normal(size=(few_cells.n_cells, 3))
@@ -39,3 +41,24 @@ def test_twins_that_ignore_their_seed_are_noticed(few_cells):
 
     with pytest.raises(ValueError, match=r"deaf: random_init\(0\) and random_init\(1\) embed every cell alike"):
         random_init.embed(few_cells, candidate=candidate, seeds=5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (lambda n: np.ones((n, 3)), "the same row for all"),
+        (
+            lambda n: np.eye(2)[np.arange(n) % 2],
+            "2 different rows for 240 cells: that is no untrained model",
+        ),
+        (lambda n: np.full((n, 3), np.nan), "NaN or infinite values"),
+    ],
+)
+def test_twins_that_are_no_embedding_break(few_cells, rows, says):
+    """Constant, of two kinds, NaN: an error, whatever the candidate makes of it."""
+    from zsgate.baselines import random_init
+
+    twin = SimpleNamespace(embed=lambda dataset: rows(dataset.n_cells))
+    candidate = SimpleNamespace(info=SimpleNamespace(name="mine"), random_init=lambda seed: twin)
+    with pytest.raises(ValueError, match=says):
+        random_init.embed(few_cells, candidate=candidate, seeds=1)

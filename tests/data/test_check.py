@@ -70,6 +70,18 @@ def test_problems_are_listed_together(file, capsys):
     assert "type:" not in said
 
 
+def test_barcodes_are_no_donors(file, capsys):
+    """A column with as many values as cells is a problem, said with its counts and the remedy; exit 1."""
+    adata = anndata.read_h5ad(file)
+    adata.obs["barcode"] = adata.obs_names.to_numpy()
+    adata.write_h5ad(file)
+    assert main(["data", "check", str(file), "--donor=barcode"]) == 1
+    said = capsys.readouterr().out
+    assert "wrong: lab.h5ad: column 'barcode' for --donor has 240 values in 240 cells" in said
+    assert "or leave it out and speak for the cells" in said
+    assert "type:" not in said
+
+
 def test_a_damaged_file_exits_with_1(tmp_path, capsys):
     """Something is wrong with what was checked, and the sentence is that of a run."""
     (tmp_path / "text.h5ad").write_text("cell,gene")

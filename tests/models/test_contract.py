@@ -59,3 +59,24 @@ def test_a_broken_adapter_fails_its_rule(
     adapter = broken(tiny_geneformer())
     with pytest.raises(AssertionError):
         getattr(AdapterContract(), rule)(adapter, cells, adapter.embed(cells))
+
+
+class Chancy:
+    """A model of one's own that says that it draws chance."""
+
+    stochastic = True
+
+    def embed(self, adata) -> np.ndarray:  # type: ignore[no-untyped-def]
+        """Return a few counts and noise of this call."""
+        return adata.X[:, :5].toarray() + np.random.default_rng().random((adata.n_obs, 5))
+
+
+def test_a_model_that_draws_chance_skips_what_it_cannot_keep() -> None:
+    """Rules 2 to 6 compare two calls; they are skipped with the reason, and rule 1 stands."""
+    contract, cells = AdapterContract(), some_cells(12)
+    wrapped = AdapterContract.wrapped.__wrapped__(contract, Chancy())  # type: ignore[attr-defined]
+    rows = wrapped.embed(cells)
+    contract.test_one_finite_float32_row_a_cell(wrapped, cells, rows)
+    for rule in ("rows_follow_the_cells", "a_cell_does_not_see_its_company", "chance_is_not_global"):
+        with pytest.raises(pytest.skip.Exception, match="it draws chance; a gate checks that its rows stay"):
+            getattr(contract, f"test_{rule}")(wrapped, cells, rows)

@@ -80,6 +80,30 @@ def interrupted(adata):
     raise KeyboardInterrupt
 
 
+class Sampling:
+    """The labels with noise that is another one in each call."""
+
+    stochastic, deals = True, False
+
+    def embed(self, adata):
+        generator = np.random.default_rng()
+        rows = 3 * np.eye(12)[_labels(adata)] + 0.3 * generator.normal(size=(adata.n_obs, 12))
+        return rows[generator.permutation(adata.n_obs)] if self.deals else rows
+
+
+class Dealing(Sampling):
+    """Says that it draws chance, and deals its rows to the cells at random."""
+
+    deals = True
+
+
+class Across(Sampling):
+    """Looks across cells as well."""
+
+    independent_cells = False
+    draws = 2
+
+
 class Trained:
     """Counts of the most expressed genes; its twin is noise."""
 
@@ -97,6 +121,37 @@ class Trained:
         return Trained(np.random.default_rng(seed).normal(size=(200, 8)))
 
 
+class Sabotaged(Trained):
+    """Gives the labels, and has twins of noise, which anything beats."""
+
+    def embed(self, adata):
+        return good(adata)
+
+    def random_init(self, seed):
+        twin = Sabotaged()
+        twin.embed = lambda adata: np.random.default_rng(seed).normal(size=(adata.n_obs, 8))
+        return twin
+
+
+class Mixing(Trained):
+    """Mixes the log counts of all genes by weights, which are random in its twins."""
+
+    def embed(self, adata):
+        return good(adata) if self.weights is None else adata.X.log1p() @ self.weights[: adata.n_vars]
+
+    def random_init(self, seed):
+        return Mixing(np.random.default_rng(100 + seed).normal(size=(20_000, 64)))
+
+
+class TwoRows(Trained):
+    """Has twins of two rows."""
+
+    def random_init(self, seed):
+        twin = TwoRows()
+        twin.embed = lambda adata: np.eye(2)[np.arange(seed, adata.n_obs + seed) % 2]
+        return twin
+
+
 class Copier:
     """Counts up to 50; what it is shown it returns, of what is hidden it knows nothing."""
 
@@ -106,29 +161,36 @@ class Copier:
     def embed(self, adata):
         return bad(adata)
 
-    def guess(self, target, hide, genes):
-        return np.where(hide, -1, target)
+    def guess(self, cells, shown, hide):
+        return np.where(hide, -1, shown)
+
+    def bins(self, counts):
+        return np.minimum(counts, self.most).astype(np.float32)
+
+    def targets(self, adata):
+        return self.bins(adata.X.toarray())
 
     def reconstruct(self, adata, *, masked=0.0, seed=0):
         with open("passes.txt", "a") as log:
             log.write(f"{masked}\\n")
         for start in range(0, adata.n_obs, 100):
-            counts = adata.X[start : start + 100]
-            offsets, genes = counts.indptr.astype(np.int64), counts.indices.astype(np.int32)
-            target = np.minimum(counts.data, self.most).astype(np.float32)
-            hide = hidden(offsets, genes, masked, seed)
+            cells = adata[start : start + 100]
+            offsets, genes = cells.X.indptr.astype(np.int64), cells.X.indices.astype(np.int32)
+            shown, hide = self.bins(cells.X.data), cells.layers["hidden"].data
             yield Reconstruction(
-                cells=np.arange(start, start + counts.shape[0]), offsets=offsets, genes=genes, target=target,
-                predictions={"gep": self.guess(target, hide, genes).astype(np.float32)}, scale="bin", masked=hide,
-                noise_floor=np.full(len(target), 0.25, np.float32),
+                cells=np.arange(start, start + cells.n_obs), offsets=offsets, genes=genes, target=shown,
+                predictions={"gep": self.guess(cells, shown, hide).astype(np.float32)}, scale=self.scale,
+                masked=hidden(offsets, genes, masked, seed), noise_floor=np.full(len(genes), 0.25, np.float32),
             )
 
 
 class Knower(Copier):
-    """Is right up to a noise of its own, shown or hidden."""
+    """Is right up to a noise of its own, shown or hidden: it has read the file."""
 
-    def guess(self, target, hide, genes):
-        return target + np.sin(np.arange(len(target)))
+    def guess(self, cells, shown, hide):
+        whole = anndata.read_h5ad("cells.h5ad")[cells.obs_names, cells.var_names].X.toarray()
+        cell = np.repeat(np.arange(cells.n_obs), np.diff(cells.X.indptr))
+        return self.bins(whole[cell, cells.X.indices]) + np.sin(np.arange(len(shown)))
 
 
 class Coarse(Knower):
@@ -140,8 +202,48 @@ class Coarse(Knower):
 class Blind(Copier):
     """Says the same of every gene."""
 
-    def guess(self, target, hide, genes):
-        return np.full(len(target), 25.0)
+    def guess(self, cells, shown, hide):
+        return np.full(len(shown), 25.0)
+
+class Peeker(Knower):
+    """Looks for hidden counts wherever an AnnData may have some, and says the largest that it finds."""
+
+    def guess(self, cells, shown, hide):
+        kept = [*cells.layers.values(), *cells.obsm.values(), *cells.uns.values()]
+        places = [cells.X, *kept, *([cells.raw.X] if cells.raw else [])]
+        found = [each.toarray() for each in places if each.dtype != bool]
+        cell = np.repeat(np.arange(cells.n_obs), np.diff(cells.X.indptr))
+        return np.maximum.reduce(found)[cell, cells.X.indices]
+
+
+class Liar(Copier):
+    """Says 1 of every gene, and that this is the truth."""
+
+    scale = "counts"
+
+    def guess(self, cells, shown, hide):
+        return np.ones(len(shown))
+
+    def bins(self, counts):
+        return np.ones(counts.shape, np.float32)
+
+
+class LogLiar(Liar):
+    scale = "lognorm"
+
+
+class FallingBins(Copier):
+    """Has bins that fall as counts rise."""
+
+    def bins(self, counts):
+        return 1 / (1 + counts)
+
+
+class Mistaken(Copier):
+    """Takes other genes for hidden."""
+
+    def reconstruct(self, adata, *, masked=0.0, seed=0):
+        yield from super().reconstruct(adata, masked=masked, seed=seed + 1)
 '''
 
 

@@ -45,7 +45,23 @@ def no_batch(adata: anndata.AnnData) -> anndata.AnnData:
     return adata
 
 
+def donors_of_one_cell(adata: anndata.AnnData) -> anndata.AnnData:
+    adata.obs["donor"] = adata.obs_names.to_numpy()
+    return adata
+
+
+def batches_of_two_cells(adata: anndata.AnnData) -> anndata.AnnData:
+    adata.obs["sample"] = [f"well {place // 2}" for place in range(adata.n_obs)]
+    return adata
+
+
 FAULTS = {
+    "donors of one cell": (
+        donors_of_one_cell,
+        "column 'donor' for --donor has 240 values in 240 cells, 240 of them in a single cell, so these are no "
+        'donors; name the column of donors, or leave it out and speak for the cells: scope = "cells" (--scope=cells)',
+    ),
+    "batches of two cells": (batches_of_two_cells, "column 'sample' for --batch has 120 values in 240 cells"),
     "fractional counts": (halves, "not integers"),
     "negative counts": (negative, "negative values"),
     "duplicate gene names": (twice_the_gene, "duplicate gene names"),

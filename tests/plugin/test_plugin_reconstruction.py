@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 
 import jsonschema
@@ -66,3 +67,52 @@ def test_a_model_without_a_head_is_told_so(gate, model, ret):
 
     assert result.ret == ret
     result.stdout.fnmatch_lines(["*not tested: reconstruction: the candidate offers no reconstruct(dataset)*"])
+
+
+@pytest.mark.parametrize("scale", ["bin", "counts", "lognorm"])
+def test_who_peeks_finds_nothing_and_loses(gate, verdict, project, scale):
+    """Nowhere in the AnnData is a hidden count, so who returns what it holds there loses to the mean."""
+    models = project.path / "models.py"
+    models.write_text(models.read_text(encoding="utf-8") + f"\n\nPeeker.scale = {scale!r}\n", encoding="utf-8")
+    if scale != "bin":  # what it states of shown genes must be true
+        models.write_text(models.read_text(encoding="utf-8") + STATED, encoding="utf-8")
+    result = gate("models:Peeker", *SELECT, "-k", "mse_gep_m15 and mean")
+
+    assert result.ret == 1
+    found = by_metric(verdict(), "mean")
+    assert (found["mse_gep_m15"]["outcome"], found["mse_gep_m15"]["passed"]) == ("loses", False)
+
+
+STATED = """
+def counts(self, counts):
+    return counts.astype(np.float32)
+
+
+Peeker.bins = counts
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("models:Liar", r"states the target 1 for gene \S+ of cell \S+, whose count is "),
+        ("models:LogLiar", r"states the target 1 for gene .*, whose log\(1 \+ counts scaled to 10,000 a cell\) is "),
+        ("models:FallingBins", r"in a cell bins must not fall as counts rise"),
+    ],
+)
+def test_targets_are_the_dataset_s(gate, verdict, model, says):
+    """Who states targets of its own convenience fails by name, exit 1, and no verdict passes."""
+    result = gate(model, SUITE, "-k", "mean-mse_gep] and not gene_mean")
+
+    assert result.ret == 1
+    assert {each["what"] for each in verdict()["failures"]} == {"candidate"}
+    assert all(re.search(says, each["message"]) for each in verdict()["failures"])
+    assert not verdict()["verdicts"]
+
+
+def test_which_genes_are_hidden_is_not_the_model_s_to_say(gate, verdict):
+    """One that takes others for hidden fails by name and is told where to look."""
+    result = gate("models:Mistaken", SUITE, "-k", "mean-mse_gep_m15] and not gene_mean")
+
+    assert result.ret == 1
+    assert 'about which genes are hidden; layers["hidden"] of the AnnData says it' in str(verdict()["failures"])

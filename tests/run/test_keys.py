@@ -129,7 +129,8 @@ DECIDES = {
     "embedding of twins": {"baselines/random_init.py", "models/user_model.py", "run/stability.py"},
     "reconstruction": {
         *("metrics/reconstruction/one_pass.py", "metrics/reconstruction/values.py", "models/user_model.py"),
-        *("baselines/mean.py", "baselines/average_rank.py", "models/reconstruction.py"),
+        *("baselines/mean.py", "baselines/average_rank.py", "models/reconstruction/reconstruction.py"),
+        *("models/reconstruction/hiding.py", "models/reconstruction/targets.py"),
     },
     "score pcr_comparison": {"metrics/embedding/pcr.py", "data/preprocess.py", "metrics/metric.py"},
     "score asw": {"metrics/embedding/distance_pass.py", "metrics/neighbours/distances.py", "metrics/cells.py"},

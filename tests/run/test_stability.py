@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from zsgate.metrics import asw
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import Embedding
-from zsgate.run.stability import BATCH, SHARD, check, shift
+from zsgate.run.stability import BATCH, CHANCE, SHARD, check, embed, shift
 
 WHAT = ["in another shard", "in a batch of another size", "a second time", "in another order"]
 
@@ -47,7 +48,7 @@ def test_a_steady_model_moves_nothing_and_costs_little(few_cells):
     """Four checks, no move; 112 cells are embedded again."""
     model = Model()
     rows = model.embed(few_cells)
-    found = check(model, rows, few_cells)
+    found = check(model, [rows], few_cells)
 
     assert [each["check"] for each in found] == WHAT
     assert [each["moved"] for each in found] == [0.0] * 4
@@ -59,18 +60,98 @@ def test_a_steady_model_moves_nothing_and_costs_little(few_cells):
 def test_each_way_of_moving_is_found_and_refused(few_cells, way):
     """A small move is measured by its check; a large one is refused in words that say which."""
     small = Model(way, 1e-4)
-    found = {each["check"]: each["moved"] for each in check(small, small.embed(few_cells), few_cells)}
+    found = {each["check"]: each["moved"] for each in check(small, [small.embed(few_cells)], few_cells)}
     assert found[way] > 1e-4
     large = Model(way, 10.0)
     with pytest.raises(ValueError, match="embeds the same cell differently"):
-        check(large, large.embed(few_cells), few_cells)
+        check(large, [large.embed(few_cells)], few_cells)
 
 
-@pytest.mark.parametrize("declared", [{"independent_cells": False}, {"stochastic": True}])
-def test_a_model_that_says_so_is_not_checked(few_cells, declared):
-    """What looks across cells or draws chance is expected to move."""
-    model = Model("a second time", 10.0, info=ModelInfo(name="model", **declared))
-    assert check(model, model.embed(few_cells), few_cells) == []
+@pytest.mark.parametrize("chance", [False, True])
+def test_what_is_not_checked_is_said(few_cells, chance):
+    """Who looks across cells, or has too few, is not embedded again, and the notes have the reason in words."""
+    across = Model("a second time", 1e-3, info=ModelInfo(name="m", independent_cells=False, stochastic=chance))
+    rows, notes = embed(across, few_cells)
+    assert (len(rows), notes["checks"], across.calls) == (1, [], [240])
+    assert notes["unchecked"] == "it says that it looks across cells (independent_cells = False)"
+    _, notes = embed(Model(), few_cells.subset(np.arange(SHARD)))
+    assert notes == {"checks": [], "unchecked": "the dataset has 64 cells, and more than 64 are needed"}
+    assert "unchecked" not in embed(Model(), few_cells)[1]
+
+
+CHANCY = ModelInfo(name="chancy", stochastic=True)
+
+
+@dataclass
+class Chancy(Model):
+    """Log counts and normal noise, anew in each call; ``deal`` gives the order in which a call returns its rows."""
+
+    info: ModelInfo = CHANCY
+    deal: Callable[[np.random.Generator, np.ndarray], np.ndarray] = lambda generator, names: np.arange(len(names))
+    n_draws: int = 3
+    seed: int = 0
+
+    def embed(self, dataset):
+        """Return one row a cell, as another call would not."""
+        self.seed += 1
+        generator = np.random.default_rng(self.seed)
+        rows = super().embed(dataset)
+        rows += (self.size * generator.standard_normal(rows.shape)).astype(np.float32)
+        return rows[self.deal(generator, dataset.cell_ids)]
+
+    def repeats(self):
+        """Return itself once a draw."""
+        return (self,) * self.n_draws
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-3, 0.05, 0.15])
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_may_move_rows(few_cells, size, seed):
+    """An honest sampler passes, with little noise or much; its moves are recorded beside those of the same call."""
+    rows, notes = embed(Chancy(size=size, seed=seed), few_cells)
+    assert [each["check"] for each in notes["checks"]] == ["in another draw", "in another draw", *WHAT]
+    for each in notes["checks"]:
+        assert each["moved"] <= 0.1 * each["apart"] + CHANCE * each["chance"]
+        assert (each["chance"] > 0) == (size > 0)
+    several = Embedding(tuple(rows), notes=notes)
+    assert shift(asw, several, few_cells) == 0  # its spread is in the interval
+    alone = replace(several, draws=several.draws[:1])
+    assert (shift(asw, alone, few_cells) > 0) == (size > 0)
+
+
+def shuffled(generator, names):
+    return generator.permutation(len(names))
+
+
+def sorted_by_name(generator, names):
+    return np.argsort(names)
+
+
+def turned(generator, names):
+    return np.roll(np.arange(len(names)), 1)
+
+
+@pytest.mark.parametrize("n_draws", [1, 3])
+@pytest.mark.parametrize("size", [0.0, 0.05, 0.15, 0.3])
+@pytest.mark.parametrize("deal", [shuffled, sorted_by_name, turned])
+def test_chance_is_no_cover_for_rows_in_another_order(few_cells, deal, size, n_draws):
+    """Rows dealt out anew, or by a rule that depends on the company, are refused however noisy the model is."""
+    with pytest.raises(ValueError, match="embeds the same cell differently"):
+        embed(Chancy(size=size, deal=deal, n_draws=n_draws), few_cells)
+
+
+def test_draws_dealt_out_anew_are_refused_across_cells_as_well(few_cells):
+    """A model that looks across cells is not embedded again, but its draws must agree on which row is whose."""
+    across = ModelInfo(name="m", stochastic=True, independent_cells=False)
+    assert len(embed(Chancy(size=0.05, info=across), few_cells)[1]["checks"]) == 2
+    with pytest.raises(ValueError, match="as far from other cells' rows as from their own"):
+        embed(Chancy(deal=shuffled, info=across), few_cells)
+
+
+def test_pure_chance_is_refused(few_cells):
+    """Where noise outweighs all that tells cells apart, order cannot be seen, and nothing is let through."""
+    with pytest.raises(ValueError, match="or chance outweighs all that tells cells apart"):
+        embed(Chancy(size=100.0), few_cells)
 
 
 def test_moves_reach_the_score(few_cells):

@@ -20,13 +20,15 @@ Table = dict[str, Any]
 LONGEST = timedelta(days=366)  # that a waiver may be written for
 ABOUT_PRETRAINING = ("pretraining", "corpus")  # what a user may say of any model, a model of their own too
 MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", *ABOUT_PRETRAINING)
+OWN_SETTINGS = ("draws", *ABOUT_PRETRAINING)  # of pkg.mod:attr
 DATASET_SETTINGS = ("path", "label", "batch", "donor", "counts", "scope")
 
 
 def _models(value: Any, place: Place) -> dict[str, Table]:
     """Return the settings of each model, their paths made absolute."""
     for name, table in value.items():
-        if name not in place.models and not set(table) <= set(ABOUT_PRETRAINING):
+        takes = OWN_SETTINGS if ":" in name else ABOUT_PRETRAINING
+        if name not in place.models and not set(table) <= set(takes):
             raise UsageProblem(unknown("model", name, tuple(place.models)) + "; only packaged models have settings")
         if strangers := set(table) - set(MODEL_SETTINGS):
             raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.data.annotations import Columns, Strings, column_of
+from zsgate.data.annotations import Columns, Strings, check_groups, column_of
 from zsgate.data.dataset import Dataset
 from zsgate.data.file.anndata_file import AnnDataFile, open_file
 from zsgate.data.file.format import refuse_other_formats
@@ -138,6 +138,8 @@ def _column_line(obs: Table, role: str, column: str | None, guess: bool, where: 
         return f"{role}: no column found; name it with --{role}"
     try:
         values = column_of(obs, column, where, role)
+        if role != "label":
+            check_groups(values, where, role, column)
     except UsageProblem as problem:
         problems.append(str(problem))
         return f"{role}: {column}"

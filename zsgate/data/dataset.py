@@ -152,11 +152,16 @@ class Dataset:
         """Return the dataset with more notes behind those of its card."""
         return replace(self, card=add_notes(self.card, notes))
 
-    def to_anndata(self) -> anndata.AnnData:
-        """Return a fresh AnnData: counts in X, ``obs`` cell_type, batch, donor, ``var`` symbol, ensembl_id.
+    def to_anndata(self, shown: sp.csr_matrix | None = None) -> anndata.AnnData:
+        """Return a fresh AnnData: counts in X, ``obs`` batch, donor, ``var`` symbol, ensembl_id.
 
         Labels are left out on purpose: a zero-shot model must not see them. Counts on disk stay there: what is
         written to X is private to this AnnData.
+
+        Parameters
+        ----------
+        shown
+            What to put into X instead of the counts, where some are hidden.
         """
         import anndata
         import pandas as pd
@@ -171,7 +176,7 @@ class Dataset:
         var = pd.DataFrame({"symbol": self.symbols.astype(object)}, index=pd.Index(index.astype(object)))
         if self.ensembl is not None:
             var["ensembl_id"] = self.ensembl.astype(object)
-        return anndata.AnnData(X=private_copy(self.counts), obs=obs, var=var)
+        return anndata.AnnData(X=private_copy(self.counts) if shown is None else shown, obs=obs, var=var)
 
 
 def add_notes(card: Mapping[str, object], notes: Sequence[str]) -> Mapping[str, object]:

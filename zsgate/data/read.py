@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zsgate.data.annotations import Annotations, Columns, Strings, cell_columns, check_labels
+from zsgate.data.annotations import Annotations, Columns, Strings, cell_columns, check_groups, check_labels
 from zsgate.data.counts import as_counts, check_counts, fault_of, round_counts
 from zsgate.data.dataset import Dataset, add_notes
 from zsgate.data.expression import Expression
@@ -84,7 +84,8 @@ def read_h5ad(
     Raises
     ------
     UsageProblem
-        If the file cannot be read, a column is missing, the counts are not counts or names repeat.
+        If the file cannot be read, a column is missing or holds no groups of cells, the counts are not counts or names
+        repeat.
     """
     source = Source(name=name, path=path, columns=columns, scope=scope, card=card or {}, rounding=rounding)
     return read_file(source, cache)
@@ -142,7 +143,7 @@ def assemble(source: Source, counts: Any, annotations: Annotations, expression: 
     Raises
     ------
     UsageProblem
-        If no cell or gene is left, or the labels cannot be cell types.
+        If no cell or gene is left, or labels, batches or donors cannot be such.
     """
     counts = as_counts(counts)
     complete, notes = annotations.complete_cells()
@@ -166,6 +167,9 @@ def _dataset(
     source: Source, counts: Any, annotations: Annotations, expression: Expression | None, notes: list[str]
 ) -> Dataset:
     check_labels(annotations.cell_types, source.where_labels)
+    for role, values in (("batch", annotations.batches), ("donor", annotations.donors)):
+        if values is not None:
+            check_groups(values, source.where, role, getattr(source.columns, role))
     return Dataset(
         name=source.name,
         counts=counts,

@@ -48,7 +48,7 @@ def load(
     cache
         Folder of downloads; None is the platform's cache folder.
     **settings
-        What else a packaged model takes: ``dtype``, ``preset``, ``randomness``.
+        What else a packaged model takes: ``dtype``, ``preset``, ``randomness``; ``draws`` of ``pkg.mod:attr``, too.
 
     Raises
     ------
@@ -58,6 +58,7 @@ def load(
     if name in MODELS:
         places = {"weights": weights, "offline": offline, "cache": cache}
         return _load_packaged(name, device, {key: value for key, value in places.items() if value}, settings)
+    draws = settings.pop("draws", None) if ":" in name else None
     for what, value in {"weights": weights, **settings}.items():
         if value is not None:
             msg = f"{what} is for the packaged models ({', '.join(MODELS)}), not for {name!r}"
@@ -75,7 +76,7 @@ def load(
     if ":" in name:
         from zsgate.models.user_model import UserModel
 
-        return UserModel(name, device=device, folder=here)
+        return UserModel(name, device=device, folder=here, draws=draws)
     msg = unknown("model", name, tuple(MODELS)) + "; or pkg.mod:attr, or a path to embeddings"
     raise UsageProblem(msg)
 

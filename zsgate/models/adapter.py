@@ -116,6 +116,11 @@ def predicts_genes(model: Adapter) -> TypeGuard[GenePredictor]:
     return hasattr(model, "reconstruct")
 
 
+def cannot_hide(model: Adapter) -> str:
+    """Return why no genes can be hidden from a model that predicts them, or an empty string."""
+    return str(getattr(model, "cannot_hide", ""))
+
+
 def as_builtins(info: ModelInfo) -> dict[str, Any]:
     """Return the card as JSON-able builtins."""
     from dataclasses import asdict

@@ -12,7 +12,7 @@ import pytest
 
 from zsgate import suites
 from zsgate.baselines import BASELINES, lacking
-from zsgate.fixtures import holding, judging, methods
+from zsgate.fixtures import holding, judging, methods, twins
 from zsgate.plugin.xdist import parameters
 from zsgate.run.changed.invariances import objection
 from zsgate.run.run import Run
@@ -31,7 +31,7 @@ class Suite(pytest.Module):
     def _getobj(self) -> ModuleType:
         """Return the module with our fixtures in it: a module's own come before those of any conftest."""
         module = import_module(f"{suites.__name__}.{self.path.stem}")
-        vars(module).update(methods.FIXTURES | judging.FIXTURES | holding.FIXTURES)
+        vars(module).update(methods.FIXTURES | twins.FIXTURES | judging.FIXTURES | holding.FIXTURES)
         return module
 
     def funcnamefilter(self, name: str) -> bool:

@@ -18,6 +18,7 @@ from zsgate.report.record import (
     FailureRecord,
     ScoreRecord,
     TimingRecord,
+    TwinsRecord,
     VerdictRecord,
     WaiverRecord,
 )
@@ -41,6 +42,8 @@ class Results:
         What tests found; by node id, scores by dataset and metric.
     timings
         What took time, in the order of completion.
+    twins
+        What untrained twins are worth, by dataset.
     waivers
         Those of pyproject.toml with what became of them.
     others_failed
@@ -60,6 +63,7 @@ class Results:
         self.scores: dict[tuple[str, str], ScoreRecord] = {}
         self.checks: dict[str, tuple[CheckRecord, ...]] = {}
         self.timings: list[TimingRecord] = []
+        self.twins: dict[str, TwinsRecord] = {}
         self.waivers: tuple[WaiverRecord, ...] = ()
         self.others_failed = 0
         self.marks: dict[str, None] = {}
@@ -82,6 +86,7 @@ class Results:
             self.controls.update({each.nodeid: each for each in found.controls})
             self.checks.update({report.nodeid: found.checks} if found.checks else {})
             self.scores.update({(each.dataset, each.metric): each for each in found.scores})
+            self.twins.update({each.dataset: each for each in found.twins})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Count files of others that cannot be collected."""

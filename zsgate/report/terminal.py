@@ -25,7 +25,7 @@ _WIDEST_NAME = 16
 
 
 def table(record: Record, *, width: int = 80, colour: bool = False) -> str:
-    """Return the verdicts of ``record`` as lines of at most ``width`` columns, and the sentence why.
+    """Return the verdicts of ``record`` as lines of at most ``width`` columns, remarks and the sentence why.
 
     Parameters
     ----------
@@ -51,6 +51,9 @@ def table(record: Record, *, width: int = 80, colour: bool = False) -> str:
         console.print("* for these donors only: the units are groups of cells", style="dim")
     for waiver in record.waivers:
         console.print(Text(one_line(waived(waiver)), style="yellow"))
+    for twins in record.twins:
+        if twins.remark:
+            console.print(Text(one_line(f"remark: {twins.remark}"), style="yellow"))
     console.print(Text(f"{record.gate.upper()}: {headline(record)}", style="bold"))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 

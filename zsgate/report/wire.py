@@ -13,7 +13,7 @@ import msgspec
 
 from zsgate.report.record.background import TimingRecord
 from zsgate.report.record.entry import Entry
-from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, ScoreRecord
+from zsgate.report.record.evidence import CheckRecord, ControlRecord, FailureRecord, ScoreRecord, TwinsRecord
 from zsgate.report.record.verdict import VerdictRecord
 
 _NAMES: dict[type[Entry], str] = {
@@ -23,6 +23,7 @@ _NAMES: dict[type[Entry], str] = {
     FailureRecord: "zsgate_failure",
     TimingRecord: "zsgate_timings",
     CheckRecord: "zsgate_check",
+    TwinsRecord: "zsgate_twins",
 }
 _KINDS = {name: kind for kind, name in _NAMES.items()}
 _SHOWN = ("outcome", "difference", "ours", "theirs", "p")  # of a verdict, in JUnit
@@ -33,7 +34,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    verdicts, scores, controls, failures, timings, checks
+    verdicts, scores, controls, failures, timings, checks, twins
         In the order in which the test left them.
     """
 
@@ -43,6 +44,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[FailureRecord, ...] = ()
     timings: tuple[TimingRecord, ...] = ()
     checks: tuple[CheckRecord, ...] = ()
+    twins: tuple[TwinsRecord, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -56,7 +58,7 @@ def to_properties(*results: Entry) -> list[tuple[str, Any]]:
     Parameters
     ----------
     results
-        Verdicts, scores, controls, failures, timings and checks.
+        Verdicts, scores, controls, failures, timings, checks and what twins are worth.
 
     Raises
     ------
@@ -84,5 +86,4 @@ def from_properties(properties: Iterable[tuple[str, Any]]) -> Found:
     for name, value in properties:
         if kind := _KINDS.get(name):
             found[kind].append(msgspec.json.decode(str(value), type=kind))
-    verdicts, scores, controls, failures, timings, checks = map(tuple, found.values())
-    return Found(verdicts=verdicts, scores=scores, controls=controls, failures=failures, timings=timings, checks=checks)
+    return Found(**{name: tuple(each) for name, each in zip(Found.__struct_fields__, found.values(), strict=True)})

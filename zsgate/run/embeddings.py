@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from zsgate.baselines import BASELINES
+from zsgate.baselines import BASELINES, YARDSTICKS
 from zsgate.baselines.draws import Draws, Keep, Learnt
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
@@ -97,8 +97,8 @@ class BaselineMaker:
 
     @classmethod
     def of(cls, name: str, candidate: Adapter, settings: Mapping[str, Any]) -> Self:
-        """Return the maker of a baseline by its name."""
-        return cls(resolve_name(BASELINES[name]), candidate, settings)
+        """Return the maker of a baseline, or of what baselines are held against, by its name."""
+        return cls(resolve_name((BASELINES | YARDSTICKS)[name]), candidate, settings)
 
     @property
     def asked(self) -> dict[str, Any]:

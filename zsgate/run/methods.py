@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from zsgate import models
-from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES
+from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES, YARDSTICKS
 from zsgate.config.config import Config
 from zsgate.config.tables import ABOUT_PRETRAINING
 from zsgate.data.dataset import Dataset
@@ -25,7 +25,7 @@ from zsgate.run import controls
 from zsgate.system.progress import waiting
 from zsgate.verdict.score import Score
 
-TAKEN = frozenset([*BASELINES, *RECONSTRUCTION_BASELINES])  # names that no candidate can have
+TAKEN = frozenset([*BASELINES, *RECONSTRUCTION_BASELINES, *YARDSTICKS])  # names that no candidate can have
 
 
 class Maker(Protocol):
@@ -120,6 +120,11 @@ class Candidate(Method):
 @dataclass(frozen=True, slots=True)
 class Baseline(Method):
     """What the candidate must beat: a function of :mod:`zsgate.baselines`, or an average of genes."""
+
+    def shuffled(self, dataset: Dataset) -> Embedding:
+        """Return its first draw with the rows dealt to the cells at random, clustered once: it is extreme."""
+        alone = replace(self.embed(dataset), clusterings=1)
+        return controls.shuffled_twin(replace(alone, draws=alone.draws[:1]), dataset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from zsgate.errors import BaselineFailed, CandidateFailed
 from zsgate.metrics.reconstruction.metric import MASKED, RECONSTRUCTION, ReconstructionMetric
 from zsgate.metrics.reconstruction.one_pass import one_pass
 from zsgate.metrics.reconstruction.result import CANDIDATE, ReconstructionResult, Side
-from zsgate.models.adapter import GenePredictor, predicts_genes
+from zsgate.models.adapter import GenePredictor, cannot_hide, predicts_genes
 from zsgate.report.record import ReconstructionRecord, VerdictRecord
 from zsgate.run.embeddings import code_of_model, expression_read
 from zsgate.run.ledger import Ledger
@@ -92,16 +92,17 @@ def only_copies(run: Predictions, method: Method, dataset: Dataset, metric: Reco
     missed = run.one_pass(run.candidate, dataset, metric.masked).copied[head]
     if not missed <= NEARLY:
         return ""
+    shown = f"{method.name} only copies: of the genes it is shown it misses {100 * missed:.2g} %, and"
+    if reason := cannot_hide(run.candidate.model):
+        return f"{shown} none can be hidden from it ({reason})"
     hidden = _with_hidden_genes(metric)
     result = run.one_pass(run.candidate, dataset, hidden.masked)
     ours, theirs = (hidden(result.side(each, run.recipe)) for each in (name, _average(metric)))
     sign = 1 if hidden.higher_is_better else -1
     if sign * (ours.value - theirs.value) > 0:
         return ""
-    return (
-        f"{method.name} only copies: of the genes it is shown it misses {100 * missed:.2g} %, and where they are "
-        f"hidden its {hidden.name} is {ours.value:.3f} against {theirs.value:.3f} of {_average(metric)}"
-    )
+    beside = f"{ours.value:.3f} against {theirs.value:.3f} of {_average(metric)}"
+    return f"{shown} where they are hidden its {hidden.name} is {beside}"
 
 
 def records(run: Predictions, verdicts: Sequence[VerdictRecord]) -> list[ReconstructionRecord]:

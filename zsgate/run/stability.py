@@ -1,13 +1,14 @@
 """Checks: whether a candidate gives a cell the same row a second time, in another order, batch and shard.
 
 Few cells are embedded again, so an expensive model stays affordable. What moved by a tenth of the distance between two
-cells is refused; what moved less is carried into the scores, and a verdict that it could have decided does not pass.
+cells is refused; what moved less is carried into the scores, and a verdict that it could have decided does not pass. A
+model that draws chance may move by what two calls differ, and each row must stay with its cell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.float32]
 SHARD, BATCH = 64, 16  # cells embedded alone, and cells of these in a smaller batch
 REFUSED, STEADY = 0.1, 1e-4  # in units of the median distance between two cells
+CHANCE = 3.0  # how much farther than from one call to the next chance may move a row
+STRAYED = 0.5  # share of the squared distance to other cells' rows; 1 where rows are dealt out anew
 
 
 def draws_of(model: Adapter) -> Sequence[Adapter]:
@@ -33,7 +36,7 @@ def draws_of(model: Adapter) -> Sequence[Adapter]:
 
 
 def embed(model: Adapter, dataset: Dataset) -> tuple[list[Rows], dict[str, Any]]:
-    """Return the rows of each draw, float32 (n_cells, n_dimensions), and in the notes what was checked.
+    """Return the rows of each draw, float32 (n_cells, n_dimensions), and in the notes what was checked, or why not.
 
     Raises
     ------
@@ -42,56 +45,104 @@ def embed(model: Adapter, dataset: Dataset) -> tuple[list[Rows], dict[str, Any]]
     """
     name = model.info.name
     rows = [check_rows(each.embed(dataset), source=name, n_cells=dataset.n_cells) for each in draws_of(model)]
-    return rows, {"checks": check(model, rows[0], dataset)}
+    reason = why_unchecked(model, dataset)
+    return rows, {"checks": check(model, rows, dataset), **({"unchecked": reason} if reason else {})}
 
 
-def check(model: Adapter, rows: Rows, dataset: Dataset) -> list[dict[str, Any]]:
-    """Return what was checked and how far rows moved, in builtins; nothing for a model that says it looks across cells.
+def why_unchecked(model: Adapter, dataset: Dataset) -> str:
+    """Return in words why no cells are embedded again, or an empty string."""
+    if not model.info.independent_cells:
+        return "it says that it looks across cells (independent_cells = False)"
+    if dataset.n_cells <= SHARD:
+        return f"the dataset has {dataset.n_cells} cells, and more than {SHARD} are needed"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """How far rows are apart and move anyway.
+
+    Attributes
+    ----------
+    apart
+        Median distance between two cells.
+    chance
+        Largest distance between a row and the same row of the same call again, or of another draw; 0 for a model that
+        draws nothing.
+    draws
+        Whether it draws chance.
+    """
+
+    apart: float
+    chance: float
+    draws: bool
+
+
+def check(model: Adapter, draws: Sequence[Rows], dataset: Dataset) -> list[dict[str, Any]]:
+    """Return what was checked and how far rows moved, in builtins.
+
+    Few cells are embedded again unless :func:`why_unchecked` says why not. Of a model that draws chance the several
+    draws of all cells are compared as well.
 
     Parameters
     ----------
     model
         The candidate.
-    rows
-        Its embedding of the dataset, shape (n_cells, n_dimensions).
+    draws
+        Its embeddings of the dataset, each of shape (n_cells, n_dimensions).
     dataset
         The cells.
 
     Raises
     ------
     ValueError
-        If a row moved by more than a tenth of the median distance between two cells.
+        If a row moved by more than a tenth of the median distance between two cells, beyond what chance moves it; or,
+        where chance is drawn, rows are about as far from their own as from other cells' rows.
     """
-    info = model.info
-    if not info.independent_cells or info.stochastic or dataset.n_cells <= SHARD:
-        return []
+    name, chancy = model.info.name, model.info.stochastic
     generator = np.random.default_rng(0)
-    some = np.sort(generator.choice(dataset.n_cells, SHARD, replace=False))
-    few, order = some[:BATCH], generator.permutation(BATCH)
+    some = np.sort(generator.choice(dataset.n_cells, min(SHARD, dataset.n_cells), replace=False))
+    before = draws[0][some]
+    apart = float(np.median(np.linalg.norm(before - np.roll(before, 1, axis=0), axis=1)))
+    others = [each[some] for each in draws[1:]]
+    usual = _Usual(apart, max([float(_moves(each, before).max()) for each in others], default=0.0), chancy)
+    found = [_compared(name, "in another draw", each, before, usual) for each in others]
+    if why_unchecked(model, dataset):
+        return found
 
     def again(cells: npt.NDArray[np.intp]) -> Rows:
-        return check_rows(model.embed(dataset.subset(cells)), source=info.name, n_cells=len(cells))
+        return check_rows(model.embed(dataset.subset(cells)), source=name, n_cells=len(cells))
 
-    apart = float(np.median(np.linalg.norm(rows[some] - rows[np.roll(some, 1)], axis=1)))
-    with waiting(f"{info.name}: embedding {SHARD} cells again, in four ways"):
-        shard, batch = again(some), again(few)
+    with waiting(f"{name}: embedding {SHARD} cells again, in four ways"):
+        shard, batch = again(some), again(some[:BATCH])
+        cells, known = (some, shard) if chancy else (some[:BATCH], batch)  # chance takes more cells to see through
+        order, second = generator.permutation(len(cells)), again(cells)
+        if chancy:
+            usual = replace(usual, chance=max(usual.chance, float(_moves(second, known).max())))
         pairs = {
-            "in another shard": (shard, rows[some]),
+            "in another shard": (shard, before),
             "in a batch of another size": (batch, shard[:BATCH]),
-            "a second time": (again(few), batch),
-            "in another order": (again(few[order]), batch[order]),
+            "a second time": (second, known),
+            "in another order": (again(cells[order]), known[order]),
         }
-    return [_compared(info.name, what, *pair, apart) for what, pair in pairs.items()]
+    return found + [_compared(name, what, *pair, usual) for what, pair in pairs.items()]
 
 
-def _compared(name: str, what: str, again: Rows, before: Rows, apart: float) -> dict[str, Any]:
-    moved = np.linalg.norm(again.astype(np.float64) - before, axis=1)
+def _compared(name: str, what: str, again: Rows, before: Rows, usual: _Usual) -> dict[str, Any]:
+    moved = _moves(again, before)
     worst = float(moved.max())
-    if not worst <= REFUSED * apart:
+    said = f"{name} embeds the same cell differently {what}: of {len(again)} cells a row moved by {worst:.3g} where "
+    if not worst <= REFUSED * usual.apart + CHANCE * usual.chance:
+        by_chance = f" and chance moves a row by {usual.chance:.3g}" if usual.draws else ""
         msg = (
-            f"{name} embeds the same cell differently {what}: of {len(again)} cells a row moved by {worst:.3g} where "
-            f"two cells are {apart:.3g} apart. Rows must be in the order given; a model that looks across cells "
-            "declares independent_cells = False"
+            f"{said}two cells are {usual.apart:.3g} apart{by_chance}. Rows must be in the order given; a model that "
+            "looks across cells declares independent_cells = False"
+        )
+        raise ValueError(msg)
+    if usual.draws and not _share_strayed(again, before) <= STRAYED:
+        msg = (
+            f"{said}two cells are {usual.apart:.3g} apart: its rows are about as far from other cells' rows as from "
+            "their own. They are not in the order given, or chance outweighs all that tells cells apart"
         )
         raise ValueError(msg)
     return {
@@ -99,12 +150,32 @@ def _compared(name: str, what: str, again: Rows, before: Rows, apart: float) -> 
         "cells": len(again),
         "moved": worst,
         "typical": float(np.sqrt((moved**2).mean())),
-        "apart": apart,
+        "apart": usual.apart,
+        "chance": usual.chance,
     }
+
+
+def _moves(again: Rows, before: Rows) -> npt.NDArray[np.float64]:
+    """Return how far each row moved, (n_cells,)."""
+    moves: npt.NDArray[np.float64] = np.linalg.norm(again.astype(np.float64) - before, axis=1)
+    return moves
+
+
+def _share_strayed(again: Rows, before: Rows) -> float:
+    """Return the mean square of the rows' moves over that of the distances to the rows of other cells before."""
+    n, centre = len(again), before.mean(axis=0, dtype=np.float64)
+    here, there = again - centre, before - centre
+    own = float(np.square(here - there).sum(axis=1).mean())
+    everybody = float(np.square(here).sum(axis=1).mean() + np.square(there).sum(axis=1).mean())
+    everybody -= 2 * float(here.mean(axis=0) @ there.mean(axis=0))
+    others = (n * everybody - own) / max(n - 1, 1)
+    return own / others if others > 0 else float(own > 0)
 
 
 def shift(metric: Metric, embedding: Embedding, dataset: Dataset) -> float:
     """Return by how much a score moves when every row moves as far as rows were seen to move; 0 for a steady model.
+
+    Moves by chance count where there is one draw: the spread of several is in the interval already.
 
     Parameters
     ----------
@@ -115,13 +186,20 @@ def shift(metric: Metric, embedding: Embedding, dataset: Dataset) -> float:
     dataset
         The cells that are scored.
     """
-    found = embedding.notes.get("checks", [])
-    typical = max((each["typical"] for each in found if each["moved"] > STEADY * each["apart"]), default=0.0)
+    if not (found := embedding.notes.get("checks", [])):
+        return 0.0
+    covered = CHANCE if len(embedding.draws) > 1 else 0.0
+    typical = max((each["typical"] for each in found if each["moved"] > _steady(each, covered)), default=0.0)
     if not typical:
         return 0.0
     generator = np.random.default_rng(int(dataset.cells_digest[:16], 16))
     moved = tuple(_shaken(draw, typical, generator) for draw in embedding.draws)
     return abs(metric(replace(embedding, draws=moved), dataset).value - metric(embedding, dataset).value)
+
+
+def _steady(found: dict[str, Any], covered: float) -> float:
+    """Return how far a row may move and count as steady."""
+    return float(max(STEADY * found["apart"], covered * found.get("chance", 0.0)))
 
 
 def _shaken(rows: Rows, typical: float, generator: np.random.Generator) -> Rows:

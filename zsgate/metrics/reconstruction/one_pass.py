@@ -21,6 +21,7 @@ from zsgate.metrics.reconstruction.result import CANDIDATE, WAYS, Reconstruction
 from zsgate.metrics.reconstruction.values import COPY, ValueTally
 from zsgate.models.adapter import GenePredictor
 from zsgate.models.reconstruction import Reconstruction
+from zsgate.models.reconstruction.targets import refuse_untrue
 from zsgate.system.progress import steps
 
 T = TypeVar("T")
@@ -103,23 +104,25 @@ def _tally(first: Reconstruction, groups: Groups, n_genes: int, masked: float) -
 def _checked(adapter: GenePredictor, dataset: Dataset, masked: float) -> Iterator[Reconstruction]:
     """Yield the windows; refuse what is no reconstruction of these cells at this share."""
     seen = np.zeros(dataset.n_cells, dtype=bool)
-    hidden = wanted = 0
+    hidden, wanted = 0, np.zeros(2)
     first: Reconstruction | None = None
     for part in adapter.reconstruct(dataset, masked=masked, seed=0):
         first = first or part
         _refuse_misfits(part, first, dataset, seen)
         _refuse_other_heads(part, adapter)
+        refuse_untrue(part, dataset)
         seen[part.cells] = True
         lengths = np.diff(part.offsets)
         hidden += int(part.masked.sum())
-        wanted += int(np.maximum(np.rint(masked * lengths), lengths > 0).sum()) if masked else 0
+        # of a cell's genes, or of what happens to be hidden among the few that a model reads of it
+        wanted += [np.maximum(np.rint(masked * lengths), lengths > 0).sum(), masked * lengths.sum()] if masked else 0
         yield part
     if not seen.all():
         missing = np.flatnonzero(~seen)
         msg = f"reconstruct left out {len(missing)} of {len(seen)} cells (first: {dataset.cell_ids[missing[0]]})"
         raise CandidateFailed(msg)
-    if abs(hidden - wanted) > 0.1 * wanted:
-        msg = f"reconstruct was asked to hide {100 * masked:g} % of the genes ({wanted}) and hid {hidden}"
+    if not 0.9 * wanted.min() <= hidden <= 1.1 * wanted.max():
+        msg = f"reconstruct was asked to hide {100 * masked:g} % of the genes ({wanted[0]:.0f}) and hid {hidden}"
         raise CandidateFailed(msg)
 
 
@@ -132,10 +135,7 @@ def _refuse_misfits(part: Any, first: Reconstruction, dataset: Dataset, seen: np
         msg = "reconstruct changed its scale or heads from one window to the next"
         raise CandidateFailed(msg)
     n_genes = len(dataset.symbols)
-    inside = ((part.cells >= 0) & (part.cells < dataset.n_cells)).all() and (
-        (part.genes >= 0) & (part.genes < n_genes)
-    ).all()
-    if not inside:
+    if not part.fits(dataset.n_cells, n_genes):
         msg = f"reconstruct names cells or genes outside the dataset ({dataset.n_cells} cells, {n_genes} genes)"
         raise CandidateFailed(msg)
     if seen[part.cells].any() or len(np.unique(part.cells)) < len(part.cells):

@@ -61,6 +61,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         verdicts=verdicts,
         scores=tuple(results.scores.values()),
         checks=(*_checks(notes, who), *chain.from_iterable(results.checks.values())),
+        twins=tuple(results.twins[name] for name in run.sources if name in results.twins),
         waivers=results.waivers,
         controls=tuple(results.controls.values()),
         failures=tuple(results.failures.values()),
@@ -108,6 +109,8 @@ def _caveats(run: Run, notes: Notes) -> Iterator[str]:
     for (each, dataset), said in notes.items():
         if "computed on" in said:
             yield f"{each} on {dataset} is computed on {said['computed on']}."
+        if "unchecked" in said:
+            yield f"Nobody checked that {each} gives a cell of {dataset} the same row again: {said['unchecked']}."
     for name in run.sources:
         if what := run.reads(name):
             yield f"{who} on {name} is shown {what}."

@@ -17,6 +17,7 @@ from zsgate.report.record.evidence import (
     NotTestedRecord,
     ScoreRecord,
     SelectionRecord,
+    TwinsRecord,
 )
 from zsgate.report.record.reconstruction import DensityRecord, FiguresRecord, GeneErrors, ReconstructionRecord
 from zsgate.report.record.run import GateState, Record
@@ -49,6 +50,7 @@ __all__ = [
     "SeedsRecord",
     "SelectionRecord",
     "TimingRecord",
+    "TwinsRecord",
     "VarianceRecord",
     "VerdictRecord",
     "WaiverRecord",

@@ -142,6 +142,8 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
         The root mean square of these distances.
     apart
         Median distance between two cells.
+    chance
+        The largest distance between a row and the same row in another draw or call, of a model that draws chance.
     """
 
     nodeid: str = ""
@@ -151,6 +153,34 @@ class CheckRecord(Entry, frozen=True, kw_only=True):
     moved: float | None = None
     typical: float | None = None
     apart: float | None = None
+    chance: float | None = None
+
+
+class TwinsRecord(Entry, frozen=True, kw_only=True):
+    """What the untrained twins of a dataset are worth, for whoever reads a verdict against them.
+
+    Attributes
+    ----------
+    dataset
+        Whose cells were scored.
+    metric
+        By what.
+    value
+        Score of the twins, the mean over them.
+    projection
+        Score of the log counts on 64 random axes.
+    shuffled
+        Score of one twin's rows in random order.
+    remark
+        That beating such twins says little, and why; empty where it does say something. It decides nothing.
+    """
+
+    dataset: str
+    metric: str
+    value: float | None
+    projection: float | None
+    shuffled: float | None
+    remark: str = ""
 
 
 class NotTestedRecord(Entry, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from zsgate.report.record.evidence import (
     NotTestedRecord,
     ScoreRecord,
     SelectionRecord,
+    TwinsRecord,
 )
 from zsgate.report.record.reconstruction import ReconstructionRecord
 from zsgate.report.record.verdict import VerdictRecord
@@ -75,6 +76,8 @@ class Record(Entry, frozen=True, kw_only=True):
         The candidate's score by each metric with its leave-outs: what ``--against`` reads.
     checks
         How far the candidate's rows moved when few cells were embedded again.
+    twins
+        What untrained twins are worth, where the candidate was compared with any.
     waivers
         Those of pyproject.toml, with what became of each.
     controls
@@ -112,6 +115,7 @@ class Record(Entry, frozen=True, kw_only=True):
     verdicts: tuple[VerdictRecord, ...] = ()
     scores: tuple[ScoreRecord, ...] = ()
     checks: tuple[CheckRecord, ...] = ()
+    twins: tuple[TwinsRecord, ...] = ()
     waivers: tuple[WaiverRecord, ...] = ()
     controls: tuple[ControlRecord, ...] = ()
     failures: tuple[FailureRecord, ...] = ()

@@ -13,7 +13,7 @@ from zsgate.metrics import EVERY
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 from zsgate.metrics.robustness.metric import ROBUSTNESS, panel_genes
 from zsgate.metrics.robustness.perturb import PANEL
-from zsgate.models.adapter import Adapter, predicts_genes
+from zsgate.models.adapter import Adapter, cannot_hide, predicts_genes
 from zsgate.report.record import NotTestedRecord
 from zsgate.run.changed import invariances
 from zsgate.run.datasets import CardOrFile, without_batches
@@ -92,7 +92,7 @@ def objection_to_predictions(model: Adapter, name: str | None, who: str = "the c
         return f"{who} predicts on scale {model.scale!r}, and {metric.name} is of {', '.join(metric.scales)}"
     if model.scale != "rank" and metric.head not in model.heads:
         return f"{who} has no head {metric.head!r}"
-    return ""
+    return cannot_hide(model) if metric.masked else ""
 
 
 def objection_to_copies(
@@ -135,10 +135,11 @@ def objection_to_copies(
 
 
 def without_predictions(model: Adapter) -> list[NotTestedRecord]:
-    """Return that the candidate predicts no genes, where it does not."""
+    """Return that the candidate predicts no genes, or that none can be hidden from it, where it is so."""
+    what, reason = "reconstruction", NO_HEAD
     if predicts_genes(model):
-        return []
-    return [NotTestedRecord(what="reconstruction", suite="test_reconstruction", reason=NO_HEAD)]
+        what, reason = "reconstruction of hidden genes", cannot_hide(model)
+    return [NotTestedRecord(what=what, suite="test_reconstruction", reason=reason)] if reason else []
 
 
 def without_forms(model: Adapter) -> list[NotTestedRecord]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from zsgate.baselines import BASELINES, DRAWS
+from zsgate.baselines import BASELINES, DRAWS, YARDSTICKS
 from zsgate.data.catalogue.card import Card
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import METRICS
@@ -25,6 +25,7 @@ from zsgate.run.changed.held import key_of as key_of_held
 from zsgate.run.changed.invariances import EMBEDDED
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
+from zsgate.run.stability import draws_of
 
 SHUFFLED = "shuffled rows of "
 
@@ -96,7 +97,7 @@ class _Needs:
         kept: dict[str, bool] = {}
         for who in self._who(asked):
             kept[who] = self._is_kept(who)
-            times = self.run.seeds(who) if who in DRAWS else 1
+            times = self._times(who)
             units = None if n_cells is None else n_cells * times
             rate = {"scvi": f"embed scvi {self.run.recipe.scvi}", "random_init": f"embed {model}"}.get(who)
             yield Step(f"embed {who}", self.name, rate or f"embed {who}", units, kept[who], times)
@@ -128,7 +129,14 @@ class _Needs:
         named = [each.baseline for each in tests if each.baseline in BASELINES or self._is_reference(each.baseline)]
         ours = [self.run.config.model] if any(each.suite != "controls" for each in tests) else []
         pca = ["pca"] if any(each.suite == "controls" for each in tests) else []
+        named += list(YARDSTICKS) if "random_init" in named else []
         return list(dict.fromkeys([*ours, *named, *pca]))
+
+    def _times(self, who: str) -> int:
+        """Return how often somebody embeds."""
+        if who == self.run.config.model:
+            return len(draws_of(self.run.candidate.model))
+        return self.run.seeds(who) if who in DRAWS else 1
 
     def _scored(self, asked: Sequence[Asked]) -> dict[str, list[str]]:
         """Return the metrics of each embedding that is scored, by what it is called."""
@@ -144,6 +152,8 @@ class _Needs:
             return
         metric, ours = METRICS[test.metric], test.control or self.run.config.model
         yield from ((who, metric.name) for who in (ours, test.baseline))
+        if test.baseline == "random_init":  # is held against others, so that it is known what beating it says
+            yield from ((who, "nmi") for who in (test.baseline, f"{SHUFFLED}{test.baseline}", *YARDSTICKS))
         if metric.claim == "batches":  # types must be separated no worse
             yield from ((who, "knn_purity") for who in (ours, test.baseline))
         elif not is_control or (ours != "oracle" and not metric.noise_loses):  # it must beat its rows in random order
@@ -192,8 +202,9 @@ class _Needs:
         found = self.run.embedding(self._method(source), dataset)
         if base in controls.MAKERS:
             found = controls.make(base, dataset, found)
-        if base != who:
-            found = controls.shuffled_twin(found, dataset)
+            found = found if base == who else controls.shuffled_twin(found, dataset)
+        elif base != who:
+            found = self._method(source).shuffled(dataset)
         store = found.store or self.run.ledger.lasting
         seen = replace(found, store=Lookup(store.folder, store.run, store.fresh))
         with suppress(Absent, ValueError):  # the latter: of a metric that is not defined here

@@ -26,6 +26,7 @@ TABLE = {
     "read": 4e-4,
     "embed hvg": 4e-4,
     "embed pca": 6e-4,
+    "embed random_projection": 2e-4,
     "embed scvi levels_off": 2e-2,
     "embed scvi paper": 0.6,
     "embed cellama": 1.2e-2,

@@ -102,9 +102,9 @@ class _Retyped(Dataset):
         object.__setattr__(self, "number", number)
         return self
 
-    def to_anndata(self) -> anndata.AnnData:
+    def to_anndata(self, shown: sp.csr_matrix | None = None) -> anndata.AnnData:
         """Return a fresh AnnData with the counts so held."""
-        adata = super().to_anndata()
+        adata = super().to_anndata(shown)
         adata.X = adata.X.astype(vars(self)["number"])
         return adata
 

@@ -10,10 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import CandidateFailed
-from zsgate.system.hashing import INCREMENT, mix
 
 Scale = Literal["bin", "rank", "counts", "lognorm"]
-Integers = npt.NDArray[np.integer[Any]]
 SCALES: tuple[Scale, ...] = ("bin", "rank", "counts", "lognorm")
 
 
@@ -30,14 +28,15 @@ class Reconstruction:
     genes
         Column of the dataset of each entry, int32 (n_entries,).
     target
-        What a perfect model would say on ``scale``, float32 (n_entries,).
+        What a perfect model would say on ``scale``, float32 (n_entries,). The gate holds it against the dataset
+        (:mod:`zsgate.models.reconstruction.targets`), and fills it in where the model was not shown the gene.
     predictions
         What the model says, each (n_entries,). On scale ``"bin"``, ``"counts"`` and ``"lognorm"`` values like
         ``target``, by head (scGPT: ``gep``, ``gepc``). On scale ``"rank"``: ``token``, the likeliest token at the
         position, ``log_probability`` of the true one, and ``likelier``, how many tokens beat it (0: top 1).
     scale
         ``"bin"``: the model's own bins. ``"rank"``: 1 for a cell's first gene, 0 for its last.
-        ``"counts"``, ``"lognorm"``: as they say.
+        ``"counts"``: as it says. ``"lognorm"``: log(1 + counts scaled to 10,000 a cell), natural.
     masked
         Which entries the model could not see, bool (n_entries,).
     noise_floor
@@ -65,6 +64,11 @@ class Reconstruction:
         """Position in ``cells`` of each entry, (n_entries,)."""
         return np.repeat(np.arange(len(self.cells)), np.diff(self.offsets))
 
+    def fits(self, n_cells: int, n_genes: int) -> bool:
+        """Return whether all cells and genes are those of a dataset of this size."""
+        pairs = ((self.cells, n_cells), (self.genes, n_genes))
+        return all(bool(((places >= 0) & (places < size)).all()) for places, size in pairs)
+
 
 def _check(reconstruction: Reconstruction) -> None:
     """Raise CandidateFailed unless all parts fit together and no prediction is NaN or infinite."""
@@ -84,52 +88,3 @@ def _check(reconstruction: Reconstruction) -> None:
     if broken or not reconstruction.predictions:
         msg = f"reconstruct: {', '.join(broken) or 'no head'} has values that are not finite"
         raise CandidateFailed(msg)
-
-
-def hidden(
-    offsets: Integers,
-    genes: Integers,
-    share: float,
-    seed: int = 0,
-    *,
-    expressed: tuple[Integers, Integers] | None = None,
-) -> npt.NDArray[np.bool_]:
-    """Return which entries to hide: ``share`` of each cell's (if any, then at least one), bool (n_entries,).
-
-    All genes that a cell expresses have an order, and those first in it are hidden. It depends on the columns of the
-    expressed genes and on the seed alone: the same in any window, process or model. So two models that read the same
-    genes of a cell have the same ones hidden, and one that reads fewer has those hidden that come first among its own.
-
-    Parameters
-    ----------
-    offsets
-        Where each cell's entries begin and the last one's end, (n_cells + 1,).
-    genes
-        The dataset's column of each entry's gene, distinct in a cell, (n_entries,), in any order.
-    share
-        Share to hide, 0 to 1.
-    seed
-        Another seed hides others.
-    expressed
-        Offsets and genes of all that the cells express, for a model that reads only some of it; None takes the
-        entries themselves.
-    """
-    lengths = np.diff(offsets)
-    cell = np.repeat(np.arange(len(lengths)), lengths)
-    of_cell = mix(_sums(*((offsets, genes) if expressed is None else expressed), seed))
-    place = np.empty(len(genes), np.int64)
-    place[np.lexsort((mix(_words(genes, seed) ^ of_cell[cell]), cell))] = np.arange(len(genes))
-    wanted = np.where(share > 0, np.maximum(1, np.rint(share * lengths)), 0)
-    return place - np.repeat(offsets[:-1], lengths) < wanted[cell]
-
-
-def _words(genes: Integers, seed: int) -> npt.NDArray[np.uint64]:
-    """Return a word for each gene that looks random and is fixed by its column and the seed."""
-    return mix(genes.astype(np.uint64) + np.uint64(seed * INCREMENT % 2**64))
-
-
-def _sums(offsets: Integers, genes: Integers, seed: int) -> npt.NDArray[np.uint64]:
-    """Return for each cell the sum of its genes' words modulo 2 ** 64, the same in any order, (n_cells,)."""
-    sums = np.zeros(len(offsets) - 1, np.uint64)
-    np.add.at(sums, np.repeat(np.arange(len(sums)), np.diff(offsets)), _words(genes, seed))
-    return sums
