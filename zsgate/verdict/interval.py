@@ -7,10 +7,10 @@ no mean over units it is too large, up to two or three times; and partitions are
 both: V_H is the mean of (d_half1 - d_half2)**2 / 4 over balanced splits of the units into complementary halves, in each
 of which everything is computed anew. A half has twice the variance of the whole, and the two halves are independent. (A
 bootstrap over cells would put copies of a cell at distance 0 among its own neighbours, and no real sample has such a
-graph.) V_H counts, but no less than V_J * min(1, 6 / G_eff), because few donors have few halves, which can be alike by
-chance; V_J alone where nothing is split. G_eff is the effective number of units, 1 / sum(share**2).
-Seeds add V_S = s**2/S of each side that draws random numbers; against untrained twins s**2 more, because a model that
-learnt nothing is one more twin, and not the mean of them.
+graph.) V_H counts, but no less than V_J * 6 / G_eff, G_eff = 1 / sum(share**2) being the effective number of units,
+because few donors have few halves, which can be alike by chance; V_J alone where nothing is split. Seeds add V_S =
+s**2/S of each side that draws random numbers; against untrained twins s**2 more, because a model that learnt nothing is
+one more twin, and not the mean of them.
 
 The interval is d +- t(0.95, df) * sqrt(V + V_S), V being that of the units, two-sided 90 %, so that a lower end above
 0 is a one-sided test at 5 %. Units of unequal size know less of their own variance: df is one less than their effective
@@ -66,7 +66,7 @@ class Resamples:
     def variance(self) -> Variance:
         """Parts of the variance, that of seeds left out."""
         jackknife, halves = jackknife_variance(self.value, self.leave_outs), split_variance(self.unit_halves)
-        least = jackknife * min(1.0, MIN_DONORS / self.n_effective)
+        least = jackknife * MIN_DONORS / self.n_effective
         return Variance(sample=jackknife if halves is None else max(halves, least), jackknife=jackknife, halves=halves)
 
 

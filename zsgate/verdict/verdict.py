@@ -31,16 +31,12 @@ class Verdict:
         Name of the metric.
     ours, theirs
         The two values (mean over seeds).
-    difference
-        ours - theirs, oriented so that positive is better.
-    interval
-        90 % two-sided interval of the difference; None where it cannot be had.
+    difference, interval
+        ours - theirs, oriented so that positive is better; its 90 % two-sided interval, None where it cannot be had.
     outcome
         ``"beats"``, ``"loses"`` or ``"inconclusive"``.
-    passed
-        Whether the policy lets the test pass.
-    policy, margin
-        What lets it pass, and the difference that counts as better.
+    passed, policy, margin
+        Whether the test passes, what lets it pass, and the difference that counts as better.
     reason
         Why there is no interval, or why it does not pass although it beats.
     unit, n_units
@@ -58,10 +54,8 @@ class Verdict:
         ``noninferior`` "ours is worse by at least the margin".
     detectable
         Difference that a test with this variance finds with 80 % power.
-    df
-        Degrees of freedom of the interval.
-    level
-        Confidence of the interval.
+    df, level
+        Degrees of freedom and confidence of the interval.
     model, baseline, dataset
         Names for the sentence and the report.
     paired

@@ -79,7 +79,7 @@ def _halves(v: VerdictRecord) -> str:
         f"Without a {noun} clusters stay as they are, and a score that is no mean over {noun}s makes the jackknife's "
         f"variance too large. So everything is computed anew in up to twenty {halves}: the mean of (difference in one "
         "half − difference in the other)²/4 is the variance that counts. Where a few units could look alike by chance "
-        "the jackknife's counts if it is larger, times 6 over their effective number if that is more than 6."
+        "the jackknife's times 6 over their effective number counts if it is larger."
     )
 
 

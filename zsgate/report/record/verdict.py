@@ -44,8 +44,8 @@ class VarianceRecord(Entry, frozen=True, kw_only=True):
     Attributes
     ----------
     sample
-        That of a new sample of units: halves, but no less than jackknife * min(1, 6 / n_effective); jackknife where
-        halves is null.
+        That of a new sample of units: halves, but no less than jackknife * 6 / n_effective; jackknife where halves is
+        null.
     jackknife
         Leave one unit out.
     halves
