@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 
 from zsgate.models.geneformer import network as geneformer_network
 from zsgate.models.geneformer.network import GeneformerShape
-from zsgate.models.scgpt import network as scgpt_network
+from zsgate.models.scgpt import untrained
 from zsgate.models.scgpt.network import ScGPTShape
 
 SCGPT = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)
@@ -49,7 +49,7 @@ def make_scgpt(folder: Path, official: Path | None, seed: int = 0, init: str = "
         (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(names)}))
     sizes = {name: getattr(SCGPT, name) for name in ScGPTShape.__dataclass_fields__}
     (folder / "args.json").write_text(json.dumps(SCGPT_ARGS | sizes, indent=2))
-    state = scgpt_network.random_state(SCGPT, SCGPT_TOKENS, seed, init)
+    state = untrained.random_state(SCGPT, SCGPT_TOKENS, seed, init)
     flash = {name.replace("self_attn.in_proj_", "self_attn.Wqkv."): tensor for name, tensor in state.items()}
     torch.save(flash | {"flag_encoder.weight": torch.zeros(2, SCGPT.embsize)}, folder / "best_model.pt")
     return folder

@@ -108,7 +108,8 @@ def rate(asked: Asked, n_cells: int, length: int, run: Callable[[object], Iterat
 def scgpt(asked: Asked) -> str:
     """Time scgpt_human's network on cells of 1,200 tokens, in bfloat16."""
     from benchmarks.checkpoints import SCGPT, SCGPT_TOKENS
-    from zsgate.models.scgpt.network import ScGPTNetwork, random_state
+    from zsgate.models.scgpt.network import ScGPTNetwork
+    from zsgate.models.scgpt.untrained import random_state
     from zsgate.models.transformer.runner import Runner
 
     network = ScGPTNetwork.of(random_state(SCGPT, SCGPT_TOKENS, 0), SCGPT).to(asked.device, torch.bfloat16)

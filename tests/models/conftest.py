@@ -52,7 +52,13 @@ def scgpt_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def tiny_scgpt(scgpt_folder: Path) -> Callable[..., ScGPT]:
     """Return what loads the tiny scGPT."""
-    return lambda **options: load_scgpt("scgpt_human", weights=scgpt_folder, device="cpu", offline=True, **options)
+
+    def load(**options: object) -> ScGPT:
+        model = load_scgpt("scgpt_human", weights=scgpt_folder, device="cpu", offline=True, **options)  # type: ignore[arg-type]
+        assert isinstance(model, ScGPT)
+        return model
+
+    return load
 
 
 def geneformer_files(folder: Path, dataset: Dataset, *, special: bool) -> Path:
@@ -96,6 +102,8 @@ def tiny_geneformer(
 
     def load(name: str = "geneformer_v1_10m", **options: object) -> Geneformer:
         folder = geneformer_folders[name]
-        return load_geneformer(name, weights=folder, device="cpu", offline=True, cache=cache, **options)  # type: ignore[arg-type]
+        model = load_geneformer(name, weights=folder, device="cpu", offline=True, cache=cache, **options)  # type: ignore[arg-type]
+        assert isinstance(model, Geneformer)
+        return model
 
     return load

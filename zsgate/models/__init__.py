@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from zsgate.data.file.path import expanded
 from zsgate.errors import UsageProblem, unknown
+from zsgate.models.device import spelled_out
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.own import FAMILIES
 
 if TYPE_CHECKING:
     from zsgate.models.adapter import Adapter
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 MODELS = {
     "cellama": "zsgate.models.cellama.adapter:CELLama",
     **{name: f"zsgate.models.{checkpoint.family}.load:load" for name, checkpoint in CHECKPOINTS.items()},
+    **{family: f"zsgate.models.{family}.load:load" for family in FAMILIES},
 }
 
 
@@ -26,7 +29,7 @@ def load(
     *,
     device: str = "cpu",
     folder: Path | None = None,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     offline: bool = False,
     cache: Path | None = None,
     **settings: Any,
@@ -42,7 +45,8 @@ def load(
     folder
         Where a relative path or the user's own module is looked for; None is the current folder.
     weights
-        Folder of a packaged model's weights; None takes the cache, filled from the official place.
+        Folder of a packaged model's weights; None takes the cache, filled from the official place. Of ``scgpt`` and
+        ``geneformer``, which mean weights of one's own, it must be named.
     offline
         Whether nothing may be downloaded.
     cache
@@ -56,7 +60,9 @@ def load(
         If nothing of that name is there, it cannot be loaded, or it does not take a setting.
     """
     if name in MODELS:
-        places = {"weights": weights, "offline": offline, "cache": cache}
+        if settings.get("dtype") is not None:
+            settings["dtype"] = spelled_out(settings["dtype"])
+        places = {"weights": weights and expanded(weights), "offline": offline, "cache": cache}
         return _load_packaged(name, device, {key: value for key, value in places.items() if value}, settings)
     draws = settings.pop("draws", None) if ":" in name else None
     for what, value in {"weights": weights, **settings}.items():

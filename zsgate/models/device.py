@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 DTYPES = ("float32", "bfloat16", "float16")
+SPELLINGS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 CPUINFO = Path("/proc/cpuinfo")
 NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_tile"})  # flags, as Linux names them, of CPUs that multiply bfloat16
 
@@ -56,6 +57,11 @@ def chosen_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def spelled_out(dtype: str) -> str:
+    """Return the name of a number format as :data:`DTYPES` has it, of this or of a shorter spelling."""
+    return SPELLINGS.get(str(dtype), dtype)
+
+
 def chosen_dtype(name: str | None, device: torch.device) -> torch.dtype:
     """Return the number format called ``name``; None is bfloat16 on a GPU that has it, else float32.
 
@@ -65,12 +71,13 @@ def chosen_dtype(name: str | None, device: torch.device) -> torch.dtype:
     Raises
     ------
     UsageProblem
-        If ``name`` is none of :data:`DTYPES`.
+        If ``name`` is none of :data:`DTYPES` nor of :data:`SPELLINGS`.
     """
     import torch
 
     if name is None:
         name = fast_dtype("cuda") if device.type == "cuda" else "float32"
+    name = spelled_out(name)
     if name not in DTYPES:
         raise UsageProblem(unknown("dtype", name, DTYPES))
     dtype: torch.dtype = getattr(torch, name)

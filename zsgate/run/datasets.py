@@ -202,7 +202,7 @@ def exposure(
     cells
         Reads the dataset, for comparison with a corpus.
     """
-    said = config.models.get(model, {})
+    said = config.models.get(config.model, {})
     declared, corpus = said.get("pretraining"), said.get("corpus")
     return leakage.exposure(
         source.name,

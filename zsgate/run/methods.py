@@ -21,6 +21,7 @@ from zsgate.models import device
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.own import FAMILIES
 from zsgate.run import controls
 from zsgate.system.progress import waiting
 from zsgate.verdict.score import Score
@@ -163,7 +164,7 @@ def load_model(name: str, config: Config, folder: Path, *, weights: Path | None 
     UsageProblem
         If it cannot be loaded.
     """
-    preset = {"preset": config.scoring.preset} if name in CHECKPOINTS else {}
+    preset = {"preset": config.scoring.preset} if name in CHECKPOINTS or name in FAMILIES else {}
     settings = {**preset, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
     return models.load(
         name,
@@ -178,6 +179,8 @@ def load_model(name: str, config: Config, folder: Path, *, weights: Path | None 
 def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
     """Return the candidate of a run; one that is called like a baseline is refused, for names tell who is who.
 
+    A checkpoint of the user's own is called after its folder and not after the published one that was named.
+
     Raises
     ------
     UsageProblem
@@ -188,4 +191,9 @@ def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
         msg = f"--model {name}: a baseline is called so; embeddings in a folder of that name are ./{name}"
         raise UsageProblem(msg)
     with waiting(f"{name}: loading it"):
-        return Candidate(name, run, model=load_model(name, config, folder, weights=config.weights))
+        model = load_model(name, config, folder, weights=config.weights)
+    called = model.info.name if name in CHECKPOINTS or name in FAMILIES else name
+    if called in TAKEN:
+        msg = f"--model {name}: a baseline is called {called}, as the folder of its weights is; rename the folder"
+        raise UsageProblem(msg)
+    return Candidate(called, run, model=model)

@@ -84,6 +84,7 @@ def test_untrained_twin_is_drawn_as_bert_is(tiny_geneformer: MakeGeneformer, han
     model = tiny_geneformer()
     twin = model.random_init(3)
     assert float(twin.network.words[2:].std()) == pytest.approx(0.02, rel=0.02)
-    assert not twin.network.bias.any()
+    assert twin.network.head is not None
+    assert not twin.network.head.bias.any()
     np.testing.assert_array_equal(twin.embed(handful), model.random_init(3).embed(handful))
     assert len({each.fingerprint for each in (model, twin, model.random_init(4))}) == 3

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
 from zsgate.models.geneformer.load import load
-from zsgate.models.pretrained.weights import read_tensors
+from zsgate.models.pretrained.tensors import read_tensors
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
-from zsgate.models.pretrained.weights import find_files, read_names_and_values, read_tensors
+from zsgate.models.pretrained.tensors import read_tensors
+from zsgate.models.pretrained.weights import find_files, read_names_and_values
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)

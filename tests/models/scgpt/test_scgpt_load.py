@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
 from zsgate.models.geneformer.dictionaries import read_dictionary
-from zsgate.models.scgpt.adapter import ScGPT
+from zsgate.models.scgpt.adapter import ScGPTEncoder
 from zsgate.models.scgpt.load import load
 
 
@@ -25,7 +25,7 @@ def copied(scgpt_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(scgpt_folder, tmp_path / "copy"))
 
 
-def load_scgpt(folder: Path) -> ScGPT:
+def load_scgpt(folder: Path) -> ScGPTEncoder:
     """Load the folder as scgpt_human."""
     return load("scgpt_human", weights=folder, device="cpu", offline=True)
 
@@ -137,7 +137,7 @@ def test_no_pickle_is_executed(copied: Path, tmp_path: Path) -> None:
     [
         ({"embsize": None}, "embsize is None"),
         ({"nheads": 5}, "no multiple of nheads"),
-        ({"n_bins": 101}, "n_bins is 101, not 51"),
+        ({"pre_norm": True}, "pre_norm is True, not False"),
         ({"input_emb_style": "category"}, "input_emb_style is 'category'"),
         ({"nlayers": 2}, "12 unknown"),
         ({"nlayers": 10**12}, "nlayers is more than 1,000"),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zsgate.models.pretrained.weights import match_tensors, read_tensors
+from zsgate.models.pretrained.tensors import match_tensors, read_tensors
 from zsgate.models.transformer.attention import Runs, means
 from zsgate.models.transformer.bert import (
     NORM,

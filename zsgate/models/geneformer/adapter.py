@@ -30,8 +30,8 @@ WINDOW = 512  # cells whose predictions are held at a time
 
 
 @dataclass(frozen=True, kw_only=True)
-class Geneformer(Pretrained):
-    """The adapter of a Geneformer checkpoint; made by :func:`zsgate.models.geneformer.load.load`.
+class GeneformerEncoder(Pretrained):
+    """The adapter of a Geneformer checkpoint that has no head; made by :func:`zsgate.models.geneformer.load.load`.
 
     The embedding is the second-to-last layer's output: of the class token (V2, preset ``"official"``), else the mean
     over the genes. With preset ``"paper"`` it is the mean in V2, too, and genes are ranked by what the file has in X
@@ -47,7 +47,6 @@ class Geneformer(Pretrained):
 
     loader: ClassVar[str] = "zsgate.models.geneformer.load"
     gene_ids: ClassVar[Literal["symbol", "ensembl"]] = "ensembl"
-    scale: ClassVar[Scale] = "rank"
 
     shape: GeneformerShape
     genes: GeneDictionary
@@ -74,34 +73,6 @@ class Geneformer(Pretrained):
             gene_ids="symbol" if dataset.ensembl is None else "ensembl",
             n_vocabulary=sum(not name.startswith("<") for name in self.genes.tokens),
         )
-
-    def reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
-        """Yield what the masked-gene head says at each rank, a window of cells at a time.
-
-        Parameters
-        ----------
-        dataset
-            Cells.
-        masked
-            Share of each cell's genes that are hidden; 0 shows all, as the paper does.
-        seed
-            Seed of the choice of hidden genes, which depends on nothing else but the genes that a cell expresses.
-        """
-        tokenise, run = self._tokeniser(dataset), self._runner()
-        for start, stop in windows(dataset.n_cells, WINDOW):
-            tokens = tokenise(start, stop)
-            hide = hide_genes(tokens, dataset.counts[start:stop], masked, seed)
-            heads: dict[str, npt.NDArray[Any]] = {
-                "token": np.empty(len(tokens.ids), np.int32),
-                "log_probability": np.empty(len(tokens.ids), np.float32),
-                "likelier": np.empty(len(tokens.ids), np.int32),
-            }
-            marked = replace(tokens, bins=hide.astype(np.int8))
-            for cells, outputs in run(marked, self._predictions):
-                place = tokens.entries(cells)
-                for head, output in zip(heads.values(), outputs, strict=True):
-                    head[place] = output
-            yield reconstruct_ranks(np.arange(start, stop), tokens, hide, heads)
 
     def random_init(self, seed: int) -> Self:
         """Return the same architecture with the same tokens, drawn as BERT is initialised."""
@@ -135,6 +106,42 @@ class Geneformer(Pretrained):
         if self.genes.has_special and self.preset == "official":
             return (self.network.first_tokens(batch.ids, batch.runs).float(),)
         return (self.network.means(batch.ids, batch.runs, skip=int(self.genes.has_special)).float(),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geneformer(GeneformerEncoder):
+    """The adapter of a Geneformer checkpoint with its masked-gene head."""
+
+    scale: ClassVar[Scale] = "rank"
+    heads: ClassVar[tuple[str, ...]] = ()  # of values; this one is of ranks
+
+    def reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
+        """Yield what the masked-gene head says at each rank, a window of cells at a time.
+
+        Parameters
+        ----------
+        dataset
+            Cells.
+        masked
+            Share of each cell's genes that are hidden; 0 shows all, as the paper does.
+        seed
+            Seed of the choice of hidden genes, which depends on nothing else but the genes that a cell expresses.
+        """
+        tokenise, run = self._tokeniser(dataset), self._runner()
+        for start, stop in windows(dataset.n_cells, WINDOW):
+            tokens = tokenise(start, stop)
+            hide = hide_genes(tokens, dataset.counts[start:stop], masked, seed)
+            heads: dict[str, npt.NDArray[Any]] = {
+                "token": np.empty(len(tokens.ids), np.int32),
+                "log_probability": np.empty(len(tokens.ids), np.float32),
+                "likelier": np.empty(len(tokens.ids), np.int32),
+            }
+            marked = replace(tokens, bins=hide.astype(np.int8))
+            for cells, outputs in run(marked, self._predictions):
+                place = tokens.entries(cells)
+                for head, output in zip(heads.values(), outputs, strict=True):
+                    head[place] = output
+            yield reconstruct_ranks(np.arange(start, stop), tokens, hide, heads)
 
     def _predictions(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         assert batch.bins is not None

@@ -1,38 +1,47 @@
-"""Reading a published Geneformer checkpoint from its files."""
+"""Reading a Geneformer checkpoint from its files, published or one's own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from zsgate.data.file.path import expanded
 from zsgate.models.device import chosen_device, chosen_dtype
-from zsgate.models.geneformer.adapter import Geneformer
-from zsgate.models.geneformer.dictionaries import GeneDictionary, check_dictionary, read_through_json
-from zsgate.models.geneformer.network import KNOWN_EXTRAS, GeneformerShape, check_tied
-from zsgate.models.pretrained.checkpoints import CHECKPOINTS
-from zsgate.models.pretrained.weights import FoundFile, find_files, match_tensors, read_tensors
+from zsgate.models.geneformer.adapter import Geneformer, GeneformerEncoder
+from zsgate.models.geneformer.dictionaries import check_dictionary
+from zsgate.models.geneformer.files import find_dictionaries, read_dictionaries
+from zsgate.models.geneformer.network import (
+    BIAS,
+    KNOWN_EXTRAS,
+    TABLES,
+    GeneformerShape,
+    check_tied,
+    use_one_prefix,
+)
+from zsgate.models.pretrained.own import find_checkpoint
+from zsgate.models.pretrained.tensors import is_padded, match_tensors, read_tensors, without_padding
 from zsgate.system.cache import find_folder
 
 
 def load(
     name: str = "geneformer_v1_10m",
     *,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     device: str = "auto",
     dtype: str | None = None,
     preset: str = "official",
     offline: bool = False,
     cache: Path | None = None,
-) -> Geneformer:
-    """Return the adapter of a published Geneformer checkpoint.
+) -> GeneformerEncoder:
+    """Return the adapter of a Geneformer checkpoint; one without the masked-gene head embeds and predicts nothing.
 
     Parameters
     ----------
     name
-        A name in :data:`zsgate.models.pretrained.checkpoints.CHECKPOINTS`.
+        A name in :data:`zsgate.models.pretrained.checkpoints.CHECKPOINTS`, or ``"geneformer"``, one's own.
     weights
-        Folder with the model, ``config.json`` and the four gene dictionaries; None takes the cache, filled from
-        the official place.
+        Folder with the model, ``config.json`` and the four gene dictionaries, or none where the published ones fit;
+        None takes the cache, filled from the official place.
     device
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
     dtype
@@ -49,17 +58,25 @@ def load(
     UsageProblem
         If a file is absent, truncated, altered, not that of a Geneformer checkpoint, or of another version.
     """
-    published, where, home = CHECKPOINTS[name], chosen_device(device), find_folder(cache)
-    files = find_files(published, weights, home, offline=offline)
-    shape = GeneformerShape.read(files["config.json"].path)
-    genes = _read_dictionary(files, home)
-    check_dictionary(genes, shape.vocab_size)
+    where, home = chosen_device(device), find_folder(cache)
+    folder = None if weights is None else expanded(weights)
+    checkpoint, files = find_checkpoint(name, folder, home, offline=offline)
     model = next(file.path for each, file in files.items() if each.endswith((".safetensors", ".bin")))
-    tensors = read_tensors(model)
-    state, left_out = match_tensors(tensors, shape.tensors(), where=model, extras=KNOWN_EXTRAS)
+    shape = GeneformerShape.read(files["config.json"].path)
+    if folder is not None:
+        dictionaries, notes = find_dictionaries(folder, shape.vocab_size, home, offline=offline)
+        checkpoint, files = replace(checkpoint, notes=(*checkpoint.notes, *notes)), files | dictionaries
+    genes = read_dictionaries(files, home)
+    n_tokens = len(genes.tokens)
+    if is_padded(shape.vocab_size, n_tokens):
+        shape = replace(shape, vocab_size=n_tokens)
+    check_dictionary(genes, shape.vocab_size)
+    tensors = without_padding(use_one_prefix(read_tensors(model)), TABLES, n_tokens)
+    state, left_out = match_tensors(tensors, shape.encoder(), where=model, heads=(shape.head(),), extras=KNOWN_EXTRAS)
     check_tied(tensors, where=model)
-    return Geneformer(
-        checkpoint=published,
+    maker, said = (Geneformer, ()) if BIAS in state else (GeneformerEncoder, ("has no masked-gene head",))
+    return maker(
+        checkpoint=replace(checkpoint, notes=(*checkpoint.notes, *said)),
         state=state,
         files=files,
         left_out=left_out,
@@ -69,14 +86,3 @@ def load(
         shape=shape,
         genes=genes,
     )
-
-
-def _read_dictionary(files: Mapping[str, FoundFile], cache: Path) -> GeneDictionary:
-    kinds = {
-        "token_dictionary": (int,),
-        "gene_median": (int, float),
-        "ensembl_mapping": (str,),
-        "gene_name_id": (str,),
-    }
-    found = {kind: next(file.path for name, file in files.items() if name.startswith(kind)) for kind in kinds}
-    return GeneDictionary(*(read_through_json(path, cache, kinds[kind]) for kind, path in found.items()))

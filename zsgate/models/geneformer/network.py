@@ -33,8 +33,11 @@ from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_l
 WHOSE = "a Geneformer checkpoint"
 PREFIX, TRANSFORM = "bert.", "cls.predictions.transform"
 POSITIONS_AT_ONCE = 512  # logits over the vocabulary are made for so many positions at a time
-TIED = ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
-KNOWN_EXTRAS = ("bert.embeddings.position_ids", *TIED, "bert.pooler.")
+BIAS = "cls.predictions.bias"
+TIED = {"cls.predictions.decoder.weight": f"{PREFIX}{WORDS}", "cls.predictions.decoder.bias": BIAS}
+TABLES = (f"{PREFIX}{WORDS}", BIAS, *TIED)  # with a row for each token
+BARE = ("embeddings.", "encoder.", "pooler.")  # how transformers' BertModel begins names that others have behind bert.
+KNOWN_EXTRAS = ("bert.embeddings.position_ids", *TIED, "bert.pooler.", "classifier.", "cls.seq_relationship.")
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,36 @@ class GeneformerShape(BertShape):
 
     def tensors(self) -> Shapes:
         """Return name and shape of every tensor the network uses."""
+        return self.encoder() | self.head()
+
+    def encoder(self) -> Shapes:
+        """Return name and shape of every tensor of the encoder, without which there is no embedding."""
+        return bert_shapes(self, PREFIX)
+
+    def head(self) -> Shapes:
+        """Return name and shape of every tensor of the masked-gene head, which is tied to the token embeddings."""
         d = self.hidden_size
-        shapes = bert_shapes(self, PREFIX) | linear_shapes(f"{TRANSFORM}.dense", d, d)
-        shapes |= norm_shapes(f"{TRANSFORM}.LayerNorm", d)
-        return shapes | {"cls.predictions.bias": (self.vocab_size,)}
+        shapes = linear_shapes(f"{TRANSFORM}.dense", d, d) | norm_shapes(f"{TRANSFORM}.LayerNorm", d)
+        return shapes | {BIAS: (self.vocab_size,)}
+
+
+@dataclass(frozen=True)
+class Head:
+    """The masked-gene head before its product with the token embeddings, to which ``bias`` (n_tokens,) is added."""
+
+    transform: Linear
+    norm: Norm
+    bias: Tensor
+
+    @classmethod
+    def of(cls, state: State, shape: GeneformerShape) -> Self:
+        """Return the head made of the tensors that ``shape.head()`` names."""
+        norm = make_norm(state, f"{TRANSFORM}.LayerNorm", shape.layer_norm_eps)
+        return cls(make_linear(state, f"{TRANSFORM}.dense"), norm, state[BIAS])
+
+    def __call__(self, output: Tensor) -> Tensor:
+        """Return what is multiplied with the token embeddings, (N, D), of the last layer's output (N, D)."""
+        return self.norm(self.transform(output).relu_())
 
 
 @dataclass(frozen=True)
@@ -78,30 +107,26 @@ class GeneformerNetwork:
         Norm of the embeddings' sum.
     encoder
         The transformer, all layers.
-    transform, transform_norm, bias
-        The masked-language head before the tied product.
+    head
+        The masked-gene head before the tied product; None where the checkpoint has none.
     """
 
     words: Tensor
     positions: Tensor
     norm: Norm
     encoder: Encoder
-    transform: Linear
-    transform_norm: Norm
-    bias: Tensor
+    head: Head | None
 
     @classmethod
     def of(cls, state: State, shape: GeneformerShape) -> Self:
-        """Return the network with the tensors of ``state``, which :meth:`GeneformerShape.tensors` names."""
+        """Return the network made of the tensors that :meth:`GeneformerShape.tensors` names; the head is optional."""
         segment = state[f"{PREFIX}{SEGMENTS}"][0]
         return cls(
             words=state[f"{PREFIX}{WORDS}"],
             positions=state[f"{PREFIX}{POSITIONS}"] + segment,
             norm=make_norm(state, f"{PREFIX}{NORM}", shape.layer_norm_eps),
             encoder=make_encoder(state, shape, torch.relu_, PREFIX),
-            transform=make_linear(state, f"{TRANSFORM}.dense"),
-            transform_norm=make_norm(state, f"{TRANSFORM}.LayerNorm", shape.layer_norm_eps),
-            bias=state["cls.predictions.bias"],
+            head=Head.of(state, shape) if BIAS in state else None,
         )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
@@ -119,15 +144,15 @@ class GeneformerNetwork:
 
     def predictions(self, ids: Tensor, runs: Runs, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return (likeliest token, log-probability of ``truth``, tokens likelier than ``truth``), each (N,)."""
-        output = self.encoder(self._embed(ids, runs), runs)  # (N, D)
-        hidden = self.transform_norm(self.transform(output).relu_())  # (N, D)
+        assert self.head is not None  # an adapter without it predicts nothing
+        hidden = self.head(self.encoder(self._embed(ids, runs), runs))  # (N, D)
         pieces = zip(torch.split(hidden, POSITIONS_AT_ONCE), torch.split(truth, POSITIONS_AT_ONCE), strict=True)
-        judged = [self._judge(*piece) for piece in pieces]
+        judged = [self._judge(*piece, self.head.bias) for piece in pieces]
         best, likelihood, rank = (torch.cat(each) for each in zip(*judged, strict=True))
         return best, likelihood, rank
 
-    def _judge(self, hidden: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits = torch.nn.functional.linear(hidden, self.words, self.bias).float()  # (positions, n_tokens)
+    def _judge(self, hidden: Tensor, truth: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits = torch.nn.functional.linear(hidden, self.words, bias).float()  # (positions, n_tokens)
         true = logits.gather(1, truth[:, None].long())  # (positions, 1)
         likelihood = true[:, 0] - logits.logsumexp(1)
         return logits.argmax(1), likelihood, (logits > true).sum(1)
@@ -140,10 +165,16 @@ class GeneformerNetwork:
         return self.norm(self.words[ids] + self.positions[runs.places])  # (N, D)
 
 
+def use_one_prefix(state: State) -> dict[str, Tensor]:
+    """Return the state with the names of a bare ``BertModel`` put behind ``bert.``, where others have them."""
+    bare = WORDS in state and f"{PREFIX}{WORDS}" not in state
+    return {f"{PREFIX}{name}" if bare and name.startswith(BARE) else name: each for name, each in state.items()}
+
+
 def check_tied(state: State, *, where: Path) -> None:
     """Raise UsageProblem if the head's own copy of the embeddings or bias, where a file has one, is another."""
-    for name, twin in zip(TIED, ("bert.embeddings.word_embeddings.weight", "cls.predictions.bias"), strict=True):
-        if name in state and not torch.equal(state[name], state[twin]):
+    for name, twin in TIED.items():
+        if name in state and twin in state and not torch.equal(state[name], state[twin]):
             msg = f"{where}: {name} differs from {twin}, to which Geneformer ties it"
             raise UsageProblem(msg)
 

@@ -115,9 +115,10 @@ class Pretrained(ABC):
         )
 
     def _notes(self) -> Iterator[str]:
+        published = self.checkpoint
         yield f"preset {self.preset}, {str(self.dtype).removeprefix('torch.')}"
         for name, file in self.files.items():
-            if file.status == "unpublished":
+            if file.status == "unpublished" and not published.own:
                 yield f"unverified source: no sha256 is published for {name}; read: {file.sha256}"
             elif file.status == "other":
                 yield f"{name} is not the published file (sha256 {file.sha256})"

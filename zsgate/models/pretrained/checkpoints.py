@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+Family = Literal["scgpt", "geneformer"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightFile:
@@ -51,10 +53,12 @@ class Checkpoint:
         Names of datasets documented to be in the pretraining data; None is unknown, never "none".
     notes
         Remarks for the report.
+    own
+        Whether these are somebody's own weights, of which nothing is published.
     """
 
     name: str
-    family: Literal["scgpt", "geneformer"]
+    family: Family
     files: tuple[WeightFile, ...]
     page: str
     citation: str
@@ -62,6 +66,7 @@ class Checkpoint:
     weights_licence: str
     pretraining: tuple[str, ...] | None = None
     notes: tuple[str, ...] = field(default=())
+    own: bool = False
 
 
 HUB = "https://huggingface.co"

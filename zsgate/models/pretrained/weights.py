@@ -1,4 +1,4 @@
-"""Model files: found in a folder or the cache, fetched, checked, read without executing anything."""
+"""Model files: found in a folder or the cache, fetched, checked."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from zsgate.system.download import fetch
 from zsgate.system.files import replaced_whole, sha256_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from zsgate.models.pretrained.checkpoints import Checkpoint, WeightFile
 
 MOST_JSON = 1 << 26  # bytes; published vocabularies have 1.3 MB
+SAVED = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json")
+MODELS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 MOST_SIZE, MOST_LAYERS = 1 << 20, 1000  # of a network's widths and vocabulary; of its depth
 
 
@@ -61,31 +61,43 @@ def find_files(checkpoint: Checkpoint, folder: Path | None, cache: Path, *, offl
         unlinked = "" if folder is not None else ", and no direct link to these files is published"
         why = ", and the network is off limits (--offline)" if offline and folder is None else unlinked
         raise UsageProblem(_describe_absent(checkpoint, absent, home, why))
-    return {file.name: _check(file, home, strict=folder is None) for file in checkpoint.files}
+    found = {file.name: _check(file, home, strict=folder is None) for file in checkpoint.files}
+    for index in [file.path for file in found.values() if file.path.name.endswith(".index.json")]:
+        shards = {name: index.with_name(name) for name in read_shards(index)}
+        found |= {name: FoundFile(path, sha256_of(path), "other") for name, path in shards.items()}
+    return found
 
 
 def absent_files(checkpoint: Checkpoint, folder: Path | None, cache: Path) -> list[WeightFile]:
     """Return the files of a checkpoint that are neither in the folder given nor in the cache."""
     home = folder if folder is not None else cache / "weights" / checkpoint.name
-    return [file for file in checkpoint.files if _find(home, file.name) is None]
+    return [file for file in checkpoint.files if _find(home, file.name, alone=folder is not None) is None]
 
 
-def _find(home: Path, name: str) -> Path | None:
-    """Return the file ``name`` in ``home``, or the same content in a safer format, or None."""
-    stem = Path(name).stem
-    for other in {
-        ".pt": (name, f"{stem}.safetensors", "model.safetensors"),
-        ".bin": (name, "model.safetensors"),
-        ".safetensors": (name, "pytorch_model.bin"),
+def _find(home: Path, name: str, *, alone: bool = False) -> Path | None:
+    """Return the file ``name`` in ``home``, or the same content in another format, or None.
+
+    With ``alone`` a model is also the only file in the folder that can be one, whatever it is called.
+    """
+    stem, suffix = Path(name).stem, Path(name).suffix
+    others = {
+        ".pt": (name, f"{stem}.safetensors", *SAVED),
+        ".bin": (name, *SAVED),
+        ".safetensors": (name, *SAVED),
         ".pkl": (name, f"{stem}.json"),
-    }.get(Path(name).suffix, (name,)):
-        if (home / other).is_file():
-            return home / other
-    return None
+    }.get(suffix, (name,))
+    found = [home / other for other in others if (home / other).is_file()]
+    if not found and alone and suffix in MODELS and home.is_dir():
+        found = sorted(path for path in home.iterdir() if path.suffix in MODELS and path.is_file())
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found[:10])
+            msg = f"{home} has several files that may be the model: {names}; call the one that is meant {name}"
+            raise UsageProblem(msg)
+    return found[0] if found else None
 
 
 def _check(file: WeightFile, home: Path, *, strict: bool) -> FoundFile:
-    path = _find(home, file.name)
+    path = _find(home, file.name, alone=not strict)
     assert path is not None  # find_files has looked
     digest = sha256_of(path)
     if file.sha256 == digest:
@@ -127,43 +139,6 @@ def _describe_absent(checkpoint: Checkpoint, files: Sequence[WeightFile], home: 
     )
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors or PyTorch file by name, on the CPU, without running code in it.
-
-    Raises
-    ------
-    UsageProblem
-        If the file is truncated, altered, or holds anything but tensors.
-    """
-    import torch
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            found = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
-        msg = f"{path} cannot be read as model weights, it is truncated, altered or not a weight file: {error}"
-        raise UsageProblem(msg) from error
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        msg = f"{path} holds something else than tensors by name; a state dict is expected"
-        raise UsageProblem(msg)
-    strange = [name for name, value in found.items() if not torch.is_tensor(value)]
-    if strange:
-        msg = f"{path} holds more than named tensors; a state dict is expected"
-        raise UsageProblem(msg)
-    unusual = [
-        name
-        for name, value in found.items()
-        if value.layout != torch.strided or value.is_complex() or value.is_quantized or value.is_meta
-    ]
-    if unusual:
-        msg = f"{path} holds tensors that are sparse, complex or quantized: {', '.join(unusual[:10])}"
-        raise UsageProblem(msg)
-    return dict(found)
-
-
 def read_names_and_values(path: Path) -> dict[str, object]:
     """Return the JSON object in a small file, such as a model's sizes or its vocabulary.
 
@@ -186,51 +161,27 @@ def read_names_and_values(path: Path) -> dict[str, object]:
     return found
 
 
-def too_large(sizes: Mapping[str, float]) -> list[str]:
-    """Return in words which sizes of a network, by the names in its file, are larger than those of any network."""
-    most = {name: MOST_LAYERS if "layers" in name else MOST_SIZE for name in sizes}
-    return [f"{name} is more than {most[name]:,}" for name, size in sizes.items() if size > most[name]]
-
-
-def match_tensors(
-    state: Mapping[str, Tensor],
-    expected: Mapping[str, tuple[int, ...]],
-    *,
-    where: Path,
-    extras: Sequence[str] = (),
-) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Return (the expected tensors in float32, the known extras left out); anything else is refused.
-
-    Parameters
-    ----------
-    state
-        What the file holds.
-    expected
-        Shape of every tensor the model uses.
-    where
-        The file, for the message.
-    extras
-        Beginnings of names that official files are known to carry and the model does not use.
+def read_shards(index: Path) -> tuple[str, ...]:
+    """Return the names of the files that hold the tensors which an ``.index.json`` lists.
 
     Raises
     ------
     UsageProblem
-        Listing everything missing, misshapen or unknown.
+        If it lists none, or one that is not beside it.
     """
-    missing = [name for name in expected if name not in state]
-    misshapen = [
-        f"{name} {tuple(state[name].shape)} for {shape}"
-        for name, shape in expected.items()
-        if name in state and tuple(state[name].shape) != shape
-    ]
-    left_out = [name for name in state if name not in expected]
-    unknown = [name for name in left_out if not name.startswith(tuple(extras))]
-    problems = [
-        f"{len(names)} {what}: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
-        for what, names in (("missing", missing), ("misshapen", misshapen), ("unknown", unknown))
-        if names
-    ]
-    if problems:
-        msg = f"{where} does not fit the model, nothing was loaded; {'; '.join(problems)}"
+    places = read_names_and_values(index).get("weight_map")
+    names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
+    if not names:
+        msg = f"{index} names no files of tensors (weight_map)"
         raise UsageProblem(msg)
-    return {name: state[name].float() for name in expected}, tuple(sorted(left_out))
+    absent = [name for name in names if Path(name).name != name or not index.with_name(name).is_file()]
+    if absent:
+        msg = f"{index} names files that are not beside it: {', '.join(absent[:10])}"
+        raise UsageProblem(msg)
+    return tuple(names)
+
+
+def too_large(sizes: Mapping[str, float]) -> list[str]:
+    """Return in words which sizes of a network, by the names in its file, are larger than those of any network."""
+    most = {name: MOST_LAYERS if "layers" in name else MOST_SIZE for name in sizes}
+    return [f"{name} is more than {most[name]:,}" for name, size in sizes.items() if size > most[name]]

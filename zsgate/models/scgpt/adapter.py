@@ -17,9 +17,10 @@ from zsgate.models.pretrained.adapter import Pretrained, Tokenise, check_choice
 from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, measure_coverage
 from zsgate.models.pretrained.predictions import hide_genes, reconstruct_bins
 from zsgate.models.reconstruction import Reconstruction, Scale
-from zsgate.models.scgpt.network import INITS, ScGPTNetwork, ScGPTShape, random_state
+from zsgate.models.scgpt.network import ScGPTNetwork, ScGPTShape
 from zsgate.models.scgpt.presets import PRESETS, Preset
 from zsgate.models.scgpt.tokens import MASK_VALUE, SPECIAL, KeyedDraws, OfficialDraws, ScGPTTokenizer
+from zsgate.models.scgpt.untrained import INITS, random_state
 from zsgate.models.transformer.runner import Batch, windows
 from zsgate.models.transformer.tokens import Tokens
 
@@ -31,8 +32,8 @@ WINDOW = 512  # cells whose predictions are held at a time
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScGPT(Pretrained):
-    """The adapter of an scGPT checkpoint; made by :func:`zsgate.models.scgpt.load.load`.
+class ScGPTEncoder(Pretrained):
+    """The adapter of an scGPT checkpoint that has no head; made by :func:`zsgate.models.scgpt.load.load`.
 
     Attributes
     ----------
@@ -45,18 +46,18 @@ class ScGPT(Pretrained):
         Seed of the tokens' draws.
     draws
         How often a gate embeds, with the seeds from ``seed`` on: scores are means, and the spread joins the interval.
+    heads
+        The bin-predicting heads that the checkpoint has, of ``gep`` and ``gepc``.
     """
 
     loader: ClassVar[str] = "zsgate.models.scgpt.load"
     gene_ids: ClassVar[Literal["symbol", "ensembl"]] = "symbol"
-    scale: ClassVar[Scale] = "bin"
-    heads: ClassVar[tuple[str, ...]] = ("gep", "gepc")
-
     shape: ScGPTShape
     vocabulary: dict[str, int]
     randomness: str = "keyed"
     seed: int = 0
     draws: int = 1
+    heads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if type(self.draws) is not int or self.draws < 1:
@@ -98,7 +99,7 @@ class ScGPT(Pretrained):
             self._reader.columns(dataset.symbols),
             model=self.checkpoint.name,
             gene_ids="symbol",
-            n_vocabulary=len(self.vocabulary) - len(SPECIAL),
+            n_vocabulary=sum(name not in SPECIAL for name in self.vocabulary),
         )
 
     def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
@@ -112,31 +113,6 @@ class ScGPT(Pretrained):
         rows = super().embed(dataset)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         return rows
-
-    def reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
-        """Yield the bins both heads predict, a window of cells at a time.
-
-        Parameters
-        ----------
-        dataset
-            Cells.
-        masked
-            Share of each cell's genes whose value is hidden; 0 shows all, as the paper does.
-        seed
-            Seed of the choice of hidden genes, which depends on nothing else but the genes that a cell expresses.
-        """
-        tokenise, run = self._tokeniser(dataset), self._runner()
-        for start, stop in windows(dataset.n_cells, WINDOW):
-            tokens = tokenise(start, stop)
-            assert tokens.bins is not None
-            hide = hide_genes(tokens, dataset.counts[start:stop], masked, seed)
-            shown = replace(tokens, bins=np.where(hide, np.int8(MASK_VALUE), tokens.bins))
-            heads = {name: np.empty(len(tokens.ids), np.float32) for name in self.heads}
-            for cells, outputs in run(shown, self._predictions):
-                place = tokens.entries(cells)
-                for head, output in zip(heads.values(), outputs, strict=True):
-                    head[place] = output
-            yield reconstruct_bins(np.arange(start, stop), tokens, hide, heads)
 
     def random_init(self, seed: int, init: str | None = None) -> Self:
         """Return the same architecture with the same tokens, untrained.
@@ -168,7 +144,7 @@ class ScGPT(Pretrained):
         if state is None:
             assert self.twin is not None
             state = random_state(self.shape, len(self.vocabulary), *self.twin)
-        return ScGPTNetwork.of(state, self.shape).to(self.device, self.dtype)
+        return ScGPTNetwork.of(state, self.shape, self.heads).to(self.device, self.dtype)
 
     @property
     def _preset(self) -> Preset:
@@ -195,6 +171,38 @@ class ScGPT(Pretrained):
         assert batch.bins is not None
         return (self.network.cells(batch.ids, batch.bins, batch.runs).float(),)
 
-    def _predictions(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+
+@dataclass(frozen=True, kw_only=True)
+class ScGPT(ScGPTEncoder):
+    """The adapter of an scGPT checkpoint with a head at least that predicts bins."""
+
+    scale: ClassVar[Scale] = "bin"
+
+    def reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
+        """Yield the bins both heads predict, a window of cells at a time.
+
+        Parameters
+        ----------
+        dataset
+            Cells.
+        masked
+            Share of each cell's genes whose value is hidden; 0 shows all, as the paper does.
+        seed
+            Seed of the choice of hidden genes, which depends on nothing else but the genes that a cell expresses.
+        """
+        tokenise, run = self._tokeniser(dataset), self._runner()
+        for start, stop in windows(dataset.n_cells, WINDOW):
+            tokens = tokenise(start, stop)
+            assert tokens.bins is not None
+            hide = hide_genes(tokens, dataset.counts[start:stop], masked, seed)
+            shown = replace(tokens, bins=np.where(hide, np.int8(MASK_VALUE), tokens.bins))
+            heads = {name: np.empty(len(tokens.ids), np.float32) for name in self.heads}
+            for cells, outputs in run(shown, self._predictions):
+                place = tokens.entries(cells)
+                for head, output in zip(heads.values(), outputs, strict=True):
+                    head[place] = output
+            yield reconstruct_bins(np.arange(start, stop), tokens, hide, heads)
+
+    def _predictions(self, batch: Batch) -> tuple[torch.Tensor, ...]:
         assert batch.bins is not None
         return self.network.predictions(batch.ids, batch.bins, batch.runs)

@@ -1,22 +1,37 @@
-"""Reading a published scGPT checkpoint from its files."""
+"""Reading an scGPT checkpoint from its files, published or one's own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from zsgate.data.file.path import expanded
 from zsgate.models.device import chosen_device, chosen_dtype
-from zsgate.models.pretrained.checkpoints import CHECKPOINTS
-from zsgate.models.pretrained.weights import find_files, match_tensors, read_tensors
-from zsgate.models.scgpt.adapter import ScGPT
-from zsgate.models.scgpt.network import KNOWN_EXTRAS, ScGPTShape, use_torch_names
+from zsgate.models.pretrained.own import find_checkpoint
+from zsgate.models.pretrained.tensors import match_tensors, read_tensors, without_padding
+from zsgate.models.pretrained.weights import read_names_and_values
+from zsgate.models.scgpt.adapter import ScGPT, ScGPTEncoder
+from zsgate.models.scgpt.network import (
+    HEADS,
+    KNOWN_EXTRAS,
+    LONGEST,
+    ScGPTShape,
+    reads_batches,
+    refuse_batch_norm,
+    use_torch_names,
+)
 from zsgate.models.scgpt.presets import read_vocabulary
+from zsgate.models.scgpt.tokens import N_BINS
 from zsgate.system.cache import find_folder
+
+GENES = "encoder.embedding.weight"
 
 
 def load(
     name: str = "scgpt_human",
     *,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     device: str = "auto",
     dtype: str | None = None,
     preset: str = "official",
@@ -25,13 +40,13 @@ def load(
     draws: int = 1,
     offline: bool = False,
     cache: Path | None = None,
-) -> ScGPT:
-    """Return the adapter of a published scGPT checkpoint.
+) -> ScGPTEncoder:
+    """Return the adapter of an scGPT checkpoint; one without heads embeds and predicts nothing.
 
     Parameters
     ----------
     name
-        A name in :data:`zsgate.models.pretrained.checkpoints.CHECKPOINTS`.
+        A name in :data:`zsgate.models.pretrained.checkpoints.CHECKPOINTS`, or ``"scgpt"``, one's own.
     weights
         Folder with ``best_model.pt`` (or ``.safetensors``), ``args.json`` and ``vocab.json``; None takes
         the cache, filled from the official place.
@@ -52,18 +67,25 @@ def load(
         If a file is absent, truncated, altered or not that of an scGPT checkpoint.
     """
     where = chosen_device(device)
-    files = find_files(CHECKPOINTS[name], weights, find_folder(cache), offline=offline)
-    shape = ScGPTShape.read(files["args.json"].path)
-    vocabulary = read_vocabulary(files["vocab.json"].path)
-    model = files["best_model.pt"].path
+    folder = None if weights is None else expanded(weights)
+    checkpoint, files = find_checkpoint(name, folder, find_folder(cache), offline=offline)
+    args, model = files["args.json"].path, files["best_model.pt"].path
+    shape = ScGPTShape.read(args)
+    tensors = use_torch_names(read_tensors(model))
+    refuse_batch_norm(tensors, where=model)
+    vocabulary = read_vocabulary(files["vocab.json"].path, len(tensors[GENES]) if GENES in tensors else 0)
+    labelled = reads_batches(tensors, shape)
     state, left_out = match_tensors(
-        use_torch_names(read_tensors(model)),
-        shape.tensors(len(vocabulary)),
+        without_padding(tensors, (GENES,), len(vocabulary)),
+        shape.encoder(len(vocabulary)),
         where=model,
-        extras=KNOWN_EXTRAS,
+        heads=() if labelled else tuple(shape.heads().values()),
+        extras=(*KNOWN_EXTRAS, *(("decoder.", "mvc_decoder.") if labelled else ())),
     )
-    return ScGPT(
-        checkpoint=CHECKPOINTS[name],
+    heads = tuple(head for head in HEADS if shape.heads()[head].keys() <= state.keys())
+    maker = ScGPT if heads else ScGPTEncoder
+    return maker(
+        checkpoint=replace(checkpoint, notes=(*checkpoint.notes, *_notes(args, heads))),
         state=state,
         files=files,
         left_out=left_out,
@@ -75,4 +97,16 @@ def load(
         randomness=randomness,
         seed=seed,
         draws=draws,
+        heads=heads,
     )
+
+
+def _notes(args: Path, heads: tuple[str, ...]) -> Iterator[str]:
+    """Yield what of the files is other than what is run."""
+    stated = read_names_and_values(args)
+    if "max_seq_len" not in stated:
+        yield f"args.json states no max_seq_len: {LONGEST:,}, as upstream's embed_data has it"
+    if stated.get("n_bins", N_BINS) != N_BINS:
+        yield f"args.json states n_bins {stated['n_bins']}: cells are binned in {N_BINS}, as upstream always bins them"
+    if absent := [head for head in HEADS if head not in heads]:
+        yield f"has no head {' or '.join(absent)}, which was not tested"

@@ -6,7 +6,7 @@ comments: N tokens of all cells together, B cells, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -23,8 +23,13 @@ from zsgate.models.transformer.encoder import Encoder, Layer, Linear, move
 from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes
 
 EPSILON = 1e-5
-INITS = ("independent", "identical")
-KNOWN_EXTRAS = ("flag_encoder.", "cls_decoder.", "grad_reverse_discriminator.", "batch_encoder.")
+HEADS = ("gep", "gepc")
+KNOWN_EXTRAS = (
+    *("flag_encoder.", "cls_decoder.", "grad_reverse_discriminator.", "batch_encoder."),
+    *("decoder.zero_logit.", "mvc_decoder.W_zero_logits."),  # how likely a count is 0, which the heads do without
+)
+BATCH_NORM = ("dsbn.", "bn.")
+LONGEST = 1200  # tokens that upstream's embed_data reads of a cell
 RENAMED = (("self_attn._impl.", "self_attn."), ("self_attn.Wqkv.", "self_attn.in_proj_"))
 VALUES = tuple(range(PAD_VALUE, N_BINS))  # every value a token can have: pad, mask, bins 0 to 50
 
@@ -48,12 +53,12 @@ class ScGPTShape:
         UsageProblem
             If it is not JSON, lacks a size, or states anything that the network cannot honour.
         """
-        args = read_names_and_values(path)
+        args = {"max_seq_len": LONGEST, **read_names_and_values(path)}
         found = {name: args.get(name) for name in cls.__dataclass_fields__}
         sizes = {name: size for name, size in found.items() if type(size) is int and size > 0}
         wrong = [f"{name} is {str(size)[:40]}" for name, size in found.items() if name not in sizes]
-        fixed = {"n_bins": N_BINS, "pad_value": PAD_VALUE, "mask_value": -1, "input_emb_style": "continuous"}
-        fixed |= {"pad_token": "<pad>", "input_style": "binned"}
+        fixed = {"pad_value": PAD_VALUE, "mask_value": -1, "input_emb_style": "continuous"}
+        fixed |= {"pad_token": "<pad>", "input_style": "binned", "pre_norm": False}
         wrong += [
             f"{name} is {args[name]!r}, not {value!r}"
             for name, value in fixed.items()
@@ -69,6 +74,19 @@ class ScGPTShape:
 
     def tensors(self, n_tokens: int) -> Shapes:
         """Return name and shape of every tensor the network uses."""
+        gep, gepc = self.heads().values()
+        return self.encoder(n_tokens) | gep | gepc
+
+    def heads(self) -> dict[str, Shapes]:
+        """Return name and shape of every tensor of each head, by the names of :data:`HEADS`."""
+        d, gep = self.embsize, Shapes()
+        for name, n_out in (("0", d), ("2", d), ("4", 1)):
+            gep |= linear_shapes(f"decoder.fc.{name}", n_out, d)
+        gepc = linear_shapes("mvc_decoder.gene2query", d, d) | {"mvc_decoder.W.weight": (d, d)}
+        return dict(zip(HEADS, (gep, gepc), strict=True))
+
+    def encoder(self, n_tokens: int) -> Shapes:
+        """Return name and shape of every tensor of the encoder, without which there is no embedding."""
         d, hidden = self.embsize, self.d_hid
         shapes: Shapes = {"encoder.embedding.weight": (n_tokens, d)}
         shapes |= norm_shapes("encoder.enc_norm", d)
@@ -83,10 +101,7 @@ class ScGPTShape:
             shapes |= linear_shapes(f"{layer}.self_attn.out_proj", d, d)
             shapes |= linear_shapes(f"{layer}.linear1", hidden, d) | linear_shapes(f"{layer}.linear2", d, hidden)
             shapes |= norm_shapes(f"{layer}.norm1", d) | norm_shapes(f"{layer}.norm2", d)
-        for name, n_out in (("0", d), ("2", d), ("4", 1)):
-            shapes |= linear_shapes(f"decoder.fc.{name}", n_out, d)
-        shapes |= linear_shapes("mvc_decoder.gene2query", d, d)
-        return shapes | {"mvc_decoder.W.weight": (d, d)}
+        return shapes
 
 
 def use_torch_names(state: State) -> dict[str, Tensor]:
@@ -98,6 +113,23 @@ def use_torch_names(state: State) -> dict[str, Tensor]:
         return name
 
     return {renamed(name): tensor for name, tensor in state.items()}
+
+
+def refuse_batch_norm(state: State, *, where: Path) -> None:
+    """Raise UsageProblem if the embedding goes through batch norm, which depends on the batches of the training."""
+    if found := [name for name in state if name.startswith(BATCH_NORM)]:
+        msg = (
+            f"{where} has domain-specific or plain batch norm ({found[0]}): its embedding depends on which batch of "
+            "the fine-tuning a cell is said to be of, and cells of new data are of none"
+        )
+        raise UsageProblem(msg)
+
+
+def reads_batches(state: State, shape: ScGPTShape) -> bool:
+    """Return whether the heads read a batch label beside the output, as after fine-tuning with such labels."""
+    first = state.get("decoder.fc.0.weight")
+    labels = any(name.startswith("batch_encoder.") for name in state)
+    return labels and first is not None and tuple(first.shape) == (shape.embsize, 2 * shape.embsize)
 
 
 @dataclass(frozen=True)
@@ -114,9 +146,9 @@ class ScGPTNetwork:
     encoder
         The transformer.
     expression
-        The head that predicts a token's bin from its output (gene expression prediction, GEP).
+        The head that predicts a token's bin from its output (gene expression prediction, GEP); None without it.
     query, inner
-        The head that predicts it from the cell embedding (GEPC): sigmoid(query(gene)) innerᵀ cell.
+        The head that predicts it from the cell embedding (GEPC): sigmoid(query(gene)) innerᵀ cell; None without it.
     projected_genes, projected_values
         What the first layer makes of both for its query, key and value, (n_tokens, 3 d) and (53, 3 d): tables,
         because its input is their sum.
@@ -125,15 +157,15 @@ class ScGPTNetwork:
     genes: Tensor
     values: Tensor
     encoder: Encoder
-    expression: tuple[Linear, Linear, Linear]
-    query: Linear
-    inner: Tensor
+    expression: tuple[Linear, Linear, Linear] | None
+    query: Linear | None
+    inner: Tensor | None
     projected_genes: Tensor | None = None
     projected_values: Tensor | None = None
 
     @classmethod
-    def of(cls, state: State, shape: ScGPTShape) -> Self:
-        """Return the network with the tensors of ``state``, which :meth:`ScGPTShape.tensors` names."""
+    def of(cls, state: State, shape: ScGPTShape, heads: Sequence[str] = HEADS) -> Self:
+        """Return the network with some heads, of the tensors of ``state``, which :meth:`ScGPTShape.tensors` names."""
 
         def layer(name: str) -> Layer:
             attention = f"{name}.self_attn"
@@ -157,20 +189,23 @@ class ScGPTNetwork:
             genes=make_norm(state, "encoder.enc_norm", EPSILON)(state["encoder.embedding.weight"]),
             values=make_norm(state, "value_encoder.norm", EPSILON)(values),
             encoder=Encoder(layers, shape.nheads),
-            expression=(gep("0"), gep("2"), gep("4")),
-            query=make_linear(state, "mvc_decoder.gene2query"),
-            inner=state["mvc_decoder.W.weight"],
+            expression=(gep("0"), gep("2"), gep("4")) if "gep" in heads else None,
+            query=make_linear(state, "mvc_decoder.gene2query") if "gepc" in heads else None,
+            inner=state["mvc_decoder.W.weight"] if "gepc" in heads else None,
         )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Return the network on ``device`` in ``dtype``."""
         whole = move(self, device, dtype)
-        first, second, third = (move(part, device, dtype) for part in self.expression)
+        expression = self.expression
+        if expression is not None:
+            first, second, third = (move(part, device, dtype) for part in expression)
+            expression = first, second, third
         encoder, project = self.encoder.to(device, dtype), self.encoder.layers[0].project
         return replace(
             whole,
             encoder=encoder,
-            expression=(first, second, third),
+            expression=expression,
             projected_genes=encoder.layers[0].project(whole.genes),
             projected_values=functional.linear(self.values, project.weight).to(device, dtype),
         )
@@ -179,16 +214,20 @@ class ScGPTNetwork:
         """Return the class token's output for each run, not normalised, (B, D), of ids and bins (N,)."""
         return self.encoder.of_first_tokens(*self._embed(ids, bins, runs))
 
-    def predictions(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Tensor]:
-        """Return the bins predicted by GEP and GEPC for each token, both float32 (N,)."""
+    def predictions(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, ...]:
+        """Return the bins predicted for each token by GEP and GEPC, those that are there, each float32 (N,)."""
         output = self.encoder(*self._embed(ids, bins, runs))  # (N, D)
-        first, second, third = self.expression
-        gep = third(functional.leaky_relu(second(functional.leaky_relu(first(output)))))  # (N, 1)
-        cell = output[runs.starts] @ self.inner  # (B, D); inner(query) . cell = query . (cell inner)
-        repeats = torch.tensor(runs.lengths, device=ids.device)
-        of_token = cell.repeat_interleave(repeats, dim=0, output_size=len(ids))  # (N, D)
-        gepc = (self.query(self.genes[ids]).sigmoid() * of_token).sum(-1)
-        return gep[:, 0].float(), gepc.float()
+        found = []
+        if self.expression is not None:
+            first, second, third = self.expression
+            gep = third(functional.leaky_relu(second(functional.leaky_relu(first(output)))))  # (N, 1)
+            found.append(gep[:, 0].float())
+        if self.query is not None and self.inner is not None:
+            cell = output[runs.starts] @ self.inner  # (B, D); inner(query) . cell = query . (cell inner)
+            repeats = torch.tensor(runs.lengths, device=ids.device)
+            of_token = cell.repeat_interleave(repeats, dim=0, output_size=len(ids))  # (N, D)
+            found.append((self.query(self.genes[ids]).sigmoid() * of_token).sum(-1).float())
+        return tuple(found)
 
     def _embed(self, ids: Tensor, bins: Tensor, runs: Runs) -> tuple[Tensor, Runs, Tensor | None]:
         """Return the tokens (N, D), their runs, and what the first layer projects the tokens to (N, 3 D), if known."""
@@ -200,41 +239,3 @@ class ScGPTNetwork:
 
 def _look_up(rows: Tensor, table: Tensor) -> Tensor:
     return functional.embedding(rows, table)  # copies whole rows: twice as fast as indexing
-
-
-def random_state(shape: ScGPTShape, n_tokens: int, seed: int, init: str = "independent") -> dict[str, Tensor]:
-    """Return untrained tensors, drawn as upstream's module draws them, by a generator of their own.
-
-    Gene embeddings are uniform on (-0.1, 0.1); every linear layer has torch's default, uniform within
-    1/sqrt(n_in); norms are 1 and 0.
-
-    Parameters
-    ----------
-    shape, n_tokens
-        Sizes.
-    seed
-        Any integer.
-    init
-        ``"independent"``: every layer is drawn. ``"identical"``: all layers are copies of the first, which is
-        what ``torch.nn.TransformerEncoder`` makes of upstream's model and so of the paper's.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    state = dict(_draw(shape.tensors(n_tokens), generator))
-    if init == "identical":
-        first = "transformer_encoder.layers.0."
-        for name in state:
-            if name.startswith("transformer_encoder.layers."):
-                state[name] = state[first + name.split(".", 3)[3]].clone()
-    return state
-
-
-def _draw(shapes: Mapping[str, tuple[int, ...]], generator: torch.Generator) -> Iterator[tuple[str, Tensor]]:
-    for name, size in shapes.items():
-        if name == "encoder.embedding.weight":
-            yield name, torch.empty(size).uniform_(-0.1, 0.1, generator=generator)
-        elif "norm" in name:
-            yield name, torch.full(size, 1.0 if name.endswith("weight") else 0.0)
-        else:
-            weight = name.removesuffix("bias") + "weight"
-            n_in = shapes[weight if weight in shapes else name][-1]
-            yield name, torch.empty(size).uniform_(-(n_in**-0.5), n_in**-0.5, generator=generator)

@@ -59,16 +59,35 @@ PRESETS = {
 }
 
 
-def read_vocabulary(path: Path) -> dict[str, int]:
-    """Return ``{symbol or special token: id}``; special tokens that the file lacks are appended, as upstream does."""
+def read_vocabulary(path: Path, n_rows: int) -> dict[str, int]:
+    """Return ``{symbol or special token: id}``; special tokens that the file lacks are appended, as upstream does.
+
+    Parameters
+    ----------
+    path
+        A ``vocab.json``.
+    n_rows
+        Rows of the model's table of embeddings: where there is none for ``<eoc>``, which no cell uses, it is left out.
+
+    Raises
+    ------
+    UsageProblem
+        If the file is no vocabulary, or lacks a token that a row of a padded table may or may not be of.
+    """
     found = read_names_and_values(path)
     vocabulary = {name: place for name, place in found.items() if type(place) is int}
     if len(vocabulary) < len(found):
         msg = f"{path} is not a vocabulary: a JSON object of gene symbols and their ids is expected"
         raise UsageProblem(msg)
-    for token in SPECIAL:
-        vocabulary.setdefault(token, len(vocabulary))
+    missing = [token for token in SPECIAL if token not in vocabulary]
+    if missing == ["<eoc>"] and n_rows == len(vocabulary):
+        missing = []
+    for token in missing:
+        vocabulary[token] = len(vocabulary)
     if sorted(vocabulary.values()) != list(range(len(vocabulary))):
         msg = f"{path} does not number its {len(vocabulary):,} tokens 0, 1, 2, ..."
+        raise UsageProblem(msg)
+    if "<cls>" in missing and n_rows > len(vocabulary):
+        msg = f"{path} lacks <cls>, and which row of the model's {n_rows:,} is meant cannot be told"
         raise UsageProblem(msg)
     return vocabulary

@@ -1,0 +1,80 @@
+"""Weights of one's own: a checkpoint that is in no catalogue, and published names on files that are not the published.
+
+Nothing published is said of them: no citation, no licence, no pretraining data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from zsgate.errors import UsageProblem
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS, Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.weights import FoundFile, find_files
+
+FAMILIES: dict[Family, tuple[WeightFile, ...]] = {
+    "scgpt": (WeightFile(name="best_model.pt"), WeightFile(name="args.json"), WeightFile(name="vocab.json")),
+    "geneformer": (WeightFile(name="model.safetensors"), WeightFile(name="config.json")),
+}
+
+
+def find_checkpoint(
+    name: str, weights: Path | None, cache: Path, *, offline: bool
+) -> tuple[Checkpoint, dict[str, FoundFile]]:
+    """Return what is known of a checkpoint, and its files by name; dictionaries of genes only of a published one.
+
+    Parameters
+    ----------
+    name
+        Of a published checkpoint, or of a family, which means whatever is in ``weights``.
+    weights
+        The user's folder of files; None takes the published ones.
+    cache
+        Folder of downloads.
+    offline
+        Whether nothing may be downloaded.
+
+    Raises
+    ------
+    UsageProblem
+        If a family is named and no folder, or a file is absent or altered.
+    """
+    if weights is None:
+        if name not in CHECKPOINTS:
+            raise UsageProblem(_describe_folderless(name))
+        return CHECKPOINTS[name], find_files(CHECKPOINTS[name], None, cache, offline=offline)
+    if name not in CHECKPOINTS:
+        checkpoint = _own(weights.resolve().name, name)
+        return checkpoint, find_files(checkpoint, weights, cache, offline=offline)
+    published = CHECKPOINTS[name]
+    files = tuple(file for file in published.files if not file.name.endswith(".pkl"))
+    found = find_files(replace(published, files=files), weights, cache, offline=offline)
+    if found[files[0].name].status == "other":  # the model's own; its settings may be written otherwise
+        return _own(name, published.family), found
+    return published, found
+
+
+def _own(name: str, family: str) -> Checkpoint:
+    """Return what is known of somebody's own weights; no table of published ones is to find their name."""
+    (kind,) = (each for each in FAMILIES if each == family)
+    taken = name in CHECKPOINTS or name in FAMILIES or not name
+    return Checkpoint(
+        name=f"{name or family}@own" if taken else name,
+        family=kind,
+        files=FAMILIES[kind],
+        page="your own training",
+        citation="",
+        code_licence="unknown",
+        weights_licence="unknown",
+        notes=(f"own weights of the family {family}: what they were pretrained on is not known",),
+        own=True,
+    )
+
+
+def _describe_folderless(family: str) -> str:
+    published = ", ".join(name for name, each in CHECKPOINTS.items() if each.family == family)
+    files = ", ".join(file.name for each, files in FAMILIES.items() if each == family for file in files)
+    return (
+        f"{family} means a checkpoint of your own: name the folder that has its files ({files}) with --weights DIR; "
+        f"published ones are {published}"
+    )

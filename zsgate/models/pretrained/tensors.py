@@ -1,0 +1,160 @@
+"""Tensors of a model's files by the names that its network gives them, whatever wrote the files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zsgate.errors import UsageProblem
+from zsgate.models.pretrained.weights import read_shards
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+STATES = ("model_state_dict", "state_dict")  # where loops of one's own and Lightning keep the tensors among others
+WRAPPERS = ("module.", "_orig_mod.", "model.", "base_model.model.")  # DataParallel, compile, Lightning, peft
+UNMERGED = re.compile(r"(^|\.)(lora_\w+|base_layer)(\.|$)")  # names of peft and loralib
+ROWS_PADDED_TO, MOST_PADDING = 8, 128  # tables are padded to multiples of 8, 64 or 128 rows
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file by name, on the CPU, without running code in it.
+
+    The file is of safetensors or PyTorch, or the ``.index.json`` of either's shards. What wraps all names is left out:
+    ``module.``, ``model.`` and the like.
+
+    Raises
+    ------
+    UsageProblem
+        If the file is truncated, altered, holds anything but tensors, or an adapter that is not merged.
+    """
+    if path.name.endswith(".index.json"):
+        found: dict[str, Tensor] = {}
+        for name in read_shards(path):
+            found |= _read_file(path.with_name(name))
+    else:
+        found = _read_file(path)
+    unmerged = [name for name in found if UNMERGED.search(name)]
+    if unmerged:
+        msg = (
+            f"{path} holds a LoRA adapter that is not merged ({len(unmerged)} tensors, such as {unmerged[0]}): merge "
+            "it (peft: model.merge_and_unload()) and save the model again"
+        )
+        raise UsageProblem(msg)
+    while wrapper := next((each for each in WRAPPERS if found and all(name.startswith(each) for name in found)), ""):
+        found = {name.removeprefix(wrapper): tensor for name, tensor in found.items()}
+    return found
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            found = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
+        msg = f"{path} cannot be read as model weights, it is truncated, altered or not a weight file: {error}"
+        raise UsageProblem(msg) from error
+    states = [found[name] for name in STATES if isinstance(found.get(name), dict)] if isinstance(found, dict) else []
+    found = states[0] if len(states) == 1 else found
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        msg = f"{path} holds something else than tensors by name; a state dict is expected"
+        raise UsageProblem(msg)
+    if not all(torch.is_tensor(value) for value in found.values()):
+        msg = f"{path} holds more than named tensors; a state dict is expected"
+        raise UsageProblem(msg)
+    unusual = [
+        name
+        for name, value in found.items()
+        if value.layout != torch.strided or value.is_complex() or value.is_quantized or value.is_meta
+    ]
+    if unusual:
+        msg = f"{path} holds tensors that are sparse, complex or quantized: {', '.join(unusual[:10])}"
+        raise UsageProblem(msg)
+    return dict(found)
+
+
+def without_padding(state: Mapping[str, Tensor], tables: Sequence[str], n_tokens: int) -> dict[str, Tensor]:
+    """Return the state, its tables cut to ``n_tokens`` rows where they are padded for speed: no token has the others.
+
+    Parameters
+    ----------
+    state
+        Tensors by name.
+    tables
+        Names of those with a row for each token; they need not be there.
+    n_tokens
+        Size of the vocabulary. A table with many more rows is that of another one and is left as it is.
+    """
+    padded = [name for name in tables if name in state and is_padded(len(state[name]), n_tokens)]
+    return {**state, **{name: state[name][:n_tokens] for name in padded}}
+
+
+def is_padded(n_rows: int, n_tokens: int) -> bool:
+    """Return whether a table of ``n_rows`` is one of ``n_tokens`` padded for speed."""
+    return 0 < n_rows - n_tokens < MOST_PADDING and n_rows % ROWS_PADDED_TO == 0
+
+
+def match_tensors(
+    state: Mapping[str, Tensor],
+    expected: Mapping[str, tuple[int, ...]],
+    *,
+    where: Path,
+    heads: Sequence[Mapping[str, tuple[int, ...]]] = (),
+    extras: Sequence[str] = (),
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return (the expected tensors in float32, the known extras left out); anything else is refused.
+
+    Parameters
+    ----------
+    state
+        What the file holds.
+    expected
+        Shape of every tensor that fixes the embedding.
+    where
+        The file, for the message.
+    heads
+        Shapes of the tensors of each head that the model can do without: it is there whole, or not at all.
+    extras
+        Beginnings of names that such files are known to carry and the model does not use.
+
+    Raises
+    ------
+    UsageProblem
+        Listing everything missing, misshapen, unknown or of another kind of numbers.
+    """
+    expected = dict(expected)
+    for head in heads:
+        expected |= head if any(name in state for name in head) else {}
+    found = [name for name in expected if name in state]
+    left_out = [name for name in state if name not in expected]
+    wrong = {
+        "missing": [name for name in expected if name not in state],
+        "misshapen": [
+            f"{name} {tuple(state[name].shape)} for {expected[name]}"
+            for name in found
+            if tuple(state[name].shape) != expected[name]
+        ],
+        "not of 16, 32 or 64 bit floating point": [name for name in found if not _is_plain(state[name])],
+        "unknown": [name for name in left_out if not name.startswith(tuple(extras))],
+    }
+    problems = [
+        f"{len(names)} {what}: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
+        for what, names in wrong.items()
+        if names
+    ]
+    if problems:
+        msg = f"{where} does not fit the model, nothing was loaded; {'; '.join(problems)}"
+        raise UsageProblem(msg)
+    return {name: state[name].float() for name in expected}, tuple(sorted(left_out))
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Return whether a tensor's numbers are meant as they are, and not as steps of a scale kept elsewhere."""
+    return tensor.is_floating_point() and tensor.element_size() > 1
