@@ -17,7 +17,7 @@ from zsgate.models.pretrained.own import FAMILIES
 if TYPE_CHECKING:
     from zsgate.models.adapter import Adapter
 
-MODELS = {
+MODELS: dict[str, str] = {
     "cellama": "zsgate.models.cellama.adapter:CELLama",
     **{name: f"zsgate.models.{checkpoint.family}.load:load" for name, checkpoint in CHECKPOINTS.items()},
     **{family: f"zsgate.models.{family}.load:load" for family in FAMILIES},

@@ -41,7 +41,7 @@ def test_repeat_draws_measure_what_sampling_costs(tiny_scgpt: MakeScGPT, handful
     three = tiny_scgpt(draws=3)
     assert [each.seed for each in three.repeats()] == [0, 1, 2]
     np.testing.assert_array_equal(three.repeats()[1].embed(handful), other.embed(handful))
-    with pytest.raises(UsageProblem, match="scgpt_human: draws must be a whole number from 1 on, not 0"):
+    with pytest.raises(UsageProblem, match="scgpt_human@own: draws must be a whole number from 1 on, not 0"):
         tiny_scgpt(draws=0)
 
 

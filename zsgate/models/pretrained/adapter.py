@@ -115,10 +115,9 @@ class Pretrained(ABC):
         )
 
     def _notes(self) -> Iterator[str]:
-        published = self.checkpoint
         yield f"preset {self.preset}, {str(self.dtype).removeprefix('torch.')}"
-        for name, file in self.files.items():
-            if file.status == "unpublished" and not published.own:
+        for name, file in self.files.items() if not self.checkpoint.own else ():
+            if file.status == "unpublished":
                 yield f"unverified source: no sha256 is published for {name}; read: {file.sha256}"
             elif file.status == "other":
                 yield f"{name} is not the published file (sha256 {file.sha256})"

@@ -66,9 +66,13 @@ def _own(name: str, family: str) -> Checkpoint:
         citation="",
         code_licence="unknown",
         weights_licence="unknown",
-        notes=(f"own weights of the family {family}: what they were pretrained on is not known",),
+        notes=(f"own weights of the family {family}{_not_published(name)}: what they saw in pretraining is not known",),
         own=True,
     )
+
+
+def _not_published(name: str) -> str:
+    return f" that are not those published as {name}" if name in CHECKPOINTS else ""
 
 
 def _describe_folderless(family: str) -> str:

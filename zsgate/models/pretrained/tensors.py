@@ -55,7 +55,7 @@ def _read_file(path: Path) -> dict[str, Tensor]:
 
     try:
         if path.suffix == ".safetensors":
-            found = load_file(path)
+            found: object = load_file(path)
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
