@@ -139,8 +139,8 @@ PAPER = ("--datasets=pancreas.h5ad", *ISLETS[1:], "--recipe=kedzierska2023", "--
 @pytest.mark.parametrize(
     ("name", "published"),
     [
-        ("geneformer_v1_10m", ["geneformer_v1_10m rank_correlation", "average_rank rank_correlation"]),
-        ("scgpt_human", ["scgpt_human mse_gep", "scgpt_human mse_gepc", "mean mse_gep"]),
+        ("geneformer_v1_10m", ["geneformer_v1_10m@own rank_correlation", "average_rank rank_correlation"]),
+        ("scgpt_human", ["scgpt_human@own mse_gep", "scgpt_human@own mse_gepc", "mean mse_gep"]),
     ],
 )
 def test_published_numbers_do_not_come_out_of_random_weights(gate, project, verdict, islets, folders, name, published):
@@ -189,7 +189,7 @@ def test_genes_of_another_organism_are_refused(gate, project, verdict, islets, f
     result = gate("geneformer_v1_10m", f"--weights={folders('geneformer_v1_10m')}", columns=ISLETS)
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*geneformer_v1_10m on 'islets': only 0 of * genes*look like mouse genes*"])
+    result.stderr.fnmatch_lines(["*geneformer_v1_10m@own on 'islets': only 0 of * genes*look like mouse genes*"])
     assert verdict()["gate"] == "unusable"
 
 
@@ -205,7 +205,9 @@ def test_a_vocabulary_that_lacks_much_is_said_in_the_header(gate, project, islet
     result = gate("geneformer_v1_10m", f"--weights={folder}", "-k", "no_such_test", columns=ISLETS)
 
     assert result.ret == 5
-    result.stdout.fnmatch_lines(["zsgate: geneformer_v1_10m knows * of * genes of islets, with * of a cell's counts*"])
+    result.stdout.fnmatch_lines(
+        ["zsgate: geneformer_v1_10m@own knows * of * genes of islets, with * of a cell's counts*"]
+    )
 
 
 def test_absent_weights_are_refused(gate, project, islets):
@@ -215,6 +217,15 @@ def test_absent_weights_are_refused(gate, project, islets):
 
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*scgpt_human: 3 file(s) are not in *", "*best_model.pt from https://*"])
+
+
+def test_a_family_without_weights_is_refused(gate, project, islets):
+    """Which checkpoint is meant is asked for, before anything runs."""
+    (project.path / "islets.h5ad").symlink_to(islets)
+    result = gate("scgpt", columns=ISLETS)
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*scgpt means a checkpoint of your own: name the folder *--weights DIR*scgpt_human*"])
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

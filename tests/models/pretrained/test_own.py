@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from zsgate import models
+from zsgate.config.config import Config
 from zsgate.data.catalogue.cards import CARDS
 from zsgate.errors import UsageProblem
 from zsgate.models.pretrained import own
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.own import FAMILIES, find_checkpoint
+from zsgate.run.ledger import Ledger
+from zsgate.run.run import Run
+from zsgate.system.store import Store
 
 
 def folders(scgpt: Path, geneformer: dict[str, Path]) -> dict[str, Path]:
@@ -71,6 +75,32 @@ def test_a_published_name_on_the_published_file_keeps_its_record(
         checkpoint, files = find_checkpoint(published.name, folder, folder, offline=True)
         assert checkpoint.pretraining == ("pancreas",)
         assert files["config.json"].status == "other"
+
+
+@pytest.mark.parametrize(
+    ("name", "called"), [("geneformer", "islets_2026"), ("geneformer_v1_10m", "geneformer_v1_10m@own")]
+)
+@pytest.mark.parametrize("declared", [None, ("pancreas",), ()])
+def test_a_run_knows_of_own_weights_what_the_user_declares(
+    geneformer_folders: dict[str, Path], tmp_path: Path, name: str, called: str, declared: tuple[str, ...] | None
+) -> None:
+    """The published model saw the paper's Pancreas: of own weights that is unknown, or as is declared of --model."""
+    (tmp_path / "islets_2026").symlink_to(geneformer_folders["geneformer_v1_10m"])
+    said = {} if declared is None else {name: {"pretraining": declared}}
+    config = Config(model=name, weights=tmp_path / "islets_2026", cache=tmp_path, datasets=("pancreas",), models=said)
+    run = Run(config, tmp_path, Ledger(Store(tmp_path / "store"), Store(tmp_path / "run")))
+    assert run.candidate.name == called
+    expected = {None: "unknown", ("pancreas",): "seen", (): "not seen"}[declared]
+    assert run.exposure("pancreas").status == expected
+
+
+def test_a_folder_called_like_a_baseline_is_refused(geneformer_folders: dict[str, Path], tmp_path: Path) -> None:
+    """Names tell who is who in every table."""
+    (tmp_path / "pca").symlink_to(geneformer_folders["geneformer_v1_10m"])
+    config = Config(model="geneformer", weights=tmp_path / "pca", cache=tmp_path, datasets=("pancreas",))
+    run = Run(config, tmp_path, Ledger(Store(tmp_path / "store"), Store(tmp_path / "run")))
+    with pytest.raises(UsageProblem, match="a baseline is called pca, as the folder of its weights is; rename"):
+        _ = run.candidate
 
 
 @pytest.mark.parametrize("family", FAMILIES)

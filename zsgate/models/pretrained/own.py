@@ -5,6 +5,7 @@ Nothing published is said of them: no citation, no licence, no pretraining data.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def find_checkpoint(
             raise UsageProblem(_describe_folderless(name))
         return CHECKPOINTS[name], find_files(CHECKPOINTS[name], None, cache, offline=offline)
     if name not in CHECKPOINTS:
-        checkpoint = _own(weights.resolve().name, name)
+        checkpoint = _own(Path(os.path.abspath(weights)).name, name)  # noqa: PTH100  a link is called as it is typed
         return checkpoint, find_files(checkpoint, weights, cache, offline=offline)
     published = CHECKPOINTS[name]
     files = tuple(file for file in published.files if not file.name.endswith(".pkl"))
