@@ -111,11 +111,6 @@ def verdict_table(level: float = 0.9) -> TableSpec[VerdictRecord]:
                 lambda v: number(v.detectable),
                 explained="the true difference that the test finds with 80 % power",
             ),
-            Column(
-                "enough",
-                lambda v: signed(v.enough),
-                explained="the difference that would just have passed with an interval as wide",
-            ),
         )
     )
 
