@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,10 +142,13 @@ def rungs(dataset: Dataset, latent: Rows) -> Iterator[Rung]:
 
 def _supervised(rows: Doubles, dataset: Dataset) -> Doubles:
     """Return the hidden layer of a network that was taught the types of two thirds of the donors, or of the cells."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
     fold = (np.arange(dataset.n_cells) if dataset.donors is None else _codes(dataset.donors)) % 3
-    taught = MLPClassifier((128, 64), max_iter=60, random_state=0).fit(rows[fold > 0], dataset.cell_types[fold > 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 60 iterations will do
+        taught = MLPClassifier((128, 64), max_iter=60, random_state=0).fit(rows[fold > 0], dataset.cell_types[fold > 0])
     hidden = rows
     for weights, bias in zip(taught.coefs_[:2], taught.intercepts_[:2], strict=True):
         hidden = np.maximum(hidden @ weights + bias, 0)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from zsgate.metrics import METRICS, Recipe, asw, cache
+from zsgate.metrics.cells import SPLITS
 from zsgate.metrics.clustering.neighbour_graph import NeighbourGraph
 from zsgate.metrics.embedding import distance_pass
 from zsgate.models.embedding import Embedding
@@ -33,7 +34,7 @@ def test_one_distance_pass_serves_every_metric(pancreas, monkeypatch):
     monkeypatch.setattr(NeighbourGraph, "_of_vertices", lambda *args: sweeps.append(1) or sweep(*args))
     for metric in (*ALL, METRICS["isolated_labels"], METRICS["isolated_labels_f1"]):
         metric(pancreas.embedding, pancreas.dataset, seeds=1)
-    assert (len(passes), len(sweeps)) == (1 + 2 * 4 * 2, 20 * (1 + 2 * 4 * 2))
+    assert (len(passes), len(sweeps)) == (1 + 2 * SPLITS, 20 * (1 + 2 * SPLITS))
 
 
 def test_a_shuffled_twin_is_not_clustered_again(pancreas, monkeypatch):

@@ -68,8 +68,8 @@ def test_other_cells_of_the_same_dataset_are_compared_unpaired(gate, project, ve
         assert (each["paired"], each["passed"], each["outcome"]) == (False, True, "beats")
         assert each["theirs"] == theirs[each["metric"]]["value"]
         parts = each["variance"]
-        largest = max(parts[part] or 0 for part in ("jackknife", "halves", "cells"))
-        assert each["se"] ** 2 == pytest.approx(largest + parts["seeds"] + parts["theirs"])
+        assert parts["sample"] == pytest.approx(max(parts["halves"], parts["jackknife"] * 6 / each["n_effective"]))
+        assert each["se"] ** 2 == pytest.approx(parts["sample"] + parts["seeds"] + parts["theirs"])
         assert "unpaired" in each["sentence"]
     schema = json.loads((files("zsgate.report") / "verdict.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(verdict(), schema)

@@ -39,16 +39,14 @@ class Verdict:
         Whether the test passes, what lets it pass, and the difference that counts as better.
     reason
         Why there is no interval, or why it does not pass although it beats.
-    unit, n_units
-        What was left out, and how many of them there are.
-    n_effective
-        Number of equally large units that would know as much, 1 / sum(share of the cells ** 2).
+    unit, n_units, n_effective
+        What was left out, how many of them there are, and how many equally large ones would know as much.
     balanced
         The difference if every unit weighed the same; None where unknown.
     seeds_ours, seeds_theirs
         Number of draws on each side; 1 for a side that draws nothing.
     variance
-        Parts of the variance; None where the interval is None.
+        Its parts; None where the interval is None.
     p
         One-sided p-value of what the policy asks: "ours is not better by more than the margin", and for
         ``noninferior`` "ours is worse by at least the margin".
@@ -57,7 +55,7 @@ class Verdict:
     df, level
         Degrees of freedom and confidence of the interval.
     model, baseline, dataset
-        Names for the sentence and the report.
+        Names for the sentence.
     paired
         Whether both were scored on the same cells.
     """

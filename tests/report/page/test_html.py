@@ -184,3 +184,12 @@ def test_long_messages_are_cut() -> None:
     text = render(replace(made, failures=(replace(made.failures[0], message="x" * 1_000_000),)))
     assert len(text) < 100_000
     assert "998,000 more characters in verdict.json" in text
+
+
+def test_what_would_have_been_enough_is_said() -> None:
+    """Of a verdict that decides and fell short of it, and of no other."""
+    enough = {"asw": 0.125, "nmi": 0.2, "avg_bio": -0.9}
+    made = [verdict("d", "hvg", name, enough=value, advisory=name == "nmi") for name, value in enough.items()]
+    text = Page(render(replace(sample(), verdicts=tuple(made)))).text
+    assert "asw against hvg: a difference of +0.125 would have been enough" in text
+    assert text.count("would have been enough") == 1

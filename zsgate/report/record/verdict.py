@@ -180,6 +180,13 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
     withdrawn: str = ""
 
     @property
+    def short(self) -> bool:
+        """Whether it decides, and its difference is not enough to pass."""
+        if self.enough is None or self.difference is None:
+            return False
+        return not self.advisory and self.difference < self.enough
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """Both ends of ``ci`` where both are known, else None."""
         if self.ci is None or self.ci[0] is None or self.ci[1] is None:

@@ -116,7 +116,7 @@ class _Needs:
         n_cells, model = self.size.scored, self.run.config.model
         for metric in dict.fromkeys(test.metric for test in asked if test.metric in ROBUSTNESS):
             for who in self._who([test for test in asked if test.metric == metric]):
-                if who not in BASELINES or who == "random_init":
+                if who == "random_init" or who not in (*BASELINES, *YARDSTICKS):
                     times = self.run.seeds(who) if who in DRAWS else 1
                     units = None if n_cells is None else min(n_cells, MOST_CELLS) * times
                     rate = f"embed {model if who == 'random_init' else who}"
