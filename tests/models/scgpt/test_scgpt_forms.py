@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -186,6 +187,13 @@ def test_adapters_that_are_not_merged_are_refused(folder: Path, name: str) -> No
     """Without its adapter the base would be judged."""
     rewrite(folder, lambda state: state | {name: torch.zeros(4, 32)})
     with pytest.raises(UsageProblem, match="a LoRA adapter that is not merged"):
+        read(folder)
+
+
+def test_a_file_that_needs_code_says_what_to_save(folder: Path) -> None:
+    """Lightning keeps settings as objects of any class; none is made, and the sentence says what is of use."""
+    rewrite(folder, lambda state: {"state_dict": state, "hyper_parameters": Namespace(lr=1e-4)})
+    with pytest.raises(UsageProblem, match=r"holds a argparse.Namespace, of which nothing was executed; save the tens"):
         read(folder)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STATES = ("model_state_dict", "state_dict")  # where loops of one's own and Lightning keep the tensors among others
 WRAPPERS = ("module.", "_orig_mod.", "model.", "base_model.model.")  # DataParallel, compile, Lightning, peft
 UNMERGED = re.compile(r"(^|\.)(lora_\w+|base_layer)(\.|$)")  # names of peft and loralib
+STRANGE = re.compile(r"GLOBAL (\S+) was not an allowed global")  # torch's words for what it would have to execute
 ROWS_PADDED_TO, MOST_PADDING = 8, 128  # tables are padded to multiples of 8, 64 or 128 rows
 
 
@@ -59,7 +60,11 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
-        msg = f"{path} cannot be read as model weights, it is truncated, altered or not a weight file: {error}"
+        strange = STRANGE.search(str(error))
+        why = f"it is truncated, altered or not a weight file: {error}"
+        if strange is not None:
+            why = f"it holds a {strange[1]}, of which nothing was executed; save the tensors alone: model.state_dict()"
+        msg = f"{path} cannot be read as model weights, {why}"
         raise UsageProblem(msg) from error
     states = [found[name] for name in STATES if isinstance(found.get(name), dict)] if isinstance(found, dict) else []
     found = states[0] if len(states) == 1 else found
