@@ -46,20 +46,12 @@ Halves = list[tuple[dict[str, Score], dict[str, Score]]]  # of each split, by me
 
 def methods(dataset: Dataset, store: Store) -> dict[str, Rows]:
     """Return embeddings that are really different, each made on all cells."""
-    genes, components = (np.asarray(each.embed(dataset)[0][0]) for each in (_Counts, pca))
+    genes, components = np.asarray(hvg.embed(dataset, on="counts")[0][0]), np.asarray(pca.embed(dataset)[0][0])
     latents = trained(dataset, store)
     found = {"hvg": genes, "hvg of 500": genes[:, ::4], "pca": components, "pca of 10": components[:, :10]}
     found |= {"scvi": latents[0], "scvi again": latents[1], "projection": projection(dataset, 0)}
     found |= dict(zip(("cellama", "its twin"), _cellama(dataset, store), strict=True))
     return {name: np.ascontiguousarray(rows, dtype=np.float32) for name, rows in found.items()}
-
-
-class _Counts:
-    """HVG as the default recipe has it."""
-
-    @staticmethod
-    def embed(dataset: Dataset) -> Any:
-        return hvg.embed(dataset, on="counts")
 
 
 def _cellama(dataset: Dataset, store: Store) -> list[Rows]:

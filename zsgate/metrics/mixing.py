@@ -2,7 +2,7 @@
 
 A silhouette of batches rewards noise and dimensions: where no cell is near any other, no batch is. Shares of nearest
 neighbours do not depend on scale or dimension, and their value under perfect mixing is known, so they are given as
-multiples of it. Neighbours of another type count for nothing, so noise and merged types mix nothing.
+multiples of it. Neighbours of another type count for nothing, so noise has little and two merged types have half.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ knn_mixing = Metric(
     "Mixing of batches among a cell's nearest: the share of its nearest cells of other donors (30, fewer for a rare "
     "type) that are of its type and of another batch, over that share if the type's batches were perfectly mixed; of a "
     "batch as a whole, where more than expected costs as much as less. Types weigh the same, and a type's cells. 0 to "
-    "about 1, higher is better; perfect mixing has 0.93 or more, for chance favours one batch or the other. Within "
+    "about 1, higher is better; perfect mixing has 0.9 or more, for chance favours one batch or the other. Within "
     "a type it is the alignment score of Butler et al. (2018), times purity. Scale and dimension do not change it. "
     "Noise has about the types' share, more than an embedding whose batches do not mix at all, and noise with types in "
     "it or merged types may have more than an honest embedding: so it counts only where knn_purity is no worse than "
