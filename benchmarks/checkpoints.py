@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from zsgate.models.geneformer import network as geneformer_network
-from zsgate.models.geneformer.network import GeneformerShape
-from zsgate.models.scgpt import untrained
-from zsgate.models.scgpt.network import ScGPTShape
+from zsgate.models.families.geneformer import network as geneformer_network
+from zsgate.models.families.geneformer.network import GeneformerShape
+from zsgate.models.families.scgpt import untrained
+from zsgate.models.families.scgpt.network import ScGPTShape
 
 SCGPT = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)
 SCGPT_ARGS = {

@@ -108,8 +108,8 @@ def rate(asked: Asked, n_cells: int, length: int, run: Callable[[object], Iterat
 def scgpt(asked: Asked) -> str:
     """Time scgpt_human's network on cells of 1,200 tokens, in bfloat16."""
     from benchmarks.checkpoints import SCGPT, SCGPT_TOKENS
-    from zsgate.models.scgpt.network import ScGPTNetwork
-    from zsgate.models.scgpt.untrained import random_state
+    from zsgate.models.families.scgpt.network import ScGPTNetwork
+    from zsgate.models.families.scgpt.untrained import random_state
     from zsgate.models.transformer.runner import Runner
 
     network = ScGPTNetwork.of(random_state(SCGPT, SCGPT_TOKENS, 0), SCGPT).to(asked.device, torch.bfloat16)
@@ -126,7 +126,7 @@ def scgpt(asked: Asked) -> str:
 def geneformer(asked: Asked) -> str:
     """Time geneformer_v1_10m's network on cells of 2,048 tokens, in bfloat16."""
     from benchmarks.checkpoints import GENEFORMER
-    from zsgate.models.geneformer.network import GeneformerNetwork, random_state
+    from zsgate.models.families.geneformer.network import GeneformerNetwork, random_state
     from zsgate.models.transformer.runner import Runner
 
     network = GeneformerNetwork.of(random_state(GENEFORMER, 0), GENEFORMER).to(asked.device, torch.bfloat16)
@@ -139,8 +139,8 @@ def geneformer(asked: Asked) -> str:
 
 def cellama(asked: Asked) -> str:
     """Time an untrained twin of CELLama on cells of 256 tokens."""
-    from zsgate.models.cellama.adapter import CPU_BUDGET, GPU_BUDGET
-    from zsgate.models.cellama.network import CELLamaNetwork
+    from zsgate.models.families.cellama.adapter import CPU_BUDGET, GPU_BUDGET
+    from zsgate.models.families.cellama.network import CELLamaNetwork
     from zsgate.models.transformer.bert import BertShape, bert_shapes, draw_state
     from zsgate.models.transformer.runner import Runner
 

@@ -31,9 +31,9 @@ from benchmarks.checkpoints import make_geneformer, make_scgpt
 from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.models import load as load_model
-from zsgate.models.geneformer.load import load as load_geneformer
-from zsgate.models.scgpt.load import load as load_scgpt
-from zsgate.models.scgpt.tokens import KeyedDraws
+from zsgate.models.families.geneformer.load import load as load_geneformer
+from zsgate.models.families.scgpt.load import load as load_scgpt
+from zsgate.models.families.scgpt.tokens import KeyedDraws
 from zsgate.testing import some_cells
 
 PEAK = 790e12  # dense bf16 FLOP/s of one H200

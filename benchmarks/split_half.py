@@ -55,7 +55,7 @@ def methods(dataset: Dataset, store: Store) -> dict[str, Rows]:
 
 
 def _cellama(dataset: Dataset, store: Store) -> list[Rows]:
-    from zsgate.models.cellama.adapter import CELLama
+    from zsgate.models.families.cellama.adapter import CELLama
 
     def compute() -> tuple[list[Rows], dict[str, Any]]:
         model = CELLama()

@@ -39,7 +39,7 @@ Rows = npt.NDArray[np.float32]
 
 def cellama(dataset: Dataset, store: Store, n_twins: int) -> Iterator[Rows]:
     """Yield the embedding of CELLama, trained and untrained."""
-    from zsgate.models.cellama.adapter import CELLama
+    from zsgate.models.families.cellama.adapter import CELLama
 
     model = CELLama()
     for seed in (None, *range(n_twins)):

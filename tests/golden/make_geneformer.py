@@ -19,7 +19,7 @@ import torch
 from drawn import drawn_state
 
 from zsgate.data.catalogue.load import load
-from zsgate.models.geneformer.network import GeneformerShape
+from zsgate.models.families.geneformer.network import GeneformerShape
 
 HERE = Path(__file__).parent
 V1 = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)

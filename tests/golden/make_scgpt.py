@@ -16,7 +16,7 @@ import torch
 from drawn import drawn_state
 
 from zsgate.data.catalogue.load import load
-from zsgate.models.scgpt.network import ScGPTShape
+from zsgate.models.families.scgpt.network import ScGPTShape
 
 HERE = Path(__file__).parent
 SHAPE = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)

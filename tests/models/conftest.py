@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import save_file
 
 from zsgate.data.dataset import Dataset
-from zsgate.models.geneformer.adapter import Geneformer
-from zsgate.models.geneformer.load import load as load_geneformer
-from zsgate.models.geneformer.network import GeneformerShape
-from zsgate.models.scgpt.adapter import ScGPT
-from zsgate.models.scgpt.load import load as load_scgpt
-from zsgate.models.scgpt.network import ScGPTShape
+from zsgate.models.families.geneformer.adapter import Geneformer
+from zsgate.models.families.geneformer.load import load as load_geneformer
+from zsgate.models.families.geneformer.network import GeneformerShape
+from zsgate.models.families.scgpt.adapter import ScGPT
+from zsgate.models.families.scgpt.load import load as load_scgpt
+from zsgate.models.families.scgpt.network import ScGPTShape
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # drawn.py, shared with the scripts there
 from drawn import drawn_state

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zsgate.models.adapter import ModelInfo
-from zsgate.models.cellama.adapter import CELLama
+from zsgate.models.families.cellama.adapter import CELLama
 from zsgate.models.user_model import UserModel
 from zsgate.run.changed.forms import forms_for, with_clear_names
 from zsgate.run.changed.invariances import ACROSS, CELLS, EMBEDDED, Moved, check, objection

@@ -23,7 +23,7 @@ from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.load import load
 from zsgate.errors import UsageProblem
 from zsgate.metrics import METRICS
-from zsgate.models.cellama.adapter import CELLama
+from zsgate.models.families.cellama.adapter import CELLama
 from zsgate.models.embedding import Embedding
 from zsgate.models.user_model import UserModel
 from zsgate.run import reconstructions
@@ -97,7 +97,7 @@ KINDS = {
     "reconstruction": lambda: reconstructions.made(Candidate("mine", None, model=mine), dataset, 0.15, ledger),
     "score pcr_comparison": score(METRICS["pcr_comparison"]),
     "score asw": score(METRICS["asw"]),
-    "code of scgpt": lambda: code_of("zsgate.models.scgpt.adapter", "zsgate.models.scgpt.load"),
+    "code of scgpt": lambda: code_of("zsgate.models.families.scgpt.adapter", "zsgate.models.families.scgpt.load"),
 }
 before = {kind: asked(function) for kind, function in KINDS.items()}
 changes = {kind: [] for kind in KINDS}
@@ -116,8 +116,8 @@ print(json.dumps(changes))
 # files that decide a result of a kind, and files that do not
 DECIDES = {
     "fingerprint of cellama": {
-        "models/cellama/adapter.py",
-        "models/cellama/tokens.py",
+        "models/families/cellama/adapter.py",
+        "models/families/cellama/tokens.py",
         "models/transformer/encoder.py",
     },
     "cells of a dataset": {
@@ -135,20 +135,20 @@ DECIDES = {
     "score pcr_comparison": {"metrics/embedding/pcr.py", "data/preprocess.py", "metrics/metric.py"},
     "score asw": {"metrics/embedding/distance_pass.py", "metrics/neighbours/distances.py", "metrics/cells.py"},
     "code of scgpt": {
-        *("models/pretrained/predictions.py", "models/pretrained/adapter.py", "models/scgpt/network.py"),
+        *("models/pretrained/predictions.py", "models/pretrained/adapter.py", "models/families/scgpt/network.py"),
         *("models/transformer/attention.py", "models/pretrained/weights.py"),
     },
 }
 DOES_NOT = {
-    "fingerprint of cellama": {"models/scgpt/network.py", "verdict/verdict.py"},
+    "fingerprint of cellama": {"models/families/scgpt/network.py", "verdict/verdict.py"},
     "cells of a dataset": {"metrics/cells.py", "models/embedding.py", "run/stability.py", "report/sentence.py"},
-    "embedding of a model": {"models/scgpt/network.py", "metrics/cells.py", "report/sentence.py"},
+    "embedding of a model": {"models/families/scgpt/network.py", "metrics/cells.py", "report/sentence.py"},
     "embedding of pca": {"baselines/scvi.py", "baselines/hvg.py", "metrics/cells.py"},
     "embedding of twins": {"baselines/scvi.py", "metrics/cells.py"},
     "reconstruction": {"metrics/embedding/pcr.py", "report/sentence.py", "baselines/scvi.py"},
     "score pcr_comparison": {"metrics/embedding/bras.py", "models/user_model.py", "verdict/verdict.py"},
     "score asw": {"metrics/embedding/bras.py", "metrics/embedding/lisi_kbet.py", "data/preprocess.py"},
-    "code of scgpt": {"models/geneformer/network.py", "models/cellama/adapter.py"},
+    "code of scgpt": {"models/families/geneformer/network.py", "models/families/cellama/adapter.py"},
 }
 
 

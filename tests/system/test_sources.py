@@ -47,7 +47,8 @@ def in_copy(copied: Path, code: str, *args: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["zsgate.models.scgpt.adapter", "zsgate.models.cellama.adapter", "zsgate.metrics.embedding.pcr"]
+    "module",
+    ["zsgate.models.families.scgpt.adapter", "zsgate.models.families.cellama.adapter", "zsgate.metrics.embedding.pcr"],
 )
 def test_every_file_of_the_closure_counts(copied, module):
     """An edit anywhere in it is another digest."""
@@ -90,7 +91,10 @@ def test_every_package_is_known_by_its_name_on_the_index():
     """The table has every package whose module is called otherwise, so that no version is missing from a key."""
     known = packages_distributions()
     found = packages(
-        "zsgate.metrics", "zsgate.baselines.scvi", "zsgate.models.cellama.adapter", "zsgate.models.scgpt.adapter"
+        "zsgate.metrics",
+        "zsgate.baselines.scvi",
+        "zsgate.models.families.cellama.adapter",
+        "zsgate.models.families.scgpt.adapter",
     )
     found.pop("triton")  # comes with a torch for CUDA, else it is absent
     assert len(found) > 8

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from zsgate.models.adapter import Adapter
 
 MODELS: dict[str, str] = {
-    "cellama": "zsgate.models.cellama.adapter:CELLama",
-    **{name: f"zsgate.models.{checkpoint.family}.load:load" for name, checkpoint in CHECKPOINTS.items()},
-    **{family: f"zsgate.models.{family}.load:load" for family in FAMILIES},
+    "cellama": "zsgate.models.families.cellama.adapter:CELLama",
+    **{name: f"zsgate.models.families.{checkpoint.family}.load:load" for name, checkpoint in CHECKPOINTS.items()},
+    **{family: f"zsgate.models.families.{family}.load:load" for family in FAMILIES},
 }
 
 

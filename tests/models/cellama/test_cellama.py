@@ -12,8 +12,8 @@ import pytest
 
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
-from zsgate.models.cellama.adapter import WEIGHTS, CELLama
-from zsgate.models.cellama.tokens import MAX_TOKENS, write_sentences
+from zsgate.models.families.cellama.adapter import WEIGHTS, CELLama
+from zsgate.models.families.cellama.tokens import MAX_TOKENS, write_sentences
 from zsgate.testing import AdapterContract
 
 

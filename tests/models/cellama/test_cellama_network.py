@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from zsgate.errors import UsageProblem
-from zsgate.models.cellama.network import CELLamaNetwork, read_network
+from zsgate.models.families.cellama.network import CELLamaNetwork, read_network
 from zsgate.models.transformer.attention import Runs
 from zsgate.models.transformer.bert import BertShape, bert_shapes, draw_state
 from zsgate.models.transformer.runner import Batch, Runner

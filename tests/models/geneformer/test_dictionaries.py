@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from damage import refusals
 
-from zsgate.models.geneformer.dictionaries import read_dictionary, read_through_json
+from zsgate.models.families.geneformer.dictionaries import read_dictionary, read_through_json
 
 
 def test_dictionaries_are_kept_as_json(geneformer_folders: dict[str, Path], tmp_path: Path) -> None:

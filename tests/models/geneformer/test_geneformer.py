@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from zsgate.data.dataset import Dataset
-from zsgate.models.geneformer.adapter import Geneformer
+from zsgate.models.families.geneformer.adapter import Geneformer
 
 MakeGeneformer = Callable[..., Geneformer]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zsgate.errors import UsageProblem
-from zsgate.models.geneformer.files import PUBLISHED, find_dictionaries, read_dictionaries
+from zsgate.models.families.geneformer.files import PUBLISHED, find_dictionaries, read_dictionaries
 
 V1 = "geneformer_v1"
 

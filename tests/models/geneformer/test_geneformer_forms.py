@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import predicts_genes
-from zsgate.models.geneformer.adapter import GeneformerEncoder
-from zsgate.models.geneformer.load import load
+from zsgate.models.families.geneformer.adapter import GeneformerEncoder
+from zsgate.models.families.geneformer.load import load
 
 State = dict[str, torch.Tensor]
 

@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
-from zsgate.models.geneformer.load import load
+from zsgate.models.families.geneformer.load import load
 from zsgate.models.pretrained.tensors import read_tensors
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from drawn import drawn_state
 
-from zsgate.models.geneformer.adapter import Geneformer
-from zsgate.models.geneformer.network import GeneformerNetwork, GeneformerShape
+from zsgate.models.families.geneformer.adapter import Geneformer
+from zsgate.models.families.geneformer.network import GeneformerNetwork, GeneformerShape
 from zsgate.models.transformer.attention import Runs
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zsgate.data.dataset import Dataset
-from zsgate.models.geneformer.dictionaries import GeneDictionary, check_dictionary, read_dictionary
-from zsgate.models.geneformer.tokens import GeneformerTokenizer
+from zsgate.models.families.geneformer.dictionaries import GeneDictionary, check_dictionary, read_dictionary
+from zsgate.models.families.geneformer.tokens import GeneformerTokenizer
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

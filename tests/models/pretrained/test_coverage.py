@@ -11,9 +11,9 @@ import scipy.sparse as sp
 
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
-from zsgate.models.geneformer.adapter import Geneformer
+from zsgate.models.families.geneformer.adapter import Geneformer
+from zsgate.models.families.scgpt.adapter import ScGPT
 from zsgate.models.pretrained.coverage import measure_coverage
-from zsgate.models.scgpt.adapter import ScGPT
 
 MakeScGPT = Callable[..., ScGPT]
 MakeGeneformer = Callable[..., Geneformer]

@@ -19,8 +19,8 @@ from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset
 from zsgate.data.read import read_h5ad
 from zsgate.models.adapter import Adapter
+from zsgate.models.families.scgpt.paper_genes import choose_genes
 from zsgate.models.pretrained.paper_input import PaperInput, describe_input
-from zsgate.models.scgpt.paper_genes import choose_genes
 
 Make = Callable[..., Adapter]
 CARD = CARDS["pancreas_hormone2cell"]

@@ -10,7 +10,7 @@ import torch
 
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
-from zsgate.models.scgpt.adapter import ScGPT
+from zsgate.models.families.scgpt.adapter import ScGPT
 
 MakeScGPT = Callable[..., ScGPT]
 

@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import predicts_genes
-from zsgate.models.scgpt.adapter import ScGPTEncoder
-from zsgate.models.scgpt.load import load
+from zsgate.models.families.scgpt.adapter import ScGPTEncoder
+from zsgate.models.families.scgpt.load import load
 from zsgate.run.before.applicability import objection_to_predictions
 
 State = dict[str, torch.Tensor]

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
-from zsgate.models.geneformer.dictionaries import read_dictionary
-from zsgate.models.scgpt.adapter import ScGPTEncoder
-from zsgate.models.scgpt.load import load
+from zsgate.models.families.geneformer.dictionaries import read_dictionary
+from zsgate.models.families.scgpt.adapter import ScGPTEncoder
+from zsgate.models.families.scgpt.load import load
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 import torch
 from drawn import drawn_state
 
-from zsgate.models.scgpt.network import ScGPTNetwork, ScGPTShape
-from zsgate.models.scgpt.untrained import random_state
+from zsgate.models.families.scgpt.network import ScGPTNetwork, ScGPTShape
+from zsgate.models.families.scgpt.untrained import random_state
 from zsgate.models.transformer.attention import Runs
 
 GOLDEN = Path(__file__).parents[2] / "golden"

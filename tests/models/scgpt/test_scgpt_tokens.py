@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from zsgate.data.dataset import Dataset
-from zsgate.models.scgpt import binning
-from zsgate.models.scgpt.tokens import QUANTILES, KeyedDraws, OfficialDraws, ScGPTTokenizer
+from zsgate.models.families.scgpt import binning
+from zsgate.models.families.scgpt.tokens import QUANTILES, KeyedDraws, OfficialDraws, ScGPTTokenizer
 from zsgate.models.transformer import kernels
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -9,9 +9,9 @@ import pytest
 import torch
 from drawn import drawn_state
 
-from zsgate.models.cellama.network import CELLamaNetwork
-from zsgate.models.geneformer.network import GeneformerNetwork, GeneformerShape
-from zsgate.models.scgpt.network import ScGPTNetwork, ScGPTShape
+from zsgate.models.families.cellama.network import CELLamaNetwork
+from zsgate.models.families.geneformer.network import GeneformerNetwork, GeneformerShape
+from zsgate.models.families.scgpt.network import ScGPTNetwork, ScGPTShape
 from zsgate.models.transformer import encoder
 from zsgate.models.transformer.attention import Runs
 from zsgate.models.transformer.bert import BertShape, bert_shapes, draw_state

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from zsgate.data.file.path import expanded
 from zsgate.models.device import chosen_device, chosen_dtype
-from zsgate.models.geneformer.adapter import Geneformer, GeneformerEncoder
-from zsgate.models.geneformer.dictionaries import check_dictionary
-from zsgate.models.geneformer.files import find_dictionaries, read_dictionaries
-from zsgate.models.geneformer.network import (
+from zsgate.models.families.geneformer.adapter import Geneformer, GeneformerEncoder
+from zsgate.models.families.geneformer.dictionaries import check_dictionary
+from zsgate.models.families.geneformer.files import find_dictionaries, read_dictionaries
+from zsgate.models.families.geneformer.network import (
     BIAS,
     KNOWN_EXTRAS,
     TABLES,

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.errors import UsageProblem
+from zsgate.models.families.scgpt.tokens import PAD_VALUE, SPECIAL
 from zsgate.models.pretrained.weights import read_names_and_values
-from zsgate.models.scgpt.tokens import PAD_VALUE, SPECIAL
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -55,7 +55,7 @@ class Preset:
 
 PRESETS = {
     "official": Preset(cls_value=PAD_VALUE, init="independent"),
-    "paper": Preset(cls_value=0, init="identical", chooser="zsgate.models.scgpt.paper_genes:choose_genes"),
+    "paper": Preset(cls_value=0, init="identical", chooser="zsgate.models.families.scgpt.paper_genes:choose_genes"),
 }
 
 

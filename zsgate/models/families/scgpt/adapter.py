@@ -13,14 +13,14 @@ import torch
 
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
+from zsgate.models.families.scgpt.network import ScGPTNetwork, ScGPTShape
+from zsgate.models.families.scgpt.presets import PRESETS, Preset
+from zsgate.models.families.scgpt.tokens import MASK_VALUE, SPECIAL, KeyedDraws, OfficialDraws, ScGPTTokenizer
+from zsgate.models.families.scgpt.untrained import INITS, random_state
 from zsgate.models.pretrained.adapter import Pretrained, Tokenise, check_choice
 from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, measure_coverage
 from zsgate.models.pretrained.predictions import hide_genes, reconstruct_bins
 from zsgate.models.reconstruction import Reconstruction, Scale
-from zsgate.models.scgpt.network import ScGPTNetwork, ScGPTShape
-from zsgate.models.scgpt.presets import PRESETS, Preset
-from zsgate.models.scgpt.tokens import MASK_VALUE, SPECIAL, KeyedDraws, OfficialDraws, ScGPTTokenizer
-from zsgate.models.scgpt.untrained import INITS, random_state
 from zsgate.models.transformer.runner import Batch, windows
 from zsgate.models.transformer.tokens import Tokens
 
@@ -33,7 +33,7 @@ WINDOW = 512  # cells whose predictions are held at a time
 
 @dataclass(frozen=True, kw_only=True)
 class ScGPTEncoder(Pretrained):
-    """The adapter of an scGPT checkpoint that has no head; made by :func:`zsgate.models.scgpt.load.load`.
+    """The adapter of an scGPT checkpoint that has no head; made by :func:`zsgate.models.families.scgpt.load.load`.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class ScGPTEncoder(Pretrained):
         The bin-predicting heads that the checkpoint has, of ``gep`` and ``gepc``.
     """
 
-    loader: ClassVar[str] = "zsgate.models.scgpt.load"
+    loader: ClassVar[str] = "zsgate.models.families.scgpt.load"
     gene_ids: ClassVar[Literal["symbol", "ensembl"]] = "symbol"
     shape: ScGPTShape
     vocabulary: dict[str, int]

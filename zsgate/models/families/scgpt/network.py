@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from zsgate.errors import UsageProblem
+from zsgate.models.families.scgpt.tokens import N_BINS, PAD_VALUE
 from zsgate.models.pretrained.weights import read_names_and_values, too_large
-from zsgate.models.scgpt.tokens import N_BINS, PAD_VALUE
 from zsgate.models.transformer.attention import Runs
 from zsgate.models.transformer.encoder import Encoder, Layer, Linear, move
 from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from zsgate.errors import UsageProblem, unknown
 from zsgate.models.adapter import ModelInfo
-from zsgate.models.cellama.tokens import MAX_TOKENS, N_GENES, SentenceTokenizer
+from zsgate.models.families.cellama.tokens import MAX_TOKENS, N_GENES, SentenceTokenizer
 from zsgate.system.files import sha256_of
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ class CELLama:
         """
         import torch
 
-        from zsgate.models.cellama.network import read_network
         from zsgate.models.device import chosen_device, chosen_dtype
+        from zsgate.models.families.cellama.network import read_network
         from zsgate.models.transformer.runner import Batch, Runner
         from zsgate.system.memory import keep_freed_blocks
         from zsgate.system.progress import steps

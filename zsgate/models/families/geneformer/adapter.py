@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zsgate.models.geneformer.dictionaries import MASK, GeneDictionary
-from zsgate.models.geneformer.network import GeneformerNetwork, GeneformerShape, random_state
-from zsgate.models.geneformer.tokens import GeneformerTokenizer
+from zsgate.models.families.geneformer.dictionaries import MASK, GeneDictionary
+from zsgate.models.families.geneformer.network import GeneformerNetwork, GeneformerShape, random_state
+from zsgate.models.families.geneformer.tokens import GeneformerTokenizer
 from zsgate.models.pretrained.adapter import Pretrained, Tokenise, check_choice
 from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, measure_coverage
 from zsgate.models.pretrained.paper_input import PaperInput
@@ -31,7 +31,7 @@ WINDOW = 512  # cells whose predictions are held at a time
 
 @dataclass(frozen=True, kw_only=True)
 class GeneformerEncoder(Pretrained):
-    """The adapter of a Geneformer checkpoint that has no head; made by :func:`zsgate.models.geneformer.load.load`.
+    """The adapter of a Geneformer checkpoint that has no head; its module ``load`` makes it.
 
     The embedding is the second-to-last layer's output: of the class token (V2, preset ``"official"``), else the mean
     over the genes. With preset ``"paper"`` it is the mean in V2, too, and genes are ranked by what the file has in X
@@ -45,7 +45,7 @@ class GeneformerEncoder(Pretrained):
         Its dictionaries.
     """
 
-    loader: ClassVar[str] = "zsgate.models.geneformer.load"
+    loader: ClassVar[str] = "zsgate.models.families.geneformer.load"
     gene_ids: ClassVar[Literal["symbol", "ensembl"]] = "ensembl"
 
     shape: GeneformerShape

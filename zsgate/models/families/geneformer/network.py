@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from zsgate.errors import UsageProblem
-from zsgate.models.geneformer.dictionaries import TOKEN_BITS
+from zsgate.models.families.geneformer.dictionaries import TOKEN_BITS
 from zsgate.models.transformer.attention import Runs, means
 from zsgate.models.transformer.bert import (
     NORM,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from zsgate.models.scgpt.network import ScGPTShape
+from zsgate.models.families.scgpt.network import ScGPTShape
 
 INITS = ("independent", "identical")
 

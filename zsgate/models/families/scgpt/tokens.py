@@ -51,7 +51,7 @@ class KeyedDraws:
         self, offsets: Offsets, ids: Ids, counts: Counts, below: Bytes, ties: Bytes, limit: int
     ) -> tuple[Offsets, Entries, Bytes]:
         """Return (offsets, entries kept, bins of all entries)."""
-        from zsgate.models.scgpt import binning
+        from zsgate.models.families.scgpt import binning
         from zsgate.models.transformer import kernels
 
         words = kernels.hash_entries(offsets, ids, counts, self.seed)
@@ -121,7 +121,7 @@ class ScGPTTokenizer:
 
     def __call__(self, counts: sp.csr_matrix, columns: Ids, draws: Draws, n_threads: int = 1) -> Tokens:
         """Return the tokens of all cells; chance is drawn in the order of the cells."""
-        from zsgate.models.scgpt import binning
+        from zsgate.models.families.scgpt import binning
         from zsgate.models.transformer import kernels
 
         def tokenise(start: int, stop: int) -> Tokens:

@@ -8,11 +8,8 @@ from pathlib import Path
 
 from zsgate.data.file.path import expanded
 from zsgate.models.device import chosen_device, chosen_dtype
-from zsgate.models.pretrained.own import find_checkpoint
-from zsgate.models.pretrained.tensors import match_tensors, read_tensors, without_padding
-from zsgate.models.pretrained.weights import read_names_and_values
-from zsgate.models.scgpt.adapter import ScGPT, ScGPTEncoder
-from zsgate.models.scgpt.network import (
+from zsgate.models.families.scgpt.adapter import ScGPT, ScGPTEncoder
+from zsgate.models.families.scgpt.network import (
     HEADS,
     KNOWN_EXTRAS,
     LONGEST,
@@ -21,8 +18,11 @@ from zsgate.models.scgpt.network import (
     refuse_batch_norm,
     use_torch_names,
 )
-from zsgate.models.scgpt.presets import read_vocabulary
-from zsgate.models.scgpt.tokens import N_BINS
+from zsgate.models.families.scgpt.presets import read_vocabulary
+from zsgate.models.families.scgpt.tokens import N_BINS
+from zsgate.models.pretrained.own import find_checkpoint
+from zsgate.models.pretrained.tensors import match_tensors, read_tensors, without_padding
+from zsgate.models.pretrained.weights import read_names_and_values
 from zsgate.system.cache import find_folder
 
 GENES = "encoder.embedding.weight"

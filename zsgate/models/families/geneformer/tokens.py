@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.models.geneformer.dictionaries import CLS, EOS, GeneDictionary
+from zsgate.models.families.geneformer.dictionaries import CLS, EOS, GeneDictionary
 from zsgate.models.transformer.tokens import Tokens, tokenise_in_chunks
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class GeneformerTokenizer:
         start: int,
         stop: int,
     ) -> Tokens:
-        from zsgate.models.geneformer import ranking
+        from zsgate.models.families.geneformer import ranking
         from zsgate.models.transformer import kernels
 
         medians = self.genes.median_of_token

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.models.geneformer.dictionaries import TOKEN_BITS
+from zsgate.models.families.geneformer.dictionaries import TOKEN_BITS
 from zsgate.models.transformer.kernels import Floats, Ids, Integers
 from zsgate.system.compiled import compiled
 

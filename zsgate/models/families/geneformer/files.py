@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zsgate.errors import UsageProblem
-from zsgate.models.geneformer.dictionaries import GeneDictionary, read_through_json
+from zsgate.models.families.geneformer.dictionaries import GeneDictionary, read_through_json
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS, Checkpoint
 from zsgate.models.pretrained.tensors import is_padded
 from zsgate.models.pretrained.weights import FoundFile, find_files

@@ -1,0 +1,1 @@
+"""Families of models: a package each, from tokens to adapter."""
