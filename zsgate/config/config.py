@@ -22,6 +22,8 @@ from zsgate.verdict.terms import POLICIES
 from zsgate.verdict.threshold import Threshold
 from zsgate.verdict.waiver import Waiver
 
+ISOLATIONS = ("process", "none")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -75,7 +77,12 @@ class Config:
     waiver
         Tests that may fail for a while: ``[[tool.zsgate.waiver]]``.
     timeout
-        Seconds that one call of the candidate may take; None sets no limit.
+        Seconds that may pass without progress of the candidate's process; with ``isolation`` none, that one call of
+        the candidate may take. None sets no limit.
+    memory
+        Bytes of memory that the candidate's process may hold, given in GB; None sets no limit.
+    isolation
+        ``process``: the candidate runs in a process of its own. ``none``: in pytest's, for a debugger.
     seeds
         Number of draws of each side that draws random numbers; None takes 3 trainings of scVI, 3 untrained
         twins and 5 clusterings.
@@ -121,6 +128,8 @@ class Config:
     threshold: tuple[Threshold, ...] = field(default=(), metadata={"parse": tables.THRESHOLDS})
     waiver: tuple[Waiver, ...] = field(default=(), metadata={"parse": tables.WAIVERS})
     timeout: float | None = field(default=None, metadata={"parse": parse.REAL})
+    memory: int | None = field(default=None, metadata={"parse": parse.GIGABYTES})
+    isolation: str = field(default="process", metadata={"parse": parse.TEXT})
     seeds: int | None = field(default=None, metadata={"parse": parse.WHOLE})
     report: Path = field(default=Path("zsgate-report"), metadata={"parse": parse.PATH})
     cache: Path | None = field(default=None, metadata={"parse": parse.PATH})
@@ -141,6 +150,7 @@ class Config:
             ("policy", POLICIES),
             ("scope", SCOPES),
             ("leakage", ACTIONS),
+            ("isolation", ISOLATIONS),
         )
         for name, known in choices:
             if getattr(self, name) not in known:

@@ -23,7 +23,8 @@ from zsgate.models import MODELS
 from zsgate.models.adapter import Adapter
 from zsgate.report.record import DatasetRecord, GateState, NotTestedRecord, Record, ScoreRecord
 from zsgate.run.before import applicability
-from zsgate.run.methods import TAKEN, Candidate, Method, load_model
+from zsgate.run.before.loading import load_model
+from zsgate.run.methods import TAKEN, Candidate, Method
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
@@ -161,7 +162,7 @@ def load_reference(against: str, candidate: Candidate, config: Config, folder: P
         raise UsageProblem(msg)
     name = (Path(against.partition("#")[0]).stem or place[0].stem) if place else against
     try:
-        model = load_model(against, config, folder)
+        model = load_model(against, config, folder, candidate.run.ledger)
     except UsageProblem as problem:
         msg = f"--against: {str(problem).removeprefix('--model ')}"
         raise UsageProblem(msg) from None

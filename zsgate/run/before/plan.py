@@ -23,9 +23,9 @@ from zsgate.run.changed.copies import MOST_CELLS, key_of
 from zsgate.run.changed.held import KIND, STEP
 from zsgate.run.changed.held import key_of as key_of_held
 from zsgate.run.changed.invariances import EMBEDDED
+from zsgate.run.checks.stability import draws_of
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
-from zsgate.run.stability import draws_of
 
 SHUFFLED = "shuffled rows of "
 
@@ -176,7 +176,7 @@ class _Needs:
         """Return whether it is kept that the candidate keeps its rows."""
         with suppress(Exception):  # as above
             if self.known is not None:
-                key, lasts = key_of_held(self.run.candidate, self.run.dataset(self.name))
+                key, lasts = key_of_held(self.run.candidate, self.run.dataset(self.name), self.run.ledger)
                 return self.run.ledger.store(lasts=lasts).has(KIND, key, ".json")
         return False
 
@@ -189,7 +189,7 @@ class _Needs:
 
     def _has(self, method: Method, dataset: Dataset) -> bool:
         """Return whether the store has a method's embedding of a dataset, all of whose cells are given."""
-        key, lasts = key_of(method, dataset, self.run.maker)
+        key, lasts = key_of(method, dataset, self.run.maker, self.run.ledger)
         return self.run.ledger.store(lasts=lasts).has("embedding", key)
 
     def _is_scored(self, who: str, metrics: Sequence[str], kept: Mapping[str, bool]) -> bool:
