@@ -24,6 +24,7 @@ from zsgate.models.adapter import Adapter
 from zsgate.report.record import DatasetRecord, GateState, NotTestedRecord, Record, ScoreRecord
 from zsgate.run.before import applicability
 from zsgate.run.before.loading import load_model
+from zsgate.run.ledger import Ledger
 from zsgate.run.methods import TAKEN, Candidate, Method
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
@@ -134,7 +135,7 @@ class Reference(Method):
                 raise UsageProblem(msg)
 
 
-def load_reference(against: str, candidate: Candidate, config: Config, folder: Path) -> Reference:
+def load_reference(against: str, candidate: Candidate, config: Config, folder: Path, ledger: Ledger) -> Reference:
     """Return whom ``--against`` names.
 
     Parameters
@@ -147,6 +148,8 @@ def load_reference(against: str, candidate: Candidate, config: Config, folder: P
         What the user asked for.
     folder
         Where pytest was started.
+    ledger
+        Of the run.
 
     Raises
     ------
@@ -162,7 +165,7 @@ def load_reference(against: str, candidate: Candidate, config: Config, folder: P
         raise UsageProblem(msg)
     name = (Path(against.partition("#")[0]).stem or place[0].stem) if place else against
     try:
-        model = load_model(against, config, folder, candidate.run.ledger)
+        model = load_model(against, config, folder, ledger)
     except UsageProblem as problem:
         msg = f"--against: {str(problem).removeprefix('--model ')}"
         raise UsageProblem(msg) from None

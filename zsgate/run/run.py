@@ -83,8 +83,8 @@ class Run:
     @cached_property
     def reference(self) -> Reference | None:
         """Whom ``--against`` names, if it does."""
-        against = self.config.against
-        return None if against is None else load_reference(against, self.candidate, self.config, self.folder)
+        against, given = self.config.against, (self.candidate, self.config, self.folder, self.ledger)
+        return None if against is None else load_reference(against, *given)
 
     def method(self, name: str) -> Method:
         """Return what a test compares the candidate with: a baseline, or the reference."""

@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 PROTOCOL = 1
@@ -45,6 +44,8 @@ class Cells:
     """
 
     def __init__(self, path: str, start: int = 0, stop: int | None = None) -> None:
+        import h5py
+
         self.path = path
         with h5py.File(path, "r") as file:
             ends = _mapped(file["X/indptr"], path)
@@ -243,8 +244,6 @@ def _mapped(stored: Any, path: str) -> Any:
     """Return an array of a file without reading it; private, so that what is written to it stays in this process."""
     if not stored.size:
         return stored[:]
-    if stored.external:  # its bytes lie in a file of their own
-        path, offset, _ = stored.external[0]
-    else:
-        offset = stored.id.get_offset()
+    # its bytes may lie in a file of their own
+    path, offset, _ = stored.external[0] if stored.external else (path, stored.id.get_offset(), 0)
     return np.memmap(path, dtype=stored.dtype, mode="c", offset=offset, shape=stored.shape)
