@@ -18,7 +18,7 @@ from zsgate.models.pretrained.tensors import read_tensors
 @pytest.mark.parametrize(
     ("entry", "complaint"),
     [
-        ({"vocab_size": 40_000}, r"vocab_size is 40,000, more than 32,768"),
+        ({"vocab_size": 70_000}, r"vocab_size is 70,000, more than 65,536"),
         ({"hidden_act": "gelu"}, "hidden_act is"),
         ({"num_hidden_layers": 3.5}, "num_hidden_layers is 3.5"),
         ({"num_hidden_layers": 10**12}, "num_hidden_layers is more than 1,000"),
@@ -29,7 +29,7 @@ from zsgate.models.pretrained.tensors import read_tensors
 def test_a_wrong_config_json_is_refused(
     geneformer_folders: dict[str, Path], tmp_path: Path, entry: dict[str, object], complaint: str
 ) -> None:
-    """A config.json the network cannot honour is refused: its ranks hold tokens of 15 bits."""
+    """A config.json the network cannot honour is refused: its ranks hold tokens of 16 bits."""
     folder = Path(shutil.copytree(geneformer_folders["geneformer_v1_10m"], tmp_path / "wide"))
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | entry))

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
-from zsgate.models.pretrained.tensors import read_tensors
+from zsgate.models.pretrained.tensors import read_part, read_tensors
 from zsgate.models.pretrained.weights import find_files, read_names_and_values
 
 
@@ -40,7 +40,7 @@ def test_files_without_a_direct_link_are_asked_of_the_user(tmp_path: Path) -> No
 def test_each_digest_says_where_it_was_read() -> None:
     """Every literal sha256 cites its source, is one, and nothing without a source has one."""
     files = {file for checkpoint in CHECKPOINTS.values() for file in checkpoint.files}
-    assert sum(file.sha256 is not None for file in files) == 17
+    assert sum(file.sha256 is not None for file in files) == 18
     for file in files:
         assert (file.sha256 is None) is (file.read_in is None)
         assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
@@ -92,6 +92,31 @@ def test_what_is_no_state_dict_is_refused(state: object, says: str, tmp_path: Pa
     torch.save(state, tmp_path / "model.bin")
     with pytest.raises(UsageProblem, match=says):
         read_tensors(tmp_path / "model.bin")
+
+
+NESTED = {"cell": {"config": {"sizes": [2]}, "state_dict": {"model.a": torch.ones(2)}}, "gene": 1}
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"rde": NESTED["cell"]}, r"holds no model 'cell' with its config and state_dict; it holds rde"),
+        ({"cell": {"state_dict": {}}}, "holds no model 'cell' with its config"),
+        ({"cell": {"config": {}}}, "something else than tensors by name"),
+        ({"cell": {"config": {}, "state_dict": {"a": 1}}}, "more than named tensors"),
+        ([1], "it holds a list"),
+        ({"cell": {"config": {"run": print}, "state_dict": {}}}, "it holds a .*print, of which nothing was executed"),
+    ],
+)
+def test_one_model_of_several_in_a_file(found: object, says: str, tmp_path: Path) -> None:
+    """What wraps its names is left out, its settings come with it; anything else is one sentence."""
+    path = tmp_path / "models.ckpt"
+    torch.save(NESTED, path)
+    state, config = read_part(path, "cell")
+    assert (list(state), config) == (["a"], {"sizes": [2]})
+    torch.save(found, path)
+    with pytest.raises(UsageProblem, match=says):
+        read_part(path, "cell")
 
 
 @pytest.mark.parametrize("content", ["[" * 10**6, "[1]", "", "\xff", "{" + " " * (1 << 26) + "}"])

@@ -10,7 +10,8 @@ import pytest
 from webserver import CONTENT, DIGEST, Place
 
 from zsgate.errors import UsageProblem
-from zsgate.models.pretrained.checkpoints import CHECKPOINTS, WeightFile
+from zsgate.models.pretrained.checkpoint import WeightFile
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.weights import find_files
 
 

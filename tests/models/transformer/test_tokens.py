@@ -13,7 +13,7 @@ def tokens_of(lengths: list[int]) -> Tokens:
     """Return cells of these lengths, each token its own number."""
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     ids = np.arange(offsets[-1], dtype=np.int32)
-    return Tokens(offsets, ids, ids)
+    return Tokens(offsets, ids, ids, values=ids / np.float32(3))
 
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=40)
@@ -40,4 +40,5 @@ def test_take_gathers_runs(lengths: list[int], data: st.DataObject) -> None:
     taken = tokens.take(cells)
     expected = [tokens.ids[tokens.offsets[cell] : tokens.offsets[cell + 1]] for cell in cells]
     np.testing.assert_array_equal(taken.ids, np.concatenate(expected))
+    np.testing.assert_array_equal(taken.values, taken.ids / np.float32(3))
     np.testing.assert_array_equal(taken.lengths, [len(run) for run in expected])

@@ -1,24 +1,18 @@
-"""What the adapters of published checkpoints share: card, fingerprint, coverage, the loop over cells."""
+"""What the adapters of published models share: cells as tokens or as rows of expression, and the loop over them."""
 
 from __future__ import annotations
 
-import hashlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 import torch
 
-from zsgate.errors import UsageProblem
-from zsgate.models.adapter import ModelInfo
-from zsgate.models.pretrained.checkpoints import Checkpoint
-from zsgate.models.pretrained.coverage import GeneCoverage
-from zsgate.models.pretrained.paper_input import describe_input
-from zsgate.models.pretrained.weights import FoundFile
+from zsgate.models.pretrained.published import Published
 from zsgate.models.transformer.runner import Batch, Runner, windows
 from zsgate.models.transformer.tokens import Tokens
 from zsgate.system import arrays
@@ -27,68 +21,26 @@ if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
 
 Tokenise = Callable[[int, int], Tokens]
+Read = Callable[[int, int], sp.csr_matrix]
+ROWS = 1024  # cells that a dense model embeds at a time
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrained(ABC):
-    """The adapter of a published checkpoint.
+class Pretrained(Published):
+    """The adapter of a published transformer over tokens.
 
     Attributes
     ----------
-    checkpoint
-        What is published of it.
-    state
-        Its tensors; None in an untrained twin.
-    files
-        What was read, by name.
-    left_out
-        Tensors of the file that the network does not use.
-    device, dtype
-        Where and in which number format the network runs.
-    preset
-        ``"official"`` or ``"paper"``: the preparation of the model's authors, or of Kedzierska et al.
-    twin
-        (seed, init) of the untrained weights; None in the trained model.
     budget
         Tokens a batch; None is a cell a batch on a CPU, and what suits a GPU there.
     """
 
-    loader: ClassVar[str]  # the module whose load() makes the adapter
-    gene_ids: ClassVar[Literal["symbol", "ensembl"]]
-
-    checkpoint: Checkpoint
-    state: dict[str, torch.Tensor] | None
-    files: dict[str, FoundFile]
-    left_out: tuple[str, ...]
-    device: torch.device
-    dtype: torch.dtype
-    preset: str = "official"
-    twin: tuple[int, str] | None = None
     budget: int | None = None
-
-    @property
-    @abstractmethod
-    def dimensions(self) -> int:
-        """Width of the embedding."""
-
-    @property
-    @abstractmethod
-    def settings(self) -> tuple[object, ...]:
-        """What else than files, device, dtype, preset and twin fixes the embedding."""
-
-    @property
-    def preset_modules(self) -> tuple[str, ...]:
-        """Modules that only this preset uses; their code and packages count in its fingerprint alone."""
-        return ()
 
     @property
     @abstractmethod
     def network(self) -> object:
         """The network on its device."""
-
-    @abstractmethod
-    def coverage(self, dataset: Dataset) -> GeneCoverage:
-        """Return how much of ``dataset`` is in the vocabulary."""
 
     @abstractmethod
     def _tokeniser(self, dataset: Dataset) -> Tokenise:
@@ -97,55 +49,6 @@ class Pretrained(ABC):
     @abstractmethod
     def _cells(self, batch: Batch) -> tuple[torch.Tensor]:
         """Return the embedding of a batch, float32 (n_cells, d)."""
-
-    @property
-    def info(self) -> ModelInfo:
-        """The model's card."""
-        published = self.checkpoint
-        return ModelInfo(
-            name=published.name,
-            citation=published.citation,
-            code_licence=published.code_licence,
-            weights_licence=published.weights_licence,
-            weights=tuple((name, file.sha256) for name, file in self.files.items()),
-            dimensions=self.dimensions,
-            pretraining=published.pretraining,
-            gene_ids=self.gene_ids,
-            notes=(*published.notes, *self._notes()),
-        )
-
-    def _notes(self) -> Iterator[str]:
-        yield f"preset {self.preset}, {str(self.dtype).removeprefix('torch.')}"
-        for name, file in self.files.items() if not self.checkpoint.own else ():
-            if file.status == "unpublished":
-                yield f"unverified source: no sha256 is published for {name}; read: {file.sha256}"
-            elif file.status == "other":
-                yield f"{name} is not the published file (sha256 {file.sha256})"
-        if self.left_out:
-            yield f"tensors left out: {', '.join(self.left_out)}"
-        if self.twin is not None:
-            yield f"untrained, seed {self.twin[0]}, {self.twin[1]} layers"
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """Modules whose code, and all that it imports, fixes the embedding."""
-        return type(self).__module__, self.loader, *self.preset_modules
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Digest of weights, settings and the code that computes."""
-        from zsgate.system.sources import code_of
-
-        parts = (
-            sorted((name, file.sha256) for name, file in self.files.items()),
-            (str(self.device), str(self.dtype), self.preset, self.twin, self.settings),
-            code_of(*self.modules),
-        )
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-    def reads(self, dataset: Dataset) -> str:
-        """Return in words what is read of a dataset instead of its counts, or ``""``."""
-        return describe_input(dataset) if self.preset == "paper" else ""
 
     def check(self, dataset: Dataset) -> None:
         """Raise UsageProblem if ``embed`` would refuse ``dataset``; runs nothing of the network."""
@@ -176,12 +79,37 @@ class Pretrained(ABC):
         side_by_side = None if self.budget is None else False
         return Runner(self.device, self.budget, side_by_side=side_by_side)
 
-    def _untrained(self, seed: int, init: str) -> Self:
-        return replace(self, state=None, twin=(seed, init))
 
+@dataclass(frozen=True, kw_only=True)
+class Dense(Published):
+    """The adapter of a published model that reads a cell's expression at once, without tokens."""
 
-def check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
-    """Raise UsageProblem unless ``value`` is among ``known``."""
-    if value not in known:
-        msg = f"{what} {value!r} is none of {', '.join(known)}"
-        raise UsageProblem(msg)
+    @abstractmethod
+    def _reader(self, dataset: Dataset) -> Read:
+        """Return what makes the sparse rows of the cells start to stop; refuse what cannot be read."""
+
+    @abstractmethod
+    def _rows(self, values: sp.csr_matrix) -> npt.NDArray[np.float32]:
+        """Return the embedding of cells, float32 (n_cells, d), a row of which depends on its cell alone."""
+
+    def check(self, dataset: Dataset) -> None:
+        """Raise UsageProblem if ``embed`` would refuse ``dataset``; runs nothing of the network."""
+        self._reader(dataset)
+
+    def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
+        """Return the cell embeddings, float32 (n_cells, d), in the dataset's order.
+
+        Raises
+        ------
+        UsageProblem
+            If the dataset has too few known genes, or a cell has no count in one.
+        """
+        from zsgate.system.progress import steps
+
+        read = self._reader(dataset)
+        rows = arrays.empty((dataset.n_cells, self.dimensions))
+        with steps(f"{self.checkpoint.name}: embedding", dataset.n_cells, "cell") as advance:
+            for start, stop in windows(dataset.n_cells, ROWS):
+                rows[start:stop] = self._rows(read(start, stop))
+                advance(stop - start)
+        return rows

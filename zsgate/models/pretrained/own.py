@@ -10,13 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from zsgate.errors import UsageProblem
-from zsgate.models.pretrained.checkpoints import CHECKPOINTS, Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.checkpoint import Checkpoint, WeightFile
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS, TABLE
 from zsgate.models.pretrained.weights import FoundFile, find_files
 
-FAMILIES: dict[Family, tuple[WeightFile, ...]] = {
-    "scgpt": (WeightFile(name="best_model.pt"), WeightFile(name="args.json"), WeightFile(name="vocab.json")),
-    "geneformer": (WeightFile(name="model.safetensors"), WeightFile(name="config.json")),
-}
+FAMILIES: dict[str, tuple[WeightFile, ...]] = {family.name: family.own for family in TABLE}
 
 
 def find_checkpoint(
@@ -57,12 +55,11 @@ def find_checkpoint(
 
 def _own(name: str, family: str) -> Checkpoint:
     """Return what is known of somebody's own weights; no table of published ones is to find their name."""
-    (kind,) = (each for each in FAMILIES if each == family)
     taken = name in CHECKPOINTS or name in FAMILIES or not name
     return Checkpoint(
         name=f"{name or family}@own" if taken else name,
-        family=kind,
-        files=FAMILIES[kind],
+        family=family,
+        files=FAMILIES[family],
         page="your own training",
         citation="",
         code_licence="unknown",
@@ -78,7 +75,7 @@ def _not_published(name: str) -> str:
 
 def _describe_folderless(family: str) -> str:
     published = ", ".join(name for name, each in CHECKPOINTS.items() if each.family == family)
-    files = ", ".join(file.name for each, files in FAMILIES.items() if each == family for file in files)
+    files = ", ".join(file.name for file in FAMILIES[family])
     return (
         f"{family} means a checkpoint of your own: name the folder that has its files ({files}) with --weights DIR; "
         f"published ones are {published}"

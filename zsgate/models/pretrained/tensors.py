@@ -45,20 +45,48 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             "it (peft: model.merge_and_unload()) and save the model again"
         )
         raise UsageProblem(msg)
-    while wrapper := next((each for each in WRAPPERS if found and all(name.startswith(each) for name in found)), ""):
-        found = {name.removeprefix(wrapper): tensor for name, tensor in found.items()}
-    return found
+    return _unwrapped(found)
+
+
+def read_part(path: Path, name: str) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """Return (tensors by name, settings) of one of the models that a PyTorch file of several holds, running no code.
+
+    Parameters
+    ----------
+    path
+        The file, ``{name: {"config": settings, "state_dict": tensors}, ...}``; what wraps all names is left out.
+    name
+        Of the model.
+
+    Raises
+    ------
+    UsageProblem
+        If the file is truncated, altered, lacks the model, or would have to execute something.
+    """
+    found = _open(path)
+    part = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(part, dict) or not isinstance(part.get("config"), dict):
+        has = ", ".join(map(str, list(found)[:10])) if isinstance(found, dict) else f"a {type(found).__name__}"
+        msg = f"{path} holds no model {name!r} with its config and state_dict; it holds {has}"
+        raise UsageProblem(msg)
+    return _unwrapped(_checked(part.get("state_dict"), path)), part["config"]
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
+    found = _open(path)
+    states = [found[name] for name in STATES if isinstance(found.get(name), dict)] if isinstance(found, dict) else []
+    return _checked(states[0] if len(states) == 1 else found, path)
+
+
+def _open(path: Path) -> object:
+    """Return whatever a file holds that can be read without running code."""
     import torch
     from safetensors.torch import load_file
 
     try:
         if path.suffix == ".safetensors":
-            found: object = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
         strange = STRANGE.search(str(error))
         why = f"it is truncated, altered or not a weight file: {error}"
@@ -66,8 +94,12 @@ def _read_file(path: Path) -> dict[str, Tensor]:
             why = f"it holds a {strange[1]}, of which nothing was executed; save the tensors alone: model.state_dict()"
         msg = f"{path} cannot be read as model weights, {why}"
         raise UsageProblem(msg) from error
-    states = [found[name] for name in STATES if isinstance(found.get(name), dict)] if isinstance(found, dict) else []
-    found = states[0] if len(states) == 1 else found
+
+
+def _checked(found: object, path: Path) -> dict[str, Tensor]:
+    """Return ``found`` if it is tensors by name of which a network can be made."""
+    import torch
+
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         msg = f"{path} holds something else than tensors by name; a state dict is expected"
         raise UsageProblem(msg)
@@ -83,6 +115,13 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         msg = f"{path} holds tensors that are sparse, complex or quantized: {', '.join(unusual[:10])}"
         raise UsageProblem(msg)
     return dict(found)
+
+
+def _unwrapped(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors without what wraps all their names."""
+    while wrapper := next((each for each in WRAPPERS if found and all(name.startswith(each) for name in found)), ""):
+        found = {name.removeprefix(wrapper): tensor for name, tensor in found.items()}
+    return found
 
 
 def without_padding(state: Mapping[str, Tensor], tables: Sequence[str], n_tokens: int) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from zsgate.system.download import fetch
 from zsgate.system.files import replaced_whole, sha256_of
 
 if TYPE_CHECKING:
-    from zsgate.models.pretrained.checkpoints import Checkpoint, WeightFile
+    from zsgate.models.pretrained.checkpoint import Checkpoint, WeightFile
 
 MOST_JSON = 1 << 26  # bytes; published vocabularies have 1.3 MB
 SAVED = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json")

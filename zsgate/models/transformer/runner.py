@@ -34,22 +34,26 @@ class Batch:
         int8 (n_tokens,), or None.
     runs
         The cells' runs.
+    values
+        float32 (n_tokens,), or None.
     """
 
     ids: torch.Tensor
     bins: torch.Tensor | None
     runs: Runs
+    values: torch.Tensor | None = None
 
     @classmethod
     def of(cls, tokens: Tokens, device: torch.device) -> Batch:
         """Return ``tokens`` on ``device``."""
 
-        def there(part: npt.NDArray[np.integer]) -> torch.Tensor:
+        def there(part: npt.NDArray[np.integer | np.floating]) -> torch.Tensor:
             tensor = torch.from_numpy(part)
             return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
         bins = None if tokens.bins is None else there(tokens.bins)
-        return cls(there(tokens.ids), bins, Runs(tuple(tokens.lengths.tolist()), device))
+        values = None if tokens.values is None else there(tokens.values)
+        return cls(there(tokens.ids), bins, Runs(tuple(tokens.lengths.tolist()), device), values)
 
 
 Forward = Callable[[Batch], Sequence[torch.Tensor]]

@@ -27,9 +27,11 @@ class Tokens:
     columns
         Column of the dataset each token stands for, int32 (n_tokens,); -1 for special tokens.
     bins
-        Value of each token, int8 (n_tokens,), for models that read values; None otherwise.
+        Value of each token, int8 (n_tokens,), for models that read binned values; None otherwise.
     ties
         Number of bins each token's count was drawn from (0 and 1: not drawn), int8 (n_tokens,), or None.
+    values
+        Value of each token, float32 (n_tokens,), for models that read values as they are; None otherwise.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -37,6 +39,7 @@ class Tokens:
     columns: npt.NDArray[np.int32]
     bins: npt.NDArray[np.int8] | None = None
     ties: npt.NDArray[np.int8] | None = None
+    values: npt.NDArray[np.float32] | None = None
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -59,7 +62,7 @@ class Tokens:
         return np.repeat(self.offsets[cells] - ends + lengths, lengths) + np.arange(lengths.sum())
 
     def frame(self, first: int, last: int) -> Tokens:
-        """Return every run with the special tokens ``first`` and ``last`` around it; runs without bins only."""
+        """Return every run with the special tokens ``first`` and ``last`` around it; runs without values only."""
         offsets = self.offsets + 2 * np.arange(len(self.offsets))
         ids = np.empty(offsets[-1], np.int32)
         columns = np.full(offsets[-1], -1, np.int32)

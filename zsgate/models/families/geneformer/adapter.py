@@ -14,10 +14,11 @@ import torch
 from zsgate.models.families.geneformer.dictionaries import MASK, GeneDictionary
 from zsgate.models.families.geneformer.network import GeneformerNetwork, GeneformerShape, random_state
 from zsgate.models.families.geneformer.tokens import GeneformerTokenizer
-from zsgate.models.pretrained.adapter import Pretrained, Tokenise, check_choice
+from zsgate.models.pretrained.adapter import Pretrained, Tokenise
 from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, measure_coverage
 from zsgate.models.pretrained.paper_input import PaperInput
 from zsgate.models.pretrained.predictions import hide_genes, reconstruct_ranks
+from zsgate.models.pretrained.published import check_choice
 from zsgate.models.reconstruction import Reconstruction, Scale
 from zsgate.models.transformer.runner import Batch, windows
 from zsgate.models.transformer.tokens import Tokens

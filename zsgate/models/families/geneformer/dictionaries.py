@@ -21,7 +21,6 @@ from zsgate.system.store import Store
 
 PAD, MASK, CLS, EOS = "<pad>", "<mask>", "<cls>", "<eos>"
 PLAIN = (int, float, str)  # what values of a dictionary of genes may be
-TOKEN_BITS = 15  # a token fits in these low bits of a packed sort key
 
 
 class _PlainUnpickler(pickle.Unpickler):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from zsgate.errors import UsageProblem
 from zsgate.models.families.geneformer.dictionaries import GeneDictionary, read_through_json
-from zsgate.models.pretrained.checkpoints import CHECKPOINTS, Checkpoint
+from zsgate.models.pretrained.checkpoint import Checkpoint
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.tensors import is_padded
 from zsgate.models.pretrained.weights import FoundFile, find_files
 from zsgate.system.files import sha256_of

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from zsgate.errors import UsageProblem
-from zsgate.models.families.geneformer.dictionaries import TOKEN_BITS
 from zsgate.models.transformer.attention import Runs, means
 from zsgate.models.transformer.bert import (
     NORM,
@@ -28,6 +27,7 @@ from zsgate.models.transformer.bert import (
     make_encoder,
 )
 from zsgate.models.transformer.encoder import Encoder, Linear, Norm, move
+from zsgate.models.transformer.ranking import TOKEN_BITS
 from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes
 
 WHOSE = "a Geneformer checkpoint"

@@ -52,8 +52,7 @@ class GeneformerTokenizer:
         start: int,
         stop: int,
     ) -> Tokens:
-        from zsgate.models.families.geneformer import ranking
-        from zsgate.models.transformer import kernels
+        from zsgate.models.transformer import kernels, ranking
 
         medians = self.genes.median_of_token
         indptr = counts.indptr[start : stop + 1].astype(np.int64)

@@ -17,9 +17,10 @@ from zsgate.models.families.scgpt.network import ScGPTNetwork, ScGPTShape
 from zsgate.models.families.scgpt.presets import PRESETS, Preset
 from zsgate.models.families.scgpt.tokens import MASK_VALUE, SPECIAL, KeyedDraws, OfficialDraws, ScGPTTokenizer
 from zsgate.models.families.scgpt.untrained import INITS, random_state
-from zsgate.models.pretrained.adapter import Pretrained, Tokenise, check_choice
+from zsgate.models.pretrained.adapter import Pretrained, Tokenise
 from zsgate.models.pretrained.coverage import GeneCoverage, check_coverage, measure_coverage
 from zsgate.models.pretrained.predictions import hide_genes, reconstruct_bins
+from zsgate.models.pretrained.published import check_choice
 from zsgate.models.reconstruction import Reconstruction, Scale
 from zsgate.models.transformer.runner import Batch, windows
 from zsgate.models.transformer.tokens import Tokens

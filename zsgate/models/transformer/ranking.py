@@ -1,16 +1,16 @@
-"""Compiled loops that order genes by count over median, as Geneformer reads them."""
+"""Compiled loops that order a cell's genes by count over median, as Geneformer and its kin read them."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.models.families.geneformer.dictionaries import TOKEN_BITS
 from zsgate.models.transformer.kernels import Floats, Ids, Integers
 from zsgate.system.compiled import compiled
 
 Doubles = npt.NDArray[np.float64]
 
+TOKEN_BITS = 16  # a token fits in these low bits of a packed sort key
 TOKEN_MASK = (1 << TOKEN_BITS) - 1
 
 
