@@ -137,7 +137,8 @@ def test_a_rival_called_like_a_baseline_takes_nobody_s_place(gate, project, verd
         assert result.ret == 4, model
         assert words in result.stderr.str()
     assert (
-        load_reference("old/hvg", candidate("./hvg"), Config(model="./hvg"), project.path, LEDGER).name == "hvg@against"
+        load_reference(candidate("./hvg"), Config(model="./hvg", against="old/hvg"), project.path, LEDGER).name
+        == "hvg@against"
     )
 
 
@@ -147,7 +148,9 @@ def test_an_earlier_run_that_did_not_end_well_is_said(state, project, gate, verd
     gate("models:bad", "-k", "hvg and asw")
     record = verdict() | {"gate": state}
     (project.path / "old.json").write_text(json.dumps(record), encoding="utf-8")
-    reference = load_reference("old.json", candidate("models:good"), Config(model="models:good"), project.path, LEDGER)
+    reference = load_reference(
+        candidate("models:good"), Config(model="models:good", against="old.json"), project.path, LEDGER
+    )
     assert reference.past.scores
     became = {"broke": "broke", "interrupted": "was interrupted"}[state]
     assert reference.past.remark.startswith(f"The run that recorded the scores of models:bad {became} (")

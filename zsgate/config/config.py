@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
+from zsgate.baselines import BASELINES
 from zsgate.config import parse, tables
 from zsgate.config.parse import Place
 from zsgate.config.sources import find_pyproject, from_environment, from_pyproject
@@ -60,6 +61,8 @@ class Config:
         Number of cells of a dataset to judge on, at most, instead of the recipe's; 0 takes all.
     against
         Another model, or the verdict.json of an earlier run, to be judged against as well.
+    baselines
+        Baselines to be compared with as well, of those that are compared with on request only: ``harmony``.
     metrics
         Metrics to compute as well, of those that a run computes on request only; ``robustness`` is all of these.
     require
@@ -67,7 +70,7 @@ class Config:
     scope
         What the user's own files can speak for: new ``donors``, or these donors' ``cells`` only.
     leakage
-        What to do with a verdict on a dataset that the candidate saw in pretraining: ``report`` it, or ``fail``.
+        What to do with verdicts on a dataset that the candidate saw in pretraining: ``report`` or ``fail``.
     policy
         What passes: ``beats``, ``noninferior`` or ``point``.
     margin
@@ -77,8 +80,7 @@ class Config:
     waiver
         Tests that may fail for a while: ``[[tool.zsgate.waiver]]``.
     timeout
-        Seconds that may pass without progress of the candidate's process; with ``isolation`` none, that one call of
-        the candidate may take. None sets no limit.
+        Seconds without progress of the candidate's process, or of one call in pytest's; None sets no limit.
     memory
         Bytes of memory that the candidate's process may hold, given in GB; None sets no limit.
     isolation
@@ -119,6 +121,7 @@ class Config:
     recipe: str = field(default="default", metadata={"parse": parse.TEXT})
     cells: int | None = field(default=None, metadata={"parse": parse.CELLS})
     against: str | None = field(default=None, metadata={"parse": parse.TEXT})
+    baselines: tuple[str, ...] = field(default=(), metadata={"parse": parse.NAMES})
     metrics: tuple[str, ...] = field(default=(), metadata={"parse": parse.NAMES})
     require: tuple[str, ...] = field(default=(), metadata={"parse": parse.NAMES})
     scope: str = field(default="donors", metadata={"parse": parse.TEXT})
@@ -152,9 +155,10 @@ class Config:
             ("leakage", ACTIONS),
             ("isolation", ISOLATIONS),
         )
-        for name, known in choices:
-            if getattr(self, name) not in known:
-                raise UsageProblem(unknown(name, getattr(self, name), known))
+        stated = [(name, getattr(self, name), known) for name, known in choices]
+        for what, value, known in (*stated, *(("baseline", name, tuple(BASELINES)) for name in self.baselines)):
+            if value not in known:
+                raise UsageProblem(unknown(what, value, known))
         if not 0 <= self.margin < 1:
             msg = f"margin must be in [0, 1), not {self.margin:g}"
             raise UsageProblem(msg)

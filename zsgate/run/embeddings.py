@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pkgutil import resolve_name
 from typing import Any, Self
 
 import numpy.typing as npt
 
 from zsgate.baselines import BASELINES, YARDSTICKS
+from zsgate.baselines.classical import Classical
 from zsgate.baselines.draws import Draws, Keep, Learnt
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
@@ -59,6 +60,9 @@ def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring
     Exception
         Whatever the model raises, and ValueError for rows that are no embedding.
     """
+    if isinstance(model, Classical):  # what the baseline of this name makes, or has made
+        maker = BaselineMaker.of(model.name, model, model.settings)
+        return replace(of_baseline(model.name, maker, dataset, ledger, scoring), source=who)
     key, lasts = key_of_model(who, model, dataset, ledger)
     draws, notes = ledger.embedding(who, dataset.name, key, lambda: stability.embed(model, dataset), lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES, YARDSTICKS
+from zsgate.baselines.classical import CLASSICAL
 from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
 from zsgate.errors import BaselineFailed, CandidateFailed, GateBroke, UsageProblem, in_words, machine_fault
@@ -164,11 +165,14 @@ def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
         If it cannot be loaded.
     """
     name = config.model
-    if name in TAKEN:
+    classical = name in CLASSICAL and not (folder / name).exists()
+    if name in TAKEN and not classical:
         msg = f"--model {name}: a baseline is called so; embeddings in a folder of that name are ./{name}"
         raise UsageProblem(msg)
     with waiting(f"{name}: loading it"):
         model = load_model(name, config, folder, run.ledger, weights=config.weights)
+    if classical:
+        return Candidate(f"{name}@model", run, model=model)
     called = model.info.name if name in CHECKPOINTS or name in FAMILIES else name
     if called in TAKEN:
         msg = f"--model {name}: a baseline is called {called}, as the folder of its weights is; rename the folder"

@@ -135,17 +135,15 @@ class Reference(Method):
                 raise UsageProblem(msg)
 
 
-def load_reference(against: str, candidate: Candidate, config: Config, folder: Path, ledger: Ledger) -> Reference:
+def load_reference(candidate: Candidate, config: Config, folder: Path, ledger: Ledger) -> Reference:
     """Return whom ``--against`` names.
 
     Parameters
     ----------
-    against
-        A model as ``--model`` takes it, or the path of a verdict.json.
     candidate
         The candidate.
     config
-        What the user asked for.
+        What the user asked for; ``against`` is a model as ``--model`` takes it, or the path of a verdict.json.
     folder
         Where pytest was started.
     ledger
@@ -156,6 +154,7 @@ def load_reference(against: str, candidate: Candidate, config: Config, folder: P
     UsageProblem
         If it cannot be loaded, is the candidate itself, or was judged by another recipe.
     """
+    against = config.against or ""
     if against.endswith(".json"):
         name, past = _past(folder / expanded(against), config.scoring)
         return Reference(name, candidate.run, past=past)

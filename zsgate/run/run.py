@@ -83,8 +83,8 @@ class Run:
     @cached_property
     def reference(self) -> Reference | None:
         """Whom ``--against`` names, if it does."""
-        against, given = self.config.against, (self.candidate, self.config, self.folder, self.ledger)
-        return None if against is None else load_reference(against, *given)
+        config = self.config
+        return load_reference(self.candidate, config, self.folder, self.ledger) if config.against else None
 
     def method(self, name: str) -> Method:
         """Return what a test compares the candidate with: a baseline, or the reference."""
@@ -239,8 +239,8 @@ class Run:
     def objection(self, dataset: str | None = None, baseline: str | None = None, metric: str | None = None) -> str:
         """Return why a test makes no sense for this candidate and dataset, or an empty string."""
         model, reference = self.candidate.model, self.reference
-        if baseline == "random_init" and not hasattr(model, "random_init"):
-            return "the candidate offers no random_init(seed), so whether training helped was not tested"
+        if reason := applicability.objection_to_baseline(self.config, baseline, model):
+            return reason
         against = reference.objection if reference and reference.name == baseline else lambda *_: ""
         if reason := against(dataset or "", metric or "", self.candidate):
             return reason

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from zsgate import models
+from zsgate.baselines import DRAWS
+from zsgate.baselines.classical import CLASSICAL, Classical
 from zsgate.config.config import Config
 from zsgate.config.tables import ABOUT_PRETRAINING, COMMAND_SETTINGS
 from zsgate.models import device
@@ -35,10 +37,14 @@ def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weigh
     UsageProblem
         If it cannot be loaded.
     """
+    where = device.chosen(config.gpu)
+    if name in CLASSICAL and not (folder / name).exists():
+        recipe = config.scoring
+        drawn = {"seeds": config.seeds or DRAWS.get(name, 1), "schedule": recipe.scvi, "on": recipe.hvg_on}
+        return Classical(name, {**drawn, "device": where})
     preset = {"preset": config.scoring.preset} if name in CHECKPOINTS or name in FAMILIES else {}
     table = {**preset, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
     settings = {key: value for key, value in table.items() if key not in ABOUT_PRETRAINING}
-    where = device.chosen(config.gpu)
     is_command = "command" in settings
     if not is_command and (config.isolation == "none" or not models.is_code(name, folder)):
         return models.load(name, device=where, folder=folder, offline=config.offline, cache=config.cache, **settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import scipy.sparse as sp
 import torch
@@ -43,8 +43,8 @@ class SCimilarityShape:
             If they are not those of dense layers, each of which reads the one before, over ``n_genes`` genes.
         """
         stated = read_names_and_values(path)
-        found = [stated[name] for name in sorted(stated) if "weight" in name and _is_matrix(stated[name])]
-        sizes = [(int(n_out), int(n_in)) for n_out, n_in in found]  # type: ignore[misc, attr-defined]
+        found: list[Any] = [stated[name] for name in sorted(stated) if "weight" in name and _is_matrix(stated[name])]
+        sizes = [(int(n_out), int(n_in)) for n_out, n_in in found]
         reads = [n_genes, *(n_out for n_out, _ in sizes)]
         if len(sizes) < 2 or [n_in for _, n_in in sizes] != reads[:-1] or max(reads) > MOST_SIZE:
             msg = (
