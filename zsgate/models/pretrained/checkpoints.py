@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from zsgate.models.families.geneformer.checkpoints import FAMILY as GENEFORMER
 from zsgate.models.families.scgpt.checkpoints import FAMILY as SCGPT
+from zsgate.models.families.uce.checkpoints import FAMILY as UCE
 from zsgate.models.pretrained.checkpoint import Checkpoint, Family
 
 __all__ = ("CHECKPOINTS", "TABLE", "Checkpoint")
 
-TABLE: tuple[Family, ...] = (SCGPT, GENEFORMER)
+TABLE: tuple[Family, ...] = (SCGPT, GENEFORMER, UCE)
 CHECKPOINTS: dict[str, Checkpoint] = {each.name: each for family in TABLE for each in family.checkpoints}
