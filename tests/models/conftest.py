@@ -20,9 +20,12 @@ from zsgate.models.families.geneformer.network import GeneformerShape
 from zsgate.models.families.scgpt.adapter import ScGPT
 from zsgate.models.families.scgpt.load import load as load_scgpt
 from zsgate.models.families.scgpt.network import ScGPTShape
+from zsgate.models.families.scimilarity.adapter import SCimilarity
+from zsgate.models.families.scimilarity.load import load as load_scimilarity
+from zsgate.models.families.scimilarity.network import SCimilarityShape
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # drawn.py, shared with the scripts there
-from drawn import drawn_state
+from drawn import drawn_state, with_batch_norms
 
 SCGPT_SHAPE = ScGPTShape(embsize=32, nheads=2, d_hid=16, nlayers=3, max_seq_len=300)
 ARGS = {"n_layers_cls": 3, "pad_token": "<pad>", "pad_value": -2, "mask_value": -1, "n_bins": 51, "MVC": True}
@@ -107,3 +110,34 @@ def tiny_geneformer(
         return model
 
     return load
+
+
+@pytest.fixture(scope="session")
+def scimilarity_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny SCimilarity over nine in ten of the cells' genes."""
+    folder = tmp_path_factory.mktemp("scimilarity")
+    symbols = np.unique(few_cells.symbols)
+    names = symbols[np.arange(len(symbols)) % 10 > 0].tolist()
+    shape = SCimilarityShape(len(names), (32, 16), 8)
+    (folder / "gene_order.tsv").write_text("\n".join(names))
+    state = with_batch_norms(drawn_state(shape.tensors(), 0))
+    state |= {name: torch.tensor(3) for name in shape.extras()}
+    (folder / "layer_sizes.json").write_text(json.dumps({name: list(each.shape) for name, each in state.items()}))
+    torch.save({"state_dict": state}, folder / "encoder.ckpt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_scimilarity(scimilarity_folder: Path) -> SCimilarity:
+    """Return the tiny SCimilarity."""
+    return load_scimilarity("scimilarity", weights=scimilarity_folder, device="cpu", offline=True)
+
+
+@pytest.fixture(scope="session")
+def own_folders(scgpt_folder: Path, geneformer_folders: dict[str, Path], scimilarity_folder: Path) -> dict[str, Path]:
+    """Return the folder of a tiny checkpoint of each family."""
+    return {
+        "scgpt": scgpt_folder,
+        "geneformer": geneformer_folders["geneformer_v1_10m"],
+        "scimilarity": scimilarity_folder,
+    }

@@ -12,7 +12,7 @@ from zsgate.models.adapter import Adapter
 from zsgate.testing import AdapterContract, some_cells
 
 
-@pytest.fixture(scope="module", params=["scgpt_human", "geneformer_v1_10m", "geneformer_v2_104m"])
+@pytest.fixture(scope="module", params=["scgpt_human", "geneformer_v1_10m", "geneformer_v2_104m", "scimilarity"])
 def adapter(
     request: pytest.FixtureRequest,
     tiny_scgpt: Callable[..., Adapter],
@@ -20,11 +20,14 @@ def adapter(
 ) -> Adapter:
     """Return each shipped adapter in a tiny size."""
     name = request.param
-    return tiny_scgpt() if name.startswith("scgpt") else tiny_geneformer(name)
+    if name.startswith("geneformer"):
+        return tiny_geneformer(name)
+    tiny: Adapter = tiny_scgpt() if name == "scgpt_human" else request.getfixturevalue(f"tiny_{name}")
+    return tiny
 
 
 class TestShippedAdapters(AdapterContract):
-    """scGPT; Geneformer without special tokens and with them."""
+    """scGPT; Geneformer without special tokens and with them; models of the other families."""
 
 
 class Sorted:

@@ -21,17 +21,10 @@ from zsgate.run.run import Run
 from zsgate.system.store import Store
 
 
-def folders(scgpt: Path, geneformer: dict[str, Path]) -> dict[str, Path]:
-    """Return the folder of a tiny checkpoint of each family."""
-    return {"scgpt": scgpt, "geneformer": geneformer["geneformer_v1_10m"]}
-
-
 @pytest.mark.parametrize("family", FAMILIES)
-def test_own_weights_are_called_after_their_folder(
-    family: str, scgpt_folder: Path, geneformer_folders: dict[str, Path], tmp_path: Path
-) -> None:
+def test_own_weights_are_called_after_their_folder(family: str, own_folders: dict[str, Path], tmp_path: Path) -> None:
     """The card has the folder's name and says of pretraining, licence and citation that they are not known."""
-    place = Path(shutil.copytree(folders(scgpt_folder, geneformer_folders)[family], tmp_path / "islets_2026"))
+    place = Path(shutil.copytree(own_folders[family], tmp_path / "islets_2026"))
     for given in (place, str(place)):
         card = models.load(family, weights=given, offline=True, cache=tmp_path).info
         assert card.name == "islets_2026"
