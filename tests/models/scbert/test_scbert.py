@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import torch
 from drawn import genes_in_order
 from make_scbert import FULL, SMALL, scbert_weights
+from tiny import write_genes
 
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
@@ -27,34 +27,12 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 MODEL, GENES = "panglao_pretrain.pth", "gene_order_16906.h5ad"
 
 
-def write_genes(path: Path, names: list[str]) -> None:
-    with h5py.File(path, "w") as file:
-        var = file.create_group("var")
-        var.attrs["_index"] = "_index"
-        var["_index"] = names
-
-
 @pytest.fixture(scope="module")
-def folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a tiny scBERT over nine in ten of the cells' 4,000 foremost genes."""
-    place = tmp_path_factory.mktemp("scbert")
-    totals = np.asarray(few_cells.counts.sum(axis=0)).ravel()
-    names = np.unique(few_cells.symbols[np.argsort(-totals)[:4000]])
-    names = names[np.arange(len(names)) % 10 > 0].tolist()
-    write_genes(place / GENES, names)
-    shape = ScBERTShape(SMALL.dim, SMALL.depth, SMALL.hidden, 32, len(names) + 1)
-    state = scbert_weights(shape) | {"to_out.bias": torch.zeros(7)}
-    state[PLACES] = state[PLACES].double()  # as upstream's file has them
-    torch.save({"epoch": 7, "model_state_dict": state}, place / MODEL)
-    return place
-
-
-@pytest.fixture(scope="module")
-def tiny(folder: Path) -> Callable[..., ScBERT]:
+def tiny(scbert_folder: Path) -> Callable[..., ScBERT]:
     """Return what loads the tiny scBERT."""
 
     def made(**options: object) -> ScBERT:
-        return load("scbert_panglao", weights=folder, device="cpu", offline=True, **options)  # type: ignore[arg-type]
+        return load("scbert_panglao", weights=scbert_folder, device="cpu", offline=True, **options)  # type: ignore[arg-type]
 
     return made
 
@@ -166,21 +144,21 @@ def test_the_twin_reads_the_same_places(tiny: Callable[..., ScBERT]) -> None:
     ids=["renamed", "misshapen", "other_genes", "another", "code"],
 )
 def test_other_tensors_are_refused(
-    folder: Path, tmp_path: Path, spoil: Callable[[dict[str, object]], object], words: str
+    scbert_folder: Path, tmp_path: Path, spoil: Callable[[dict[str, object]], object], words: str
 ) -> None:
     """In one sentence that says what is wrong."""
-    shutil.copytree(folder, tmp_path / "copy")
-    state = torch.load(folder / MODEL, weights_only=True)["model_state_dict"]
+    shutil.copytree(scbert_folder, tmp_path / "copy")
+    state = torch.load(scbert_folder / MODEL, weights_only=True)["model_state_dict"]
     torch.save({"model_state_dict": spoil(state)}, tmp_path / "copy" / MODEL)
     with pytest.raises(UsageProblem, match=words):
         load("scbert_panglao", weights=tmp_path / "copy", device="cpu", offline=True)
 
 
 @pytest.mark.parametrize("name", [MODEL, GENES])
-def test_truncated_files_are_refused(folder: Path, tmp_path: Path, name: str) -> None:
+def test_truncated_files_are_refused(scbert_folder: Path, tmp_path: Path, name: str) -> None:
     """The model and the list of genes."""
-    shutil.copytree(folder, tmp_path / "copy")
-    (tmp_path / "copy" / name).write_bytes((folder / name).read_bytes()[:-3000])
+    shutil.copytree(scbert_folder, tmp_path / "copy")
+    (tmp_path / "copy" / name).write_bytes((scbert_folder / name).read_bytes()[:-3000])
     with pytest.raises(UsageProblem, match=r"cannot be read as model weights|not a readable \.h5ad file of genes"):
         load("scbert_panglao", weights=tmp_path / "copy", device="cpu", offline=True)
 
