@@ -1,9 +1,10 @@
 """Make a full-size checkpoint with random weights in the official file format, to run the gate end to end.
 
-    python -m benchmarks.checkpoints {scgpt_human,geneformer_v1_10m} FOLDER [--official FOLDER]
+    python -m benchmarks.checkpoints {scgpt_human,geneformer_v1_10m,uce_4l,scbert_panglao} FOLDER [--official FOLDER]
     pytest --model=scgpt_human --weights=FOLDER -k hvg
 
-writes the files of scgpt_human (51.9 M parameters) or geneformer_v1_10m (10.3 M) into FOLDER. ``--official`` names a
+writes the files of scgpt_human (51.9 M parameters), geneformer_v1_10m (10.3 M), uce_4l (100 M and 144 k proteins, which
+are overlapping pieces of one row of numbers) or scbert_panglao (8 M) into FOLDER. ``--official`` names a
 folder with the published ``vocab.json`` and gene dictionaries (in ``scgpt_human/``, ``geneformer_v1/``); without it the
 vocabularies are made of the genes of the packaged pancreas dataset, filled up to the official size.
 These models know nothing: the gate must say that they lose.
@@ -12,19 +13,26 @@ These models know nothing: the gate must say that they lose.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import pickle
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from zsgate.models.families.geneformer import network as geneformer_network
 from zsgate.models.families.geneformer.network import GeneformerShape
+from zsgate.models.families.scbert import checkpoints as scbert
+from zsgate.models.families.scbert import network as scbert_network
 from zsgate.models.families.scgpt import untrained
 from zsgate.models.families.scgpt.network import ScGPTShape
+from zsgate.models.families.uce import checkpoints as uce
+from zsgate.models.families.uce import network as uce_network
+from zsgate.models.families.uce.genes import FIRST_CHROMOSOME
 
 SCGPT = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)
 SCGPT_ARGS = {
@@ -32,6 +40,8 @@ SCGPT_ARGS = {
     "input_emb_style": "continuous", "n_layers_cls": 3, "dropout": 0.2, "MVC": True,
 }  # fmt: skip
 SCGPT_TOKENS = 60_697
+UCE = uce_network.UCEShape(5120, 1280, 5120, 4, 1024, 1280, 1536)
+SCBERT = scbert_network.ScBERTShape(200, 6, 800, 266, 16_907)
 GENEFORMER = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)
 
 
@@ -70,6 +80,41 @@ def make_geneformer(folder: Path, official: Path | None, seed: int = 0) -> Path:
     return folder
 
 
+def make_uce(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained uce_4l; its proteins take 0.6 MB, because they overlap: each begins one number later."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [name.upper() for name in np.unique(_pancreas().symbols).tolist()]
+    torch.save(dict.fromkeys(names, torch.zeros(1)), folder / uce.PROTEINS)
+    (folder / uce.OFFSETS).write_bytes(pickle.dumps({"human": 4}))
+    with (folder / uce.PLACES).open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["species", "gene_symbol", "chromosome", "start"])
+        table.writerows(["human", name, 1 + place % 24, 7 * place] for place, name in enumerate(names))
+    n_tokens = FIRST_CHROMOSOME + 1895
+    numbers = torch.randn(n_tokens + UCE.d_protein, generator=torch.Generator().manual_seed(seed))
+    proteins = numbers.as_strided((n_tokens, UCE.d_protein), (1, 1))
+    state = uce_network.random_state(UCE, seed) | {uce_network.PROTEINS: proteins}
+    torch.save(state, folder / "4layer_model.torch")
+    return folder
+
+
+def make_scbert(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained scbert_panglao whose places are drawn, too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if official is not None:
+        shutil.copyfile(official / "scbert" / scbert.GENES, folder / scbert.GENES)
+    else:
+        dataset = _pancreas()
+        expressed = np.argsort(-np.asarray(dataset.counts.sum(axis=0)).ravel(), kind="stable")
+        names = list(dict.fromkeys(dataset.symbols[expressed].tolist()))
+        with h5py.File(folder / scbert.GENES, "w") as file:
+            file["var/_index"] = filled(names, SCBERT.n_places - 1)
+    places = torch.randn(SCBERT.n_places, SCBERT.dim, generator=torch.Generator().manual_seed(seed + 1))
+    state = scbert_network.random_state(SCBERT, seed) | {scbert_network.PLACES: places.double()}
+    torch.save({"model_state_dict": state}, folder / scbert.MODEL)
+    return folder
+
+
 def filled(names: list[str], size: int) -> list[str]:
     """Return ``names`` followed by names of no gene, ``size`` in all."""
     return [*names, *(f"NO_GENE_{place}" for place in range(size - len(names)))][:size]
@@ -96,17 +141,18 @@ def _made_dictionaries(folder: Path) -> None:
         (folder / f"{kind}_gc30M.pkl").write_bytes(pickle.dumps(content))
 
 
-MAKERS = {"scgpt_human": make_scgpt, "geneformer_v1_10m": make_geneformer}
+MAKERS = {"scgpt_human": make_scgpt, "geneformer_v1_10m": make_geneformer}  # those that rates are measured of
+OTHERS = {"uce_4l": make_uce, "scbert_panglao": make_scbert}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=MAKERS)
+    parser.add_argument("name", choices=MAKERS | OTHERS)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--official", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    print(MAKERS[asked.name](asked.folder, asked.official, asked.seed))
+    print((MAKERS | OTHERS)[asked.name](asked.folder, asked.official, asked.seed))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ from zsgate.data.dataset import Dataset
 from zsgate.models.families.geneformer.adapter import Geneformer
 from zsgate.models.families.geneformer.load import load as load_geneformer
 from zsgate.models.families.geneformer.network import GeneformerShape
+from zsgate.models.families.scfoundation.adapter import ScFoundation
+from zsgate.models.families.scfoundation.load import load as load_scfoundation
+from zsgate.models.families.scfoundation.network import ScFoundationShape
 from zsgate.models.families.scgpt.adapter import ScGPT
 from zsgate.models.families.scgpt.load import load as load_scgpt
 from zsgate.models.families.scgpt.network import ScGPTShape
@@ -134,6 +137,18 @@ def tiny_scimilarity(scimilarity_folder: Path) -> SCimilarity:
     return load_scimilarity("scimilarity", weights=scimilarity_folder, device="cpu", offline=True)
 
 
+def scfoundation_config(shape: ScFoundationShape) -> dict[str, object]:
+    """Return the settings of an encoder, as the published file has them."""
+    encoder = {"hidden_dim": shape.hidden_dim, "depth": shape.depth, "heads": shape.heads}
+    inner = {"encoder": encoder | {"module_type": "transformer", "norm_first": False}, "seq_len": shape.n_genes + 2}
+    inner |= {"bin_num": shape.bin_num, "bin_alpha": shape.bin_alpha, "pad_token_id": 103, "mask_token_id": 102}
+    return {
+        "model": "mae_autobin",
+        "model_config": {"mae_autobin": inner},
+        "dataset_config": {"rnaseq": {"bin_type": "auto_bin"}},
+    }
+
+
 @pytest.fixture(scope="session")
 def uce_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tiny UCE."""
@@ -147,12 +162,34 @@ def scbert_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
+def scfoundation_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny scFoundation over nine in ten of the cells' genes, and a decoder that is not run."""
+    folder = tmp_path_factory.mktemp("scfoundation")
+    symbols = np.unique(few_cells.symbols)
+    names = symbols[np.arange(len(symbols)) % 10 > 0].tolist()
+    lines = ["gene_name\tindex", *(f"{name}\t{place}" for place, name in enumerate(names))]
+    (folder / "OS_scRNA_gene_index.19264.tsv").write_text("\n".join(lines) + "\n")
+    shape = ScFoundationShape(len(names), 32, 2, 4, 10, 1.0)
+    state = drawn_state(shape.tensors(), 0) | {"decoder.layer.weight": torch.zeros(2)}
+    part = {"config": scfoundation_config(shape), "state_dict": {f"model.{name}": each for name, each in state.items()}}
+    torch.save({"cell": part, "rde": part | {"state_dict": {}}, "gene": {}}, folder / "models.ckpt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_scfoundation(scfoundation_folder: Path) -> ScFoundation:
+    """Return the tiny scFoundation."""
+    return load_scfoundation("scfoundation", weights=scfoundation_folder, device="cpu", offline=True)
+
+
+@pytest.fixture(scope="session")
 def own_folders(
     scgpt_folder: Path,
     geneformer_folders: dict[str, Path],
     scimilarity_folder: Path,
     uce_folder: Path,
     scbert_folder: Path,
+    scfoundation_folder: Path,
 ) -> dict[str, Path]:
     """Return the folder of a tiny checkpoint of each family."""
     return {
@@ -161,4 +198,5 @@ def own_folders(
         "scimilarity": scimilarity_folder,
         "uce": uce_folder,
         "scbert": scbert_folder,
+        "scfoundation": scfoundation_folder,
     }

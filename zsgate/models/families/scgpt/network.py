@@ -20,9 +20,18 @@ from zsgate.models.families.scgpt.tokens import N_BINS, PAD_VALUE
 from zsgate.models.pretrained.weights import read_names_and_values, too_large
 from zsgate.models.transformer.attention import Runs
 from zsgate.models.transformer.encoder import Encoder, Linear, move
-from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes
-from zsgate.models.transformer.torch_layers import EPSILON, encoder_shapes, make_encoder
+from zsgate.models.transformer.state import (
+    Shapes,
+    State,
+    layer_shapes,
+    linear_shapes,
+    make_layer,
+    make_linear,
+    make_norm,
+    norm_shapes,
+)
 
+EPSILON = 1e-5
 HEADS = ("gep", "gepc")
 KNOWN_EXTRAS = (
     *("flag_encoder.", "cls_decoder.", "grad_reverse_discriminator.", "batch_encoder."),
@@ -87,12 +96,13 @@ class ScGPTShape:
 
     def encoder(self, n_tokens: int) -> Shapes:
         """Return name and shape of every tensor of the encoder, without which there is no embedding."""
-        d = self.embsize
+        d, hidden = self.embsize, self.d_hid
         shapes: Shapes = {"encoder.embedding.weight": (n_tokens, d)}
         shapes |= norm_shapes("encoder.enc_norm", d)
         shapes |= linear_shapes("value_encoder.linear1", d, 1) | linear_shapes("value_encoder.linear2", d, d)
         shapes |= norm_shapes("value_encoder.norm", d)
-        shapes |= encoder_shapes(self.nlayers, d, self.d_hid)
+        for number in range(self.nlayers):
+            shapes |= layer_shapes(f"transformer_encoder.layers.{number}", d, hidden)
         return shapes
 
 
@@ -165,10 +175,11 @@ class ScGPTNetwork:
         every = torch.tensor(VALUES, dtype=torch.float32)[:, None]  # (53, 1)
         hidden = make_linear(state, "value_encoder.linear1")(every).relu()  # (53, D)
         values = make_linear(state, "value_encoder.linear2")(hidden)  # (53, D)
+        names = (f"transformer_encoder.layers.{number}" for number in range(shape.nlayers))
         return cls(
             genes=make_norm(state, "encoder.enc_norm", EPSILON)(state["encoder.embedding.weight"]),
             values=make_norm(state, "value_encoder.norm", EPSILON)(values),
-            encoder=make_encoder(state, shape.nlayers, shape.nheads),
+            encoder=Encoder(tuple(make_layer(state, name, EPSILON) for name in names), shape.nheads),
             expression=(gep("0"), gep("2"), gep("4")) if "gep" in heads else None,
             query=make_linear(state, "mvc_decoder.gene2query") if "gepc" in heads else None,
             inner=state["mvc_decoder.W.weight"] if "gepc" in heads else None,

@@ -1,7 +1,7 @@
 """SCimilarity's encoder: a few dense layers from log-normalised expression to a point on a sphere.
 
-Architecture: Heimberg et al. 2025; names of the tensors are those of upstream's ``nn_models.Encoder``, which outputs
-equal in eval mode. Shapes in comments: B cells, G genes, H units of a hidden layer, D dimensions.
+Architecture: Heimberg et al. 2025; names of the tensors are those of upstream's ``nn_models.Encoder``, to whose
+outputs in eval mode its own are equal. Shapes in comments: B cells, G genes, H units of a hidden layer, D dimensions.
 """
 
 from __future__ import annotations

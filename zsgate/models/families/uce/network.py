@@ -20,10 +20,20 @@ from torch.nn import functional
 from zsgate.errors import UsageProblem
 from zsgate.models.transformer.attention import Runs
 from zsgate.models.transformer.encoder import Encoder, Linear, Norm, move
-from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes
-from zsgate.models.transformer.torch_layers import EPSILON, PREFIX, encoder_shapes, make_encoder
+from zsgate.models.transformer.state import (
+    Shapes,
+    State,
+    layer_shapes,
+    linear_shapes,
+    make_layer,
+    make_linear,
+    make_norm,
+    norm_shapes,
+)
 
 HEADS = 20  # upstream's, whatever the depth
+EPSILON = 1e-5  # of the norms
+PREFIX = "transformer_encoder.layers."
 PROTEINS = "pe_embedding.weight"
 POSITIONS = "pos_encoder.pe"
 KNOWN_EXTRAS = ("binary_decoder.", "gene_embedding_layer.")  # the head that says whether a gene is expressed
@@ -70,7 +80,8 @@ class UCEShape:
         d = self.d_model
         shapes = linear_shapes("encoder.0", d, self.d_protein) | norm_shapes("encoder.2", d)
         shapes[POSITIONS] = (self.n_places, 1, d)
-        shapes |= encoder_shapes(self.n_layers, d, self.d_hid)
+        for number in range(self.n_layers):
+            shapes |= layer_shapes(f"{PREFIX}{number}", d, self.d_hid)
         widths = (d, self.d_between, self.d_out, self.d_out)
         for number in range(BLOCKS):
             shapes |= linear_shapes(f"decoder.{number}.0", widths[number + 1], widths[number])
@@ -109,13 +120,14 @@ class UCENetwork:
     @classmethod
     def of(cls, state: State, proteins: Tensor, shape: UCEShape) -> Self:
         """Return the network of the tensors of ``state``, which :meth:`UCEShape.tensors` names, and the proteins."""
+        layers = tuple(make_layer(state, f"{PREFIX}{number}", EPSILON) for number in range(shape.n_layers))
         blocks = [f"decoder.{number}" for number in range(BLOCKS)]
         return cls(
             proteins=proteins,
             narrow=make_linear(state, "encoder.0"),
             norm=make_norm(state, "encoder.2", EPSILON),
             positions=state[POSITIONS][:, 0],
-            encoder=make_encoder(state, shape.n_layers, HEADS),
+            encoder=Encoder(layers, HEADS),
             decoder=tuple((make_linear(state, f"{each}.0"), make_norm(state, f"{each}.1", EPSILON)) for each in blocks),
             output=make_linear(state, f"decoder.{BLOCKS}"),
         )
