@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from zsgate.data.dataset import Dataset
 
+PRESETS = ("official",)
 POOLINGS = ("mean", "last")
 NOTES = (
     "a row is that of the cell alone: upstream's attention takes one maximum over a whole batch, so its rows move with "
@@ -57,6 +58,7 @@ class ScBERT(Pretrained):
     pooling: str = "mean"
 
     def __post_init__(self) -> None:
+        check_choice(f"{self.checkpoint.name}: preset", self.preset, PRESETS)
         check_choice(f"{self.checkpoint.name}: pooling", self.pooling, POOLINGS)
 
     @property

@@ -24,6 +24,7 @@ def load(
     *,
     weights: str | Path | None = None,
     device: str = "auto",
+    preset: str = "official",
     pooling: str = "mean",
     offline: bool = False,
     cache: Path | None = None,
@@ -38,6 +39,8 @@ def load(
         Folder with ``panglao_pretrain.pth`` and ``gene_order_16906.h5ad``; None takes the cache.
     device
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    preset
+        ``"official"``; Kedzierska et al. did not run this model.
     pooling
         As :class:`ScBERT` has it.
     offline
@@ -66,6 +69,7 @@ def load(
         left_out=left_out,
         device=where,
         dtype=torch.float32,
+        preset=preset,
         shape=shape,
         genes=genes,
         pooling=pooling,

@@ -22,6 +22,7 @@ from zsgate.models.transformer.tokens import Tokens
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
 
+PRESETS = ("official",)
 RANDOMNESS = ("keyed", "official")
 NOTES = (
     "a row is that of the cell alone: upstream's mask adds 1 to the scores of a batch's padding instead of hiding it, "
@@ -68,6 +69,7 @@ class UCE(Pretrained):
         if type(self.draws) is not int or self.draws < 1:
             msg = f"{self.checkpoint.name}: draws must be a whole number from 1 on, not {self.draws!r}"
             raise UsageProblem(msg)
+        check_choice(f"{self.checkpoint.name}: preset", self.preset, PRESETS)
         check_choice(f"{self.checkpoint.name}: randomness", self.randomness, RANDOMNESS)
 
     @property

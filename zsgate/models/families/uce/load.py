@@ -24,6 +24,7 @@ def load(
     weights: str | Path | None = None,
     device: str = "auto",
     dtype: str | None = None,
+    preset: str = "official",
     randomness: str = "keyed",
     seed: int = 0,
     draws: int = 1,
@@ -43,6 +44,8 @@ def load(
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
     dtype
         ``"float32"``, ``"bfloat16"`` or ``"float16"``; None is bfloat16 on a GPU that has it, else float32.
+    preset
+        ``"official"``; Kedzierska et al. did not run this model.
     randomness, seed, draws
         As :class:`UCE` has them.
     offline
@@ -76,6 +79,7 @@ def load(
         left_out=left_out,
         device=where,
         dtype=chosen_dtype(dtype, where),
+        preset=preset,
         shape=shape,
         genes=genes,
         randomness=randomness,
