@@ -1,12 +1,13 @@
 """Make a full-size checkpoint with random weights in the official file format, to run the gate end to end.
 
-    python -m benchmarks.checkpoints {scgpt_human,geneformer_v1_10m,uce_4l,scbert_panglao} FOLDER [--official FOLDER]
-    pytest --model=scgpt_human --weights=FOLDER -k hvg
+    python -m benchmarks.checkpoints NAME FOLDER [--official FOLDER]
+    pytest --model=NAME --weights=FOLDER -k hvg
 
-writes the files of scgpt_human (51.9 M parameters), geneformer_v1_10m (10.3 M), uce_4l (100 M and 144 k proteins, which
-are overlapping pieces of one row of numbers) or scbert_panglao (8 M) into FOLDER. ``--official`` names a
-folder with the published ``vocab.json`` and gene dictionaries (in ``scgpt_human/``, ``geneformer_v1/``); without it the
-vocabularies are made of the genes of the packaged pancreas dataset, filled up to the official size.
+writes the files of a model into FOLDER: scgpt_human (51.9 M parameters), geneformer_v1_10m (10.3 M), scimilarity
+(31.1 M), scfoundation (the encoder's 99.9 M), gene2vec (3.4 M), uce_4l (100 M, and 144,000 proteins that are
+overlapping pieces of one row of numbers) or scbert_panglao (8 M). ``--official`` names a folder with the published
+lists of genes (in ``scgpt_human/``, ``geneformer_v1/``, ``scimilarity/``, ``scfoundation/``, ``scbert/``); without it
+they are made of the genes of the packaged pancreas dataset, filled up to the official size.
 These models know nothing: the gate must say that they lose.
 """
 
@@ -28,8 +29,13 @@ from zsgate.models.families.geneformer import network as geneformer_network
 from zsgate.models.families.geneformer.network import GeneformerShape
 from zsgate.models.families.scbert import checkpoints as scbert
 from zsgate.models.families.scbert import network as scbert_network
+from zsgate.models.families.scfoundation import network as scfoundation_network
+from zsgate.models.families.scfoundation.checkpoints import GENES
+from zsgate.models.families.scfoundation.network import ScFoundationShape
 from zsgate.models.families.scgpt import untrained
 from zsgate.models.families.scgpt.network import ScGPTShape
+from zsgate.models.families.scimilarity import network as scimilarity_network
+from zsgate.models.families.scimilarity.network import SCimilarityShape
 from zsgate.models.families.uce import checkpoints as uce
 from zsgate.models.families.uce import network as uce_network
 from zsgate.models.families.uce.genes import FIRST_CHROMOSOME
@@ -43,6 +49,13 @@ SCGPT_TOKENS = 60_697
 UCE = uce_network.UCEShape(5120, 1280, 5120, 4, 1024, 1280, 1536)
 SCBERT = scbert_network.ScBERTShape(200, 6, 800, 266, 16_907)
 GENEFORMER = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)
+SCIMILARITY = SCimilarityShape(28_231, (1024, 1024, 1024), 128)
+SCFOUNDATION = ScFoundationShape(19_264, 768, 12, 12, 100, 1.0)
+SCFOUNDATION_SETTINGS = {
+    "encoder": {"hidden_dim": 768, "depth": 12, "heads": 12, "module_type": "transformer", "norm_first": False},
+    "seq_len": 19_266, "bin_num": 100, "bin_alpha": 1.0, "pad_token_id": 103, "mask_token_id": 102,
+}  # fmt: skip
+GENE2VEC = (16_906, 200, 0.24)  # genes, dimensions, spread
 
 
 def make_scgpt(folder: Path, official: Path | None, seed: int = 0, init: str = "independent") -> Path:
@@ -115,6 +128,46 @@ def make_scbert(folder: Path, official: Path | None, seed: int = 0) -> Path:
     return folder
 
 
+def make_scimilarity(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained SCimilarity of v1.1's shape."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _list_genes(folder / "gene_order.tsv", official and official / "scimilarity", SCIMILARITY.n_genes)
+    state = scimilarity_network.random_state(SCIMILARITY, seed)
+    (folder / "layer_sizes.json").write_text(json.dumps({name: list(each.shape) for name, each in state.items()}))
+    torch.save({"state_dict": state}, folder / "encoder.ckpt")
+    return folder
+
+
+def make_scfoundation(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained scFoundation without its decoder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _list_genes(folder / GENES, official and official / "scfoundation", SCFOUNDATION.n_genes, "gene_name\n")
+    state = scfoundation_network.random_state(SCFOUNDATION, seed)
+    config = {"model": "mae_autobin", "model_config": {"mae_autobin": SCFOUNDATION_SETTINGS}, "dataset_config": {}}
+    part = {"config": config, "state_dict": {f"model.{name}": each for name, each in state.items()}}
+    torch.save({"cell": part}, folder / "models.ckpt")
+    return folder
+
+
+def make_gene2vec(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write random vectors of as many genes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    n_genes, size, spread = GENE2VEC
+    _list_genes(folder / "genes.tsv", None, n_genes)
+    np.save(folder / "vectors.npy", np.random.default_rng(seed).normal(0, spread, (n_genes, size)))
+    return folder
+
+
+def _list_genes(path: Path, official: Path | None, size: int, header: str = "") -> None:
+    if official is not None:
+        shutil.copyfile(official / path.name, path)
+        return
+    dataset = _pancreas()
+    expressed = np.argsort(-np.asarray(dataset.counts.sum(axis=0)).ravel(), kind="stable")
+    symbols = list(dict.fromkeys(dataset.symbols[expressed].tolist()))
+    path.write_text(header + "\n".join(sorted(filled(symbols, size))) + "\n")
+
+
 def filled(names: list[str], size: int) -> list[str]:
     """Return ``names`` followed by names of no gene, ``size`` in all."""
     return [*names, *(f"NO_GENE_{place}" for place in range(size - len(names)))][:size]
@@ -141,18 +194,25 @@ def _made_dictionaries(folder: Path) -> None:
         (folder / f"{kind}_gc30M.pkl").write_bytes(pickle.dumps(content))
 
 
-MAKERS = {"scgpt_human": make_scgpt, "geneformer_v1_10m": make_geneformer}  # those that rates are measured of
-OTHERS = {"uce_4l": make_uce, "scbert_panglao": make_scbert}
+MAKERS = {
+    "scgpt_human": make_scgpt,
+    "geneformer_v1_10m": make_geneformer,
+    "scimilarity": make_scimilarity,
+    "scfoundation": make_scfoundation,
+    "gene2vec": make_gene2vec,
+    "uce_4l": make_uce,
+    "scbert_panglao": make_scbert,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=MAKERS | OTHERS)
+    parser.add_argument("name", choices=MAKERS)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--official", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    print((MAKERS | OTHERS)[asked.name](asked.folder, asked.official, asked.seed))
+    print(MAKERS[asked.name](asked.folder, asked.official, asked.seed))
 
 
 if __name__ == "__main__":

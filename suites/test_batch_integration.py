@@ -10,7 +10,7 @@ from zsgate.metrics import METRICS, knn_purity
 
 
 @pytest.mark.parametrize("metric", [metric for metric in METRICS.values() if metric.claim == "batches"])
-@pytest.mark.parametrize("baseline", ["hvg", "pca", "scvi", "random_init"], indirect=True)
+@pytest.mark.parametrize("baseline", ["hvg", "pca", "scvi", "harmony", "random_init"], indirect=True)
 def test_mixes_batches(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.embed(dataset), dataset)
     theirs = metric(baseline.embed(dataset), dataset)

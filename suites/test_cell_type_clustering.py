@@ -12,7 +12,7 @@ SEPARATING = [metric for metric in METRICS.values() if metric.claim == "cell typ
 
 
 @pytest.mark.parametrize("metric", [avg_bio, *(metric for metric in SEPARATING if metric is not avg_bio)])
-@pytest.mark.parametrize("baseline", ["hvg", "pca", "scvi", "random_init"], indirect=True)
+@pytest.mark.parametrize("baseline", ["hvg", "pca", "scvi", "harmony", "random_init"], indirect=True)
 def test_separates_cell_types(candidate, baseline, dataset, metric, judge):
     ours = metric(candidate.embed(dataset), dataset)
     theirs = metric(baseline.embed(dataset), dataset)

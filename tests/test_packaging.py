@@ -28,8 +28,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 
     assert {name.split("/")[0].split("-")[0] for name in names} == {"zsgate"}
     for folder in ("suites", "fixtures", "baselines"):
-        inside = {name.rpartition("/")[2] for name in names if name.startswith(f"zsgate/{folder}/")}
-        assert inside == {path.name for path in (ROOT / folder).glob("*.py")}
+        inside = {name.removeprefix("zsgate/") for name in names if name.startswith(f"zsgate/{folder}/")}
+        assert inside == {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
     assert any(name.endswith(".jinja") for name in names)
     assert "zsgate/py.typed" in names
 

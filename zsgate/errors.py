@@ -52,6 +52,14 @@ def machine_fault(error: BaseException | None) -> str:
     return str(error) if isinstance(error, MachineFailed) else machine_fault(error.__cause__)
 
 
+def in_words(error: BaseException) -> str:
+    """Return an error in one line; one that says whose it is and what happened speaks for itself."""
+    if isinstance(error, CandidateFailed):
+        return str(error)
+    said = getattr(error, "words", None)
+    return said if isinstance(said, str) else f"{type(error).__name__}: {error}"
+
+
 def unknown(what: str, value: str, known: tuple[str, ...]) -> str:
     """Return the sentence for a name that is not known, with the nearest one that is.
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zsgate.baselines import scvi, scvi_training
-from zsgate.baselines.scvi_training import Job, train
+from zsgate.baselines.scvi.training import Job, train
 from zsgate.data import read as reading
 from zsgate.data.mapped import place_of
 from zsgate.data.preprocess import highly_variable

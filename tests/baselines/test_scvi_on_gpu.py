@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from zsgate.baselines import scvi_training
-from zsgate.baselines.scvi_training import Job, train
+from zsgate.baselines.scvi.training import Job, train
 
 
 @pytest.mark.gpu

@@ -47,7 +47,7 @@ def test_judge_on_selects_beside_tables(repo, gather, own):
         ("datasets = ','", "datasets: cannot read ',' as names"),
         ("label = ''", "label is empty"),
         ("models.scgtp_human.dtype = 'float32'", "unknown model 'scgtp_human'; did you mean 'scgpt_human'?"),
-        ("models.'my_pkg.gate:M'.dtype = 'float32'", "only packaged models have settings"),
+        ("models.'my_pkg.gate:M'.dtype = 'float32'", "packaged ones and commands have settings"),
         ("models.cellama.dtyp = 'float32'", "unknown model setting 'dtyp'; did you mean 'dtype'?"),
         ("models.cellama.weights = 3", "as tables of models"),
         ("models.cellama = 3", "as tables of models"),

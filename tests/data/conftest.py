@@ -6,6 +6,7 @@ import warnings
 
 import pandas as pd
 import pytest
+from annotated import annotated
 
 from zsgate.data.annotations import Columns
 from zsgate.data.dataset import Dataset
@@ -21,7 +22,7 @@ def some(few_cells) -> Dataset:
 @pytest.fixture
 def adata(some):
     """Return the few cells as an AnnData with labels and symbols, as a lab would keep it."""
-    made = some.to_anndata()
+    made = annotated(some)
     made.var_names = pd.Index(some.ensembl.astype(object))
     made.obs["cell_type"] = pd.Categorical(some.cell_types.astype(object))
     return made

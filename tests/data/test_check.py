@@ -9,6 +9,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from annotated import annotated
 
 from zsgate.cli import main
 from zsgate.data.annotations import Columns
@@ -19,7 +20,7 @@ from zsgate.data.read import read_h5ad
 @pytest.fixture
 def file(few_cells, tmp_path) -> Path:
     """Write the few cells as a lab would, log-normalised X and counts in a layer."""
-    made = few_cells.to_anndata()
+    made = annotated(few_cells)
     made.obs["CellType"] = pd.Categorical(few_cells.cell_types.astype(object))
     made.layers["counts"] = made.X.copy()
     made.X = made.X.log1p()

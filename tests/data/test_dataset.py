@@ -174,24 +174,25 @@ def test_with_genes_takes_columns_in_the_order_given():
 
 
 def test_anndata_hides_the_labels(few_cells):
-    """A zero-shot model sees counts, genes, batches and donors; no label is anywhere in its AnnData."""
-    adata = few_cells.to_anndata()
+    """A zero-shot model sees counts, genes and batches if it needs them; no label or donor is in its AnnData."""
+    adata = few_cells.to_anndata(batches=True)
     assert adata.obs_names.tolist() == few_cells.cell_ids.tolist()
-    assert set(adata.obs.columns) == {"batch", "donor"}
+    assert adata.obs.columns.tolist() == ["batch"]
+    assert few_cells.to_anndata().obs.columns.tolist() == []
     assert (few_cells.counts != adata.X).nnz == 0
     assert adata.var["symbol"].tolist() == few_cells.symbols.tolist()
     assert adata.var_names.tolist() == adata.var["ensembl_id"].tolist() == few_cells.ensembl.tolist()
     text = str(adata.obs.to_dict()) + str(adata.uns)
-    assert not any(label in text for label in np.unique(few_cells.cell_types))
+    assert not any(label in text for label in np.unique([few_cells.cell_types, few_cells.donors]))
 
 
 def test_anndata_is_a_copy():
     """What a model does to its AnnData does not reach the next one."""
-    adata = TOY.to_anndata()
+    adata = TOY.to_anndata(batches=True)
     adata.X.data[:] = 99
-    adata.obs["donor"] = "z"
+    adata.obs["batch"] = "z"
     assert TOY.counts.max() == 6
-    assert TOY.to_anndata().obs["donor"].tolist() == TOY.donors.tolist()
+    assert TOY.to_anndata(batches=True).obs["batch"].tolist() == TOY.batches.tolist()
     bare = replace(TOY, ensembl=None, symbols=np.array(["A", "B", "C"]), batches=None, donors=None).to_anndata()
     assert (bare.var_names.tolist(), bare.obs.columns.tolist()) == (["A", "B", "C"], [])
 

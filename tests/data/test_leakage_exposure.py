@@ -73,7 +73,7 @@ def test_a_user_declares_it_for_any_model(tmp_path):
         with pytest.raises(UsageProblem, match="as tables of models"):
             Config.gather({"model": "m"}, {}, tmp_path)
     file.write_text('[tool.zsgate.models."my.gate:Model"]\nweights = "w"\n')
-    with pytest.raises(UsageProblem, match="only packaged models have settings"):
+    with pytest.raises(UsageProblem, match="packaged ones and commands have settings"):
         Config.gather({"model": "m"}, {}, tmp_path)
     file.unlink()
     with pytest.raises(UsageProblem, match=r"unknown leakage 'fial'; did you mean 'fail'\?"):

@@ -8,6 +8,7 @@ import anndata
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from annotated import annotated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ from zsgate.errors import UsageProblem
 def corpus(pancreas, tmp_path_factory):
     """Write the first half of the cells, genes shuffled, as a corpus; return it."""
     half = pancreas.subset(np.arange(0, pancreas.n_cells, 2))
-    adata = half.to_anndata()
+    adata = annotated(half)
     order = np.random.default_rng(0).permutation(adata.n_vars)
     path = tmp_path_factory.mktemp("corpus") / "corpus.h5ad"
     adata[:, order].copy().write_h5ad(path)
@@ -129,7 +130,7 @@ def test_the_command_line_looks_where_a_run_does(corpus, pancreas, place, tmp_pa
     assert main(asked) == 4
     assert f"put into {cache / 'datasets' / 'made'}" in capsys.readouterr().err
     assert place.asked == []
-    adata = pancreas.subset(np.arange(0, 1500, 10)).to_anndata()
+    adata = annotated(pancreas.subset(np.arange(0, 1500, 10)))
     adata.obs["cell_type"] = ["one", "other"] * 75
     (mirror / "made").mkdir(parents=True)
     adata.write_h5ad(mirror / "made" / "x.h5ad")

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import zarr
+from annotated import annotated
 
 from zsgate.data import counts as counts_module
 from zsgate.data import mapped, read
@@ -42,7 +43,7 @@ def on_disk(monkeypatch):
 @pytest.fixture
 def adata(few_cells):
     """Return the few cells with missing labels, poor cells, unsorted rows and stored zeros."""
-    made = few_cells.to_anndata()
+    made = annotated(few_cells)
     labels = few_cells.cell_types.astype(object)
     labels[:3] = None
     made.obs["cell_type"] = pd.Categorical(labels)
@@ -239,7 +240,7 @@ def test_an_anndata_of_counts_on_disk_is_private(adata, tmp_path, on_disk):
     path = written(adata, tmp_path / "cells.h5ad")
     here = read_h5ad(path, "cells", COLUMNS, cache=tmp_path / "cache")
     digest = here.digest
-    given = here.to_anndata()
+    given = annotated(here)
     assert lies_on_disk(given.X.data)
     assert (here.counts != given.X).nnz == 0
     given.X.data *= 2

@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from zsgate.data.dataset import Dataset
+from zsgate.models.families.gene2vec.adapter import Gene2vec
+from zsgate.models.families.gene2vec.load import load as load_gene2vec
 from zsgate.models.families.geneformer.adapter import Geneformer
 from zsgate.models.families.geneformer.load import load as load_geneformer
 from zsgate.models.families.geneformer.network import GeneformerShape
@@ -183,6 +185,23 @@ def tiny_scfoundation(scfoundation_folder: Path) -> ScFoundation:
 
 
 @pytest.fixture(scope="session")
+def gene2vec_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with vectors of nine in ten of the cells' genes."""
+    folder = tmp_path_factory.mktemp("gene2vec")
+    symbols = np.unique(few_cells.symbols)
+    names = symbols[np.arange(len(symbols)) % 10 > 0].tolist()
+    (folder / "genes.tsv").write_text("\n".join(names) + "\n")
+    np.save(folder / "vectors.npy", np.random.default_rng(0).normal(0, 0.24, (len(names), 12)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_gene2vec(gene2vec_folder: Path) -> Gene2vec:
+    """Return the vectors as a model."""
+    return load_gene2vec("gene2vec", weights=gene2vec_folder, device="cpu", offline=True)
+
+
+@pytest.fixture(scope="session")
 def own_folders(
     scgpt_folder: Path,
     geneformer_folders: dict[str, Path],
@@ -190,6 +209,7 @@ def own_folders(
     uce_folder: Path,
     scbert_folder: Path,
     scfoundation_folder: Path,
+    gene2vec_folder: Path,
 ) -> dict[str, Path]:
     """Return the folder of a tiny checkpoint of each family."""
     return {
@@ -199,4 +219,5 @@ def own_folders(
         "uce": uce_folder,
         "scbert": scbert_folder,
         "scfoundation": scfoundation_folder,
+        "gene2vec": gene2vec_folder,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from pathlib import Path
 
 import anndata
 import jsonschema
@@ -11,8 +12,12 @@ import numpy as np
 import pytest
 
 from zsgate.config.config import Config
+from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Candidate
 from zsgate.run.reference import load_reference
+from zsgate.system.store import Store
+
+LEDGER = Ledger(Store(Path("none")), Store(Path("none")))  # no model is loaded that keeps anything
 
 
 def candidate(name: str) -> Candidate:
@@ -131,7 +136,10 @@ def test_a_rival_called_like_a_baseline_takes_nobody_s_place(gate, project, verd
         result = gate(model, f"--against={against}", "-k", "hvg and asw")
         assert result.ret == 4, model
         assert words in result.stderr.str()
-    assert load_reference("old/hvg", candidate("./hvg"), Config(model="./hvg"), project.path).name == "hvg@against"
+    assert (
+        load_reference(candidate("./hvg"), Config(model="./hvg", against="old/hvg"), project.path, LEDGER).name
+        == "hvg@against"
+    )
 
 
 @pytest.mark.parametrize("state", ["broke", "interrupted"])
@@ -140,7 +148,9 @@ def test_an_earlier_run_that_did_not_end_well_is_said(state, project, gate, verd
     gate("models:bad", "-k", "hvg and asw")
     record = verdict() | {"gate": state}
     (project.path / "old.json").write_text(json.dumps(record), encoding="utf-8")
-    reference = load_reference("old.json", candidate("models:good"), Config(model="models:good"), project.path)
+    reference = load_reference(
+        candidate("models:good"), Config(model="models:good", against="old.json"), project.path, LEDGER
+    )
     assert reference.past.scores
     became = {"broke": "broke", "interrupted": "was interrupted"}[state]
     assert reference.past.remark.startswith(f"The run that recorded the scores of models:bad {became} (")

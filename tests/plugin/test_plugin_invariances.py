@@ -69,7 +69,8 @@ def test_who_keeps_its_rows_passes_and_is_not_asked_again(gate, project, verdict
     calls = (project.path / "embedded").read_text()
     project.makeconftest("import sys\n\ndef pytest_unconfigure():\n    assert 'hypothesis' not in sys.modules\n")
     assert run(gate, project, "Honest", *SOME, "-n", "2").ret in (0, 1)
-    assert (project.path / "embedded").read_text() == calls
+    fresh = (project.path / "embedded").read_text().removeprefix(calls)
+    assert 1 <= len(fresh) <= 3  # few cells, by each process that asks for rows, to see that they are its own
     assert [each for each in verdict()["checks"] if each["nodeid"]] == checks
 
 

@@ -90,15 +90,20 @@ def test_a_model_and_its_twins_embed_the_poorer_cells_once(run: Run, tmp_path: P
     twins = run.method("random_init").copies(dataset, depth)
     ours = run.candidate.copies(dataset, depth)
     assert (len(ours.perturbed.draws), len(twins.perturbed.draws), len(twins.originals.draws)) == (1, 3, 3)
-    calls = (tmp_path / "calls").read_text().splitlines()
+    calls = _calls(tmp_path)
     assert sorted(call for call in calls if call.endswith(" 300")) == [f"{seed} 300" for seed in range(4)]
     later = made(tmp_path, "copied:Model")
     again = later.candidate.copies(dataset, depth)
     np.testing.assert_array_equal(again.perturbed.draws[0], ours.perturbed.draws[0])
     assert later.copies.is_kept(later.candidate, dataset, depth)
     assert not later.copies.is_kept(later.candidate, dataset, ambient)
-    assert (tmp_path / "calls").read_text().splitlines() == calls
+    assert _calls(tmp_path) == calls
     assert 0 < depth(ours).value < 1
+
+
+def _calls(folder: Path) -> list[str]:
+    """Return the calls of models, but for those that see whether kept rows are a model's own."""
+    return [call for call in (folder / "calls").read_text().splitlines() if not call.endswith(" 16")]
 
 
 def test_a_candidate_that_fails_on_poorer_cells_has_failed(run: Run, tmp_path: Path) -> None:

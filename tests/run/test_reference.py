@@ -64,7 +64,7 @@ def against(tmp_path: Path) -> Callable[..., Reference]:
             (tmp_path / path).write_bytes(content.encode() if isinstance(content, str) else content)
         config = Config(model="mine", against=path)
         run = Run(config, tmp_path, Ledger(Store(tmp_path / "store"), Store(tmp_path / "run")))
-        return load_reference(path, Candidate("mine", run, model=SimpleNamespace()), config, tmp_path)
+        return load_reference(Candidate("mine", run, model=SimpleNamespace()), config, tmp_path, run.ledger)
 
     return against
 

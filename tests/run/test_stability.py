@@ -11,7 +11,7 @@ import pytest
 from zsgate.metrics import asw
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import Embedding
-from zsgate.run.stability import BATCH, CHANCE, SHARD, check, embed, shift
+from zsgate.run.checks.stability import BATCH, CHANCE, SHARD, check, embed, shift
 
 WHAT = ["in another shard", "in a batch of another size", "a second time", "in another order"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from annotated import annotated
 from filelock import FileLock
 
 from zsgate.cli import main
@@ -27,7 +28,7 @@ from zsgate.system.store import Store
 def large(few_cells, tmp_path, monkeypatch):
     """Return a function that reads a file whose counts are copied into the cache."""
     monkeypatch.setattr(reading, "IN_MEMORY", 1000)
-    adata = few_cells.to_anndata()
+    adata = annotated(few_cells)
     adata.obs["type"] = pd.Categorical(few_cells.cell_types.astype(object))
     adata.write_h5ad(tmp_path / "cells.h5ad")
     columns = Columns(label="type", counts="X")

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
+from zsgate.baselines import BASELINES
 from zsgate.config import parse, tables
 from zsgate.config.parse import Place
 from zsgate.config.sources import find_pyproject, from_environment, from_pyproject
@@ -21,6 +22,8 @@ from zsgate.verdict.recipe import RECIPES, Recipe
 from zsgate.verdict.terms import POLICIES
 from zsgate.verdict.threshold import Threshold
 from zsgate.verdict.waiver import Waiver
+
+ISOLATIONS = ("process", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class Config:
         Number of cells of a dataset to judge on, at most, instead of the recipe's; 0 takes all.
     against
         Another model, or the verdict.json of an earlier run, to be judged against as well.
+    baselines
+        Baselines to be compared with as well, of those that are compared with on request only: ``harmony``.
     metrics
         Metrics to compute as well, of those that a run computes on request only; ``robustness`` is all of these.
     require
@@ -65,7 +70,7 @@ class Config:
     scope
         What the user's own files can speak for: new ``donors``, or these donors' ``cells`` only.
     leakage
-        What to do with a verdict on a dataset that the candidate saw in pretraining: ``report`` it, or ``fail``.
+        What to do with verdicts on a dataset that the candidate saw in pretraining: ``report`` or ``fail``.
     policy
         What passes: ``beats``, ``noninferior`` or ``point``.
     margin
@@ -75,7 +80,11 @@ class Config:
     waiver
         Tests that may fail for a while: ``[[tool.zsgate.waiver]]``.
     timeout
-        Seconds that one call of the candidate may take; None sets no limit.
+        Seconds without progress of the candidate's process, or of one call in pytest's; None sets no limit.
+    memory
+        Bytes of memory that the candidate's process may hold, given in GB; None sets no limit.
+    isolation
+        ``process``: the candidate runs in a process of its own. ``none``: in pytest's, for a debugger.
     seeds
         Number of draws of each side that draws random numbers; None takes 3 trainings of scVI, 3 untrained
         twins and 5 clusterings.
@@ -112,6 +121,7 @@ class Config:
     recipe: str = field(default="default", metadata={"parse": parse.TEXT})
     cells: int | None = field(default=None, metadata={"parse": parse.CELLS})
     against: str | None = field(default=None, metadata={"parse": parse.TEXT})
+    baselines: tuple[str, ...] = field(default=(), metadata={"parse": parse.NAMES})
     metrics: tuple[str, ...] = field(default=(), metadata={"parse": parse.NAMES})
     require: tuple[str, ...] = field(default=(), metadata={"parse": parse.NAMES})
     scope: str = field(default="donors", metadata={"parse": parse.TEXT})
@@ -121,6 +131,8 @@ class Config:
     threshold: tuple[Threshold, ...] = field(default=(), metadata={"parse": tables.THRESHOLDS})
     waiver: tuple[Waiver, ...] = field(default=(), metadata={"parse": tables.WAIVERS})
     timeout: float | None = field(default=None, metadata={"parse": parse.REAL})
+    memory: int | None = field(default=None, metadata={"parse": parse.GIGABYTES})
+    isolation: str = field(default="process", metadata={"parse": parse.TEXT})
     seeds: int | None = field(default=None, metadata={"parse": parse.WHOLE})
     report: Path = field(default=Path("zsgate-report"), metadata={"parse": parse.PATH})
     cache: Path | None = field(default=None, metadata={"parse": parse.PATH})
@@ -141,10 +153,12 @@ class Config:
             ("policy", POLICIES),
             ("scope", SCOPES),
             ("leakage", ACTIONS),
+            ("isolation", ISOLATIONS),
         )
-        for name, known in choices:
-            if getattr(self, name) not in known:
-                raise UsageProblem(unknown(name, getattr(self, name), known))
+        stated = [(name, getattr(self, name), known) for name, known in choices]
+        for what, value, known in (*stated, *(("baseline", name, tuple(BASELINES)) for name in self.baselines)):
+            if value not in known:
+                raise UsageProblem(unknown(what, value, known))
         if not 0 <= self.margin < 1:
             msg = f"margin must be in [0, 1), not {self.margin:g}"
             raise UsageProblem(msg)

@@ -128,6 +128,15 @@ def _real(value: Any, _: Place) -> float:
     return float(value)
 
 
+def _gigabytes(value: Any, _: Place) -> int:
+    """Return a number of bytes, given in GB: ``16``, ``"16GB"``."""
+    number = float(value.upper().removesuffix("GB").strip()) if isinstance(value, str) else _real(value, _)
+    if not number > 0:
+        msg = f"memory must be a number of GB above 0, not {value}"
+        raise UsageProblem(msg)
+    return int(number * 1e9)
+
+
 def _address(value: Any, place: Place) -> str:
     """Return an address as it is, a folder made absolute."""
     return text(value) if text(value).startswith(("http://", "https://")) else str(place.path(value))
@@ -152,6 +161,7 @@ SWITCH = Parser("bool", _switch)
 WHOLE = Parser("int", _whole)
 CELLS = Parser("a number of cells, or all", _cells)
 REAL = Parser("float", _real)
+GIGABYTES = Parser("a number of GB", _gigabytes)
 PATH = Parser("a path", lambda value, place: place.path(value))
 ADDRESS = Parser("a folder or an address", _address)
 NAMES = Parser("names", _names)

@@ -21,15 +21,25 @@ LONGEST = timedelta(days=366)  # that a waiver may be written for
 ABOUT_PRETRAINING = ("pretraining", "corpus")  # what a user may say of any model, a model of their own too
 MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", *ABOUT_PRETRAINING)
 OWN_SETTINGS = ("draws", *ABOUT_PRETRAINING)  # of pkg.mod:attr
+# of a command: how it is started, and what is said of a model that embeds one file and ends
+COMMAND_SETTINGS = (
+    *("command", "fingerprint", "independent_cells", "stochastic", "needs_batches", "draws", "dimensions"),
+    *ABOUT_PRETRAINING,
+)
 DATASET_SETTINGS = ("path", "label", "batch", "donor", "counts", "scope")
 
 
 def _models(value: Any, place: Place) -> dict[str, Table]:
     """Return the settings of each model, their paths made absolute."""
     for name, table in value.items():
+        if "command" in table:
+            _check_command(name, table, place)
+            continue
         takes = OWN_SETTINGS if ":" in name else ABOUT_PRETRAINING
         if name not in place.models and not set(table) <= set(takes):
-            raise UsageProblem(unknown("model", name, tuple(place.models)) + "; only packaged models have settings")
+            raise UsageProblem(
+                unknown("model", name, tuple(place.models)) + "; packaged ones and commands have settings"
+            )
         if strangers := set(table) - set(MODEL_SETTINGS):
             raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
     parsers: dict[str, Callable[[Any, Place], Any]] = {"weights": _path, "corpus": _path, "pretraining": _pretraining}
@@ -37,6 +47,15 @@ def _models(value: Any, place: Place) -> dict[str, Table]:
         name: {key: parsers[key](each, place) if key in parsers else each for key, each in table.items()}
         for name, table in value.items()
     }
+
+
+def _check_command(name: str, table: Table, place: Place) -> None:
+    """Refuse the table of a command whose name means something else, or which says what nobody reads."""
+    if name in place.models or ":" in name or "/" in name:
+        msg = f"{name}: a model that a command serves needs a name of its own"
+        raise UsageProblem(msg)
+    if strangers := set(table) - set(COMMAND_SETTINGS):
+        raise UsageProblem(f"{name}: " + unknown("setting of a command", min(strangers), COMMAND_SETTINGS))
 
 
 def _path(value: Any, place: Place) -> Path:

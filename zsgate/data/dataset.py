@@ -60,6 +60,8 @@ class Dataset:
         None where these are all. Embeddings may have rows of the others, too.
     expression
         What the file has in X beside the counts, not yet read, or None where there is nothing.
+    number
+        Type of number that an AnnData of it holds the counts as.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Dataset:
     card: Mapping[str, object] = field(default_factory=dict)
     drawn_from: Strings | None = None
     expression: Expression | None = None
+    number: str = "float32"
 
     def __post_init__(self) -> None:
         """Bring the counts into their form and refuse what breaks the contract."""
@@ -152,16 +155,18 @@ class Dataset:
         """Return the dataset with more notes behind those of its card."""
         return replace(self, card=add_notes(self.card, notes))
 
-    def to_anndata(self, shown: sp.csr_matrix | None = None) -> anndata.AnnData:
-        """Return a fresh AnnData: counts in X, ``obs`` batch, donor, ``var`` symbol, ensembl_id.
+    def to_anndata(self, shown: sp.csr_matrix | None = None, *, batches: bool = False) -> anndata.AnnData:
+        """Return a fresh AnnData: counts in X, ``var`` symbol, ensembl_id, and if asked for ``obs`` batch.
 
-        Labels are left out on purpose: a zero-shot model must not see them. Counts on disk stay there: what is
-        written to X is private to this AnnData.
+        Labels and donors are left out on purpose: a zero-shot model must not see them. Counts on disk stay there: what
+        is written to X is private to this AnnData.
 
         Parameters
         ----------
         shown
             What to put into X instead of the counts, where some are hidden.
+        batches
+            Whether the model says that it needs the batches.
         """
         import anndata
         import pandas as pd
@@ -169,14 +174,14 @@ class Dataset:
         from zsgate.data.mapped import private_copy
 
         obs = pd.DataFrame(index=pd.Index(self.cell_ids.astype(object)))
-        for column, values in (("batch", self.batches), ("donor", self.donors)):
-            if values is not None:
-                obs[column] = pd.Categorical(values.astype(object))
+        if batches and self.batches is not None:
+            obs["batch"] = pd.Categorical(self.batches.astype(object))
         index = self.symbols if self.ensembl is None else self.ensembl
         var = pd.DataFrame({"symbol": self.symbols.astype(object)}, index=pd.Index(index.astype(object)))
         if self.ensembl is not None:
             var["ensembl_id"] = self.ensembl.astype(object)
-        return anndata.AnnData(X=private_copy(self.counts) if shown is None else shown, obs=obs, var=var)
+        counts = private_copy(self.counts) if shown is None else shown
+        return anndata.AnnData(X=counts.astype(self.number, copy=False), obs=obs, var=var)
 
 
 def add_notes(card: Mapping[str, object], notes: Sequence[str]) -> Mapping[str, object]:

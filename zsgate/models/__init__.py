@@ -87,6 +87,11 @@ def load(
     raise UsageProblem(msg)
 
 
+def is_code(name: str, folder: Path) -> bool:
+    """Return whether a name means code that computes, and not rows in files, or nothing."""
+    return name in MODELS or (":" in name and "/" not in name and not (folder / name.partition("#")[0]).exists())
+
+
 def _load_packaged(name: str, device: str, places: Mapping[str, object], settings: Mapping[str, object]) -> Adapter:
     """Return a packaged model, made with what it takes; places it has no use for are left out, settings refused."""
     maker = resolve_name(MODELS[name])

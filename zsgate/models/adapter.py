@@ -116,6 +116,11 @@ def predicts_genes(model: Adapter) -> TypeGuard[GenePredictor]:
     return hasattr(model, "reconstruct")
 
 
+def is_foreign(model: Adapter) -> bool:
+    """Return whether a model's code is not this package's: what it declares of itself is then looked at again."""
+    return bool(getattr(model, "foreign", False))
+
+
 def cannot_hide(model: Adapter) -> str:
     """Return why no genes can be hidden from a model that predicts them, or an empty string."""
     return str(getattr(model, "cannot_hide", ""))

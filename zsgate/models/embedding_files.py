@@ -163,11 +163,13 @@ def _array(path: Path, what: str, found: Any) -> npt.NDArray[Any]:
 
 def _names(path: Path, ids: npt.NDArray[Any]) -> Strings:
     """Return names of cells as strings, or raise UsageProblem if they are no list of names."""
-    import pandas as pd
-
     if ids.ndim != 1:
         msg = f"{path}: one id a cell is needed, not ids of shape {ids.shape}"
         raise UsageProblem(msg)
+    if ids.dtype.kind == "U":
+        return ids
+    import pandas as pd
+
     if missing := int(pd.isna(ids).sum()):
         msg = f"{path}: {missing} of the ids are missing (NaN)"
         raise UsageProblem(msg)

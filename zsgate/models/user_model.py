@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import CandidateFailed, UsageProblem, nearest
+from zsgate.errors import CandidateFailed, UsageProblem
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import check_rows
 from zsgate.models.reconstruction import SCALES, Reconstruction, Scale
 from zsgate.models.reconstruction.hiding import blinded
 from zsgate.models.reconstruction.targets import settled
+from zsgate.models.user_import import import_model
 from zsgate.system.progress import waiting
+from zsgate.system.sources import code_beside
 
 if TYPE_CHECKING:
+    import anndata
+
     from zsgate.data.dataset import Dataset
 
 DRAWS = 3  # of a model that draws chance
@@ -35,9 +35,10 @@ class UserModel:
     """The adapter of ``pkg.mod:attr``.
 
     The attribute is a function ``f(adata) -> array``, or a class (made with no argument, or with ``device`` if it
-    takes one) whose instances are called the same way or have ``embed(adata)``. It sees counts, genes, batches and
-    donors, never labels. Optional attributes: ``random_init(seed)`` returning an untrained twin,
-    ``independent_cells = False`` for a model that looks across cells, ``stochastic = True`` for one that draws chance
+    takes one) whose instances are called the same way or have ``embed(adata)``. It sees counts, genes and names of
+    cells, never labels or donors. Optional attributes: ``random_init(seed)`` returning an untrained twin,
+    ``independent_cells = False`` for a model that looks across cells, ``needs_batches = True`` for one that must be
+    told the cells' batches (``obs["batch"]``), ``stochastic = True`` for one that draws chance
     and ``draws`` for how often it then embeds (3 times: as long as three models), ``fingerprint`` (a string that
     changes with the weights) to keep embeddings between runs, ``info`` (a :class:`ModelInfo`),
     ``reconstruct(adata, masked=share, seed=n)`` yielding :class:`zsgate.models.reconstruction.Reconstruction`, with
@@ -67,6 +68,8 @@ class UserModel:
         string, or its draws are no number.
     """
 
+    foreign: ClassVar[bool] = True
+
     def __init__(
         self,
         name: str,
@@ -80,7 +83,7 @@ class UserModel:
         self.name = name
         self.device = device
         self.twin = twin
-        self.model = _import_model(name, device, folder) if model is None else model
+        self.model = import_model(name, device, folder) if model is None else model
         declared = getattr(self.model, "fingerprint", None)
         if not isinstance(declared, str | None):
             msg = f"--model {name}: its fingerprint must be a string, or None to keep nothing, not {declared!r}"
@@ -107,11 +110,22 @@ class UserModel:
         )
 
     @property
+    def needs_batches(self) -> bool:
+        """Whether it is to be told the cells' batches."""
+        return bool(getattr(self.model, "needs_batches", False))
+
+    @property
     def fingerprint(self) -> str | None:
-        """What the user's object declares, with the seed of a twin; None keeps nothing between runs."""
+        """What the user's object declares, its code and what it predicts, with the seed of a twin.
+
+        None keeps nothing between runs.
+        """
         declared = getattr(self.model, "fingerprint", None)
+        if declared is None:
+            return None
         of = "" if self.twin is None else f":random{self.twin}"
-        return None if declared is None else f"{self.name}:{self.device}:{declared}{of}"
+        predicts = f":{self.scale}:{','.join(self.heads)}" if hasattr(self, "scale") else ""
+        return f"{self.name}:{self.device}:{declared}:{code_beside(self.name.partition(':')[0])}{predicts}{of}"
 
     def repeats(self) -> tuple[UserModel, ...]:
         """Return what a gate embeds with: the same model once for each of its draws."""
@@ -120,19 +134,30 @@ class UserModel:
     def embed(self, dataset: Dataset) -> npt.NDArray[np.float32]:
         """Return what the user's object gives for the dataset's AnnData as float32.
 
-        A data frame indexed by the cells' names is put in the dataset's order.
+        Raises
+        ------
+        ValueError
+            If it is no embedding of the cells.
+        """
+        with waiting(f"{self.info.name}: embedding {dataset.n_cells:,} cells"):
+            return self.rows_of(self._anndata(dataset))
+
+    def rows_of(self, adata: anndata.AnnData) -> npt.NDArray[np.float32]:
+        """Return what the user's object gives for an AnnData; a data frame indexed by cell is put in its order.
 
         Raises
         ------
         ValueError
             If it is no embedding of the cells.
         """
-        call = getattr(self.model, "embed", self.model)
-        with waiting(f"{self.info.name}: embedding {dataset.n_cells:,} cells"):
-            values = call(dataset.to_anndata())
-        if hasattr(values, "loc") and set(values.index) == set(dataset.cell_ids.tolist()):
-            values = values.loc[dataset.cell_ids.tolist()]
-        return check_rows(values, source=self.info.name, n_cells=dataset.n_cells)
+        cells = adata.obs_names.tolist()
+        values = getattr(self.model, "embed", self.model)(adata)
+        if hasattr(values, "loc") and set(values.index) == set(cells):
+            values = values.loc[cells]
+        return check_rows(values, source=self.info.name, n_cells=len(cells))
+
+    def _anndata(self, dataset: Dataset) -> anndata.AnnData:
+        return dataset.to_anndata(batches=self.needs_batches)
 
     def _reconstruct(self, dataset: Dataset, *, masked: float = 0.0, seed: int = 0) -> Iterator[Reconstruction]:
         """Yield what the user's object predicts of genes, those hidden being hidden from it, with the true targets.
@@ -145,12 +170,13 @@ class UserModel:
         if masked and self.cannot_hide:
             raise CandidateFailed(self.cannot_hide)
         own = self._targets if self.scale == "bin" else None
-        for part in self.model.reconstruct(blinded(dataset, masked, seed), masked=masked, seed=seed):
+        shown = blinded(dataset, masked, seed, batches=self.needs_batches)
+        for part in self.model.reconstruct(shown, masked=masked, seed=seed):
             fits = isinstance(part, Reconstruction) and part.fits(dataset.n_cells, len(dataset.symbols))
             yield settled(part, dataset, masked, seed, own) if fits and part.scale == self.scale else part
 
     def _targets(self, dataset: Dataset) -> Any:
-        return self.model.targets(dataset.to_anndata())
+        return self.model.targets(self._anndata(dataset))
 
     def _random_init(self, seed: int) -> UserModel:
         return UserModel(self.name, device=self.device, model=self.model.random_init(seed), twin=seed)
@@ -183,54 +209,3 @@ def _read_draws(name: str, model: Any, given: int | None, *, stochastic: bool) -
         msg = f"--model {name}: {said} draws of a model that does not say stochastic = True would all be the same"
         raise UsageProblem(msg)
     return said
-
-
-def _import_model(name: str, device: str, folder: Path | None) -> Any:
-    here = str(folder or Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found = resolve_name(name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the boundary to code that is not ours: a module may fail, or exit, in any way
-        near = _nearest_attribute(name) if isinstance(error, AttributeError) else None
-        hint = f"did you mean {near!r}?" if near else "is the package installed, or pytest started in its folder?"
-        msg = f"--model {name}: cannot import it ({_describe_error(error)}); {hint}"
-        raise UsageProblem(msg) from error
-    try:
-        model = _make(found, device) if inspect.isclass(found) else found
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # and so may a class
-        msg = f"--model {name}: cannot make one ({_describe_error(error)}); it is called with device or nothing"
-        raise UsageProblem(msg) from error
-    if not callable(model) and not hasattr(model, "embed"):
-        msg = f"--model {name}: an object of type {type(model).__name__} neither can be called nor has embed(adata)"
-        raise UsageProblem(msg)
-    return model
-
-
-def _nearest_attribute(name: str) -> str | None:
-    """Return ``pkg.mod:attr`` with the attribute of the module that looks most like the one named, or None."""
-    module, _, attribute = name.partition(":")
-    if module not in sys.modules:
-        return None
-    public = [each for each in vars(sys.modules[module]) if not each.startswith("_")]
-    near = nearest(attribute.split(".")[0], public, cutoff=0.6)
-    return near and f"{module}:{near}"
-
-
-def _make(kind: type, device: str) -> Any:
-    try:
-        takes_device = "device" in inspect.signature(kind).parameters
-    except ValueError:  # a class of C code says nothing
-        takes_device = False
-    return kind(device=device) if takes_device else kind()
-
-
-def _describe_error(error: BaseException) -> str:
-    """Return an error in one line, with the place it comes from."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = "" if place.filename.startswith("<frozen") else f", {Path(place.filename).name}:{place.lineno}"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"

@@ -68,6 +68,8 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
         config.option.collectonly = True  # nobody starts workers, or anything else, for a list of tests
     runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
     folder = began.folder / (options.get("report") or REPORT)
+    if config.getoption("usepdb", False):
+        options["isolation"] = "none"
     try:
         settings = Config.gather(
             options, os.environ, began.folder, models=tuple(MODELS), pyproject=_settings_of(config)
@@ -83,6 +85,7 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
         msg = f"zsgate: {without_credentials(str(problem))}"
         raise pytest.UsageError(msg) from None
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
+    config.add_cleanup(run.close)
     config.stash[methods.RUN] = run
     config.args[:] = _collected(config)
     config.add_cleanup(BACKEND.leave)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pkgutil import resolve_name
 from typing import Any, Self
 
 import numpy.typing as npt
 
 from zsgate.baselines import BASELINES, YARDSTICKS
+from zsgate.baselines.classical import Classical
 from zsgate.baselines.draws import Draws, Keep, Learnt
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, check_rows
-from zsgate.run import stability
+from zsgate.run.checks import stability
+from zsgate.run.checks.fresh import proof_of
 from zsgate.run.ledger import Ledger, Made
 from zsgate.system.sources import code_of
 from zsgate.verdict.recipe import Recipe
@@ -58,23 +60,28 @@ def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring
     Exception
         Whatever the model raises, and ValueError for rows that are no embedding.
     """
-    key, lasts = key_of_model(who, model, dataset)
+    if isinstance(model, Classical):  # what the baseline of this name makes, or has made
+        maker = BaselineMaker.of(model.name, model, model.settings)
+        return replace(of_baseline(model.name, maker, dataset, ledger, scoring), source=who)
+    key, lasts = key_of_model(who, model, dataset, ledger)
     draws, notes = ledger.embedding(who, dataset.name, key, lambda: stability.embed(model, dataset), lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
 
 
-def key_of_model(who: str, model: Adapter, dataset: Dataset) -> tuple[dict[str, Any], bool]:
+def key_of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger) -> tuple[dict[str, Any], bool]:
     """Return (what decides a model's rows, whether later runs may be served the same)."""
     fingerprints = [each.fingerprint for each in stability.draws_of(model)]
+    proof = proof_of(model, dataset, ledger)
     key = {
         "who": who,
         "dataset": dataset.digest,
         "fingerprint": fingerprints,
+        "proof": proof,
         "expression": expression_read(model, dataset),
         "declared": (model.info.independent_cells, model.info.stochastic),  # whether it was checked
         "code": code_of_model(model),
     }
-    return key, None not in fingerprints
+    return key, None not in (*fingerprints, proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +123,17 @@ class BaselineMaker:
         draws: Draws = self.function(dataset, **self.asked, **({"keep": keep} if self.learns else {}))
         return draws
 
-    def key(self, dataset: Dataset) -> dict[str, Any]:
-        """Return what decides the rows besides the counts."""
+    def key(self, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:
+        """Return what decides the rows besides the counts; no fingerprint of a candidate that has or proves none."""
         asked, code = self.asked, [code_of(self.function.__module__, CHECKED)]
         candidate = asked.pop("candidate", None)
         x = dataset.expression.identity if dataset.expression and asked.get("on") == "X" else None
         if candidate is None:
             return {"settings": asked, "code": code, "expression": x, "fingerprint": ""}
         x, code = expression_read(candidate, dataset), [*code, code_of_model(candidate)]
-        return {"settings": asked, "code": code, "expression": x, "fingerprint": candidate.fingerprint}
+        proof = proof_of(candidate, dataset, ledger)
+        fingerprint = None if proof is None else candidate.fingerprint
+        return {"settings": asked, "code": code, "expression": x, "fingerprint": fingerprint, "proof": proof}
 
 
 def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger, scoring: Scoring) -> Embedding:
@@ -146,7 +155,7 @@ def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger
     Exception
         Whatever the baseline raises, and ValueError for rows that are no embedding.
     """
-    key, lasts = key_of_baseline(who, maker, dataset)
+    key, lasts = key_of_baseline(who, maker, dataset, ledger)
 
     def compute() -> Made:
         draws, notes = maker.make(dataset, lambda learnt: ledger.lasting.arrays("learnt", key, lambda: (learnt, {})))
@@ -164,12 +173,12 @@ def learnt_by(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger) 
         maker.make(dataset, kept.extend)
         return kept, {}
 
-    return ledger.lasting.arrays("learnt", key_of_baseline(who, maker, dataset)[0], compute)[0]
+    return ledger.lasting.arrays("learnt", key_of_baseline(who, maker, dataset, ledger)[0], compute)[0]
 
 
-def key_of_baseline(who: str, maker: BaselineMaker, dataset: Dataset) -> tuple[dict[str, Any], bool]:
+def key_of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger) -> tuple[dict[str, Any], bool]:
     """Return (what decides a baseline's rows, whether later runs may be served the same)."""
-    key = {"who": who, "dataset": dataset.digest, **maker.key(dataset)}
+    key = {"who": who, "dataset": dataset.digest, **maker.key(dataset, ledger)}
     return key, key["fingerprint"] is not None
 
 

@@ -11,8 +11,8 @@ from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import METRICS
 from zsgate.report.record import Outcome, PretrainingRecord, SeedsRecord, VarianceRecord, VerdictRecord
+from zsgate.run.checks.stability import shift
 from zsgate.run.run import Run
-from zsgate.run.stability import shift
 from zsgate.verdict.difference import can_pair
 from zsgate.verdict.match import matches
 from zsgate.verdict.score import Score

@@ -28,11 +28,14 @@ class Ledger:
         What is kept for this run only, shared by its workers: what is made by models without a fingerprint.
     timings
         What took time, in the order of completion.
+    proofs
+        What tells the rows of a model of somebody else's from those of other code, by fingerprint and dataset.
     """
 
     lasting: Store
     scratch: Store
     timings: list[TimingRecord] = field(default_factory=list)
+    proofs: dict[tuple[str, str], str | None] = field(default_factory=dict, repr=False)
 
     def store(self, *, lasts: bool) -> Store:
         """Return the store for what may be served to later runs, or for what may not."""

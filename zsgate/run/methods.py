@@ -7,22 +7,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from zsgate import models
 from zsgate.baselines import BASELINES, RECONSTRUCTION_BASELINES, YARDSTICKS
+from zsgate.baselines.classical import CLASSICAL
 from zsgate.config.config import Config
-from zsgate.config.tables import ABOUT_PRETRAINING
 from zsgate.data.dataset import Dataset
-from zsgate.errors import BaselineFailed, CandidateFailed, GateBroke, UsageProblem, machine_fault
+from zsgate.errors import BaselineFailed, CandidateFailed, GateBroke, UsageProblem, in_words, machine_fault
 from zsgate.metrics.metric import Metric
 from zsgate.metrics.reconstruction.metric import ReconstructionMetric
 from zsgate.metrics.reconstruction.result import Side
 from zsgate.metrics.robustness.metric import Copies, RobustnessMetric
-from zsgate.models import device
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.own import FAMILIES
 from zsgate.run import controls
+from zsgate.run.before.loading import load_model
+from zsgate.run.ledger import Ledger
 from zsgate.system.progress import waiting
 from zsgate.verdict.score import Score
 
@@ -31,6 +31,11 @@ TAKEN = frozenset([*BASELINES, *RECONSTRUCTION_BASELINES, *YARDSTICKS])  # names
 
 class Maker(Protocol):
     """What methods need of a run: each thing is made once, whoever asks."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where what is made is kept."""
+        ...
 
     def embedding(self, method: Method, dataset: Dataset) -> Embedding:
         """Return the checked embedding of a method."""
@@ -74,8 +79,12 @@ class Method:
         """Return its failure, in the words of the error that it raised; a fault of the machine is nobody's failure."""
         if fault := machine_fault(error):
             return GateBroke(f"{at}: {fault}").with_traceback(error.__traceback__)
-        msg = f"{self.name} failed {at}: {type(error).__name__}: {error}"
-        return self.failure(msg).with_traceback(error.__traceback__)
+        failure = self.failure(f"{self.name} failed {at}: {in_words(error)}")
+        if not hasattr(error, "words"):  # its own words say more than the way here through this package
+            failure = failure.with_traceback(error.__traceback__)
+        for note in getattr(error, "__notes__", []):
+            failure.add_note(note)
+        return failure
 
     def embed(self, dataset: Dataset) -> Embedding:
         """Return its embedding of the dataset, from the store if it was made before."""
@@ -145,37 +154,6 @@ class Control(Method):
         return controls.make(self.name, dataset, self.pca.embed(dataset))
 
 
-def load_model(name: str, config: Config, folder: Path, *, weights: Path | None = None) -> Adapter:
-    """Return a model as ``--model`` names it, with what pyproject.toml says of it.
-
-    Parameters
-    ----------
-    name
-        Of the model.
-    config
-        What the user asked for.
-    folder
-        Where pytest was started.
-    weights
-        Folder of its weights, where the command line names one.
-
-    Raises
-    ------
-    UsageProblem
-        If it cannot be loaded.
-    """
-    preset = {"preset": config.scoring.preset} if name in CHECKPOINTS or name in FAMILIES else {}
-    settings = {**preset, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
-    return models.load(
-        name,
-        device=device.chosen(config.gpu),
-        folder=folder,
-        offline=config.offline,
-        cache=config.cache,
-        **{key: value for key, value in settings.items() if key not in ABOUT_PRETRAINING},
-    )
-
-
 def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
     """Return the candidate of a run; one that is called like a baseline is refused, for names tell who is who.
 
@@ -187,11 +165,14 @@ def load_candidate(run: Maker, config: Config, folder: Path) -> Candidate:
         If it cannot be loaded.
     """
     name = config.model
-    if name in TAKEN:
+    classical = name in CLASSICAL and not (folder / name).exists()
+    if name in TAKEN and not classical:
         msg = f"--model {name}: a baseline is called so; embeddings in a folder of that name are ./{name}"
         raise UsageProblem(msg)
     with waiting(f"{name}: loading it"):
-        model = load_model(name, config, folder, weights=config.weights)
+        model = load_model(name, config, folder, run.ledger, weights=config.weights)
+    if classical:
+        return Candidate(f"{name}@model", run, model=model)
     called = model.info.name if name in CHECKPOINTS or name in FAMILIES else name
     if called in TAKEN:
         msg = f"--model {name}: a baseline is called {called}, as the folder of its weights is; rename the folder"

@@ -14,6 +14,7 @@ from zsgate.metrics.reconstruction.one_pass import one_pass
 from zsgate.metrics.reconstruction.result import CANDIDATE, ReconstructionResult, Side
 from zsgate.models.adapter import GenePredictor, cannot_hide, predicts_genes
 from zsgate.report.record import ReconstructionRecord, VerdictRecord
+from zsgate.run.checks.fresh import proof_of
 from zsgate.run.embeddings import code_of_model, expression_read
 from zsgate.run.ledger import Ledger
 from zsgate.run.methods import Candidate, Method
@@ -168,10 +169,12 @@ def _made(
 ) -> ReconstructionResult:
     from zsgate.baselines import averages  # compiles loops: not before a model predicts genes
 
-    fingerprint, store = model.fingerprint, ledger.store(lasts=model.fingerprint is not None)
+    fingerprint, proof = model.fingerprint, proof_of(model, dataset, ledger)
+    store = ledger.store(lasts=None not in (fingerprint, proof))
     key = {
         "who": method.name,
         "fingerprint": fingerprint,
+        "proof": proof,
         "dataset": dataset.digest,
         "expression": expression_read(model, dataset),
         "cells": dataset.cells_digest,

@@ -23,7 +23,9 @@ from zsgate.models import MODELS
 from zsgate.models.adapter import Adapter
 from zsgate.report.record import DatasetRecord, GateState, NotTestedRecord, Record, ScoreRecord
 from zsgate.run.before import applicability
-from zsgate.run.methods import TAKEN, Candidate, Method, load_model
+from zsgate.run.before.loading import load_model
+from zsgate.run.ledger import Ledger
+from zsgate.run.methods import TAKEN, Candidate, Method
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
@@ -133,25 +135,26 @@ class Reference(Method):
                 raise UsageProblem(msg)
 
 
-def load_reference(against: str, candidate: Candidate, config: Config, folder: Path) -> Reference:
+def load_reference(candidate: Candidate, config: Config, folder: Path, ledger: Ledger) -> Reference:
     """Return whom ``--against`` names.
 
     Parameters
     ----------
-    against
-        A model as ``--model`` takes it, or the path of a verdict.json.
     candidate
         The candidate.
     config
-        What the user asked for.
+        What the user asked for; ``against`` is a model as ``--model`` takes it, or the path of a verdict.json.
     folder
         Where pytest was started.
+    ledger
+        Of the run.
 
     Raises
     ------
     UsageProblem
         If it cannot be loaded, is the candidate itself, or was judged by another recipe.
     """
+    against = config.against or ""
     if against.endswith(".json"):
         name, past = _past(folder / expanded(against), config.scoring)
         return Reference(name, candidate.run, past=past)
@@ -161,7 +164,7 @@ def load_reference(against: str, candidate: Candidate, config: Config, folder: P
         raise UsageProblem(msg)
     name = (Path(against.partition("#")[0]).stem or place[0].stem) if place else against
     try:
-        model = load_model(against, config, folder)
+        model = load_model(against, config, folder, ledger)
     except UsageProblem as problem:
         msg = f"--against: {str(problem).removeprefix('--model ')}"
         raise UsageProblem(msg) from None

@@ -83,8 +83,8 @@ class Run:
     @cached_property
     def reference(self) -> Reference | None:
         """Whom ``--against`` names, if it does."""
-        against = self.config.against
-        return None if against is None else load_reference(against, self.candidate, self.config, self.folder)
+        config = self.config
+        return load_reference(self.candidate, config, self.folder, self.ledger) if config.against else None
 
     def method(self, name: str) -> Method:
         """Return what a test compares the candidate with: a baseline, or the reference."""
@@ -119,8 +119,8 @@ class Run:
         if rows is None:
             return embedded
         if name not in self._drawn:
-            note = f"{len(rows)} of {embedded.n_cells} cells are scored, drawn as the paper's code draws them"
-            self._drawn[name] = embedded.subset(rows).with_notes(note)
+            drawn = f"{len(rows)} of {embedded.n_cells} cells are scored, drawn as the paper's code draws them"
+            self._drawn[name] = embedded.subset(rows).with_notes(drawn)
         return self._drawn[name]
 
     def embedding(self, method: Method, dataset: Dataset) -> Embedding:
@@ -185,9 +185,8 @@ class Run:
         """
         key = (method.name, dataset.name, masked)
         if key not in self._reconstructions:
-            embedded = self.embedded(dataset.name)
-            made = reconstructions.made(method, embedded, masked, self.ledger, self.limit(method))
-            self._reconstructions[key] = made
+            cells, limit = self.embedded(dataset.name), self.limit(method)
+            self._reconstructions[key] = reconstructions.made(method, cells, masked, self.ledger, limit)
         found = self._reconstructions[key]
         if isinstance(found, Exception):
             raise found
@@ -206,10 +205,14 @@ class Run:
         return reconstructions.records(self, verdicts)
 
     def limit(self, method: Method) -> float | None:
-        """Return how many seconds the candidate may take, or one made of it; nobody limits what is ours."""
-        return (
-            self.config.timeout if isinstance(method, Candidate | Reference) or method.name == "random_init" else None
-        )
+        """Return how many seconds a call of the candidate may take in this process; nobody limits what is ours."""
+        theirs = isinstance(method, Candidate | Reference) or method.name == "random_init"
+        return self.config.timeout if theirs and self.config.isolation == "none" else None
+
+    def close(self) -> None:
+        """End the processes of the models; one that is asked again starts again."""
+        for name in {"candidate", "reference"} & vars(self).keys():  # those that were loaded
+            getattr(getattr(vars(self)[name], "model", None), "close", lambda: None)()
 
     def seeds(self, name: str) -> int:
         """Return how many draws a baseline that draws chance gets."""
@@ -236,14 +239,12 @@ class Run:
     def objection(self, dataset: str | None = None, baseline: str | None = None, metric: str | None = None) -> str:
         """Return why a test makes no sense for this candidate and dataset, or an empty string."""
         model, reference = self.candidate.model, self.reference
-        if baseline == "random_init" and not hasattr(model, "random_init"):
-            return "the candidate offers no random_init(seed), so whether training helped was not tested"
-        if reference and reference.name == baseline:
-            reason = reference.objection(dataset or "", metric or "", self.candidate)
-            if reason:
-                return reason
-        source = None if dataset is None else self.sources[dataset]
+        if reason := applicability.objection_to_baseline(self.config, baseline, model):
+            return reason
+        against = reference.objection if reference and reference.name == baseline else lambda *_: ""
+        if reason := against(dataset or "", metric or "", self.candidate):
+            return reason
+        source, read = (None, None) if dataset is None else (self.sources[dataset], lambda: self.dataset(dataset))
         reason = applicability.objection(self.config, metric, source, lambda: self.dataset(dataset or ""))
         reason = reason or applicability.objection_to_predictions(model, metric)
-        read = None if dataset is None else lambda: self.dataset(dataset)
         return reason or applicability.objection_to_copies(model, metric, self.recipe, read)

@@ -95,7 +95,7 @@ class Board:
     @contextmanager
     def task(self, task: Task) -> Iterator[Task]:
         """Have a step shown while the block runs."""
-        if not self.tasks and time.monotonic() - self._left > LEAST:  # nothing was going on: others have spoken
+        if not self.tasks and time.monotonic() - self._left > LEAST:  # others have spoken
             self._last = time.monotonic() - EVERY + FIRST
         self.tasks.append(task)
         self._start()
@@ -224,13 +224,13 @@ def duration(seconds: float) -> str:
 def _words(tasks: tuple[Task, ...], now: float) -> str:
     """Return the innermost step with how far it is, and what it is a part of."""
     inner = [task for task in tasks if not task.background] or list(tasks)
-    inner += _bars_of_tqdm(now - inner[-1].began)
+    inner += bars_of_tqdm(now - inner[-1].began)
     around = [f"{task.what} ({amount})" if (amount := task.amount()) else task.what for task in inner[-2:-1]]
     said = ": ".join([*around, inner[-1].words(now)])
     return "".join(letter if letter.isprintable() else " " for letter in said)
 
 
-def _bars_of_tqdm(seconds: float) -> list[Task]:
+def bars_of_tqdm(seconds: float) -> list[Task]:
     """Return the bar of tqdm that was begun last, if that was at most so many seconds ago."""
     bars = getattr(getattr(sys.modules.get("tqdm.std"), "tqdm", None), "_instances", ())
     with suppress(Exception):  # of a package that is not ours, at work in another thread

@@ -49,6 +49,25 @@ def code_of(*modules: str) -> str:
     return sha.hexdigest()[:16]
 
 
+@cache
+def code_beside(module: str) -> str:
+    """Return a digest of a user's module and of all that it imports from the folder that its package lies in.
+
+    An empty string where its source cannot be found, as where it was typed into a notebook.
+    """
+    top = module.partition(".")[0]
+    try:
+        place = _place_of(top)
+    except (ValueError, ImportError):  # a module that was made by hand has no place
+        return ""
+    if place is None or _file_of(module) is None:
+        return ""
+    sha = hashlib.sha256()
+    for path in sorted(_closure((module,), beside=place.parent)[0]):
+        sha.update(hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()[:16]
+
+
 def files(*modules: str) -> tuple[Path, ...]:
     """Return the source files in the import closure of modules, those imported inside functions included."""
     return tuple(sorted(_closure(modules)[0]))
@@ -73,9 +92,12 @@ def versions(*names: str) -> dict[str, str]:
     return {name: find(name) for name in names}
 
 
-def _closure(modules: tuple[str, ...]) -> tuple[set[Path], set[str]]:
-    """Return (source files, names of foreign top-level packages) that modules import, directly or not."""
-    own = {OWN, *(module.partition(".")[0] for module in modules)}
+def _closure(modules: tuple[str, ...], beside: Path | None = None) -> tuple[set[Path], set[str]]:
+    """Return (source files, names of foreign top-level packages) that modules import, directly or not.
+
+    Own are zsgate and the packages of the modules, or instead of zsgate whatever lies in the folder ``beside``.
+    """
+    own = {*([OWN] if beside is None else []), *(module.partition(".")[0] for module in modules)}
     for module in modules:
         if _file_of(module) is None:
             msg = f"{module!r} is no module whose source can be found"
@@ -88,11 +110,16 @@ def _closure(modules: tuple[str, ...]) -> tuple[set[Path], set[str]]:
         found.add(path)
         for name in imports(path):
             top = name.partition(".")[0]
-            if top in own:
+            if top in own or (beside is not None and _lies_in(top, beside)):
                 todo.append(name)
             elif top not in sys.stdlib_module_names:
                 foreign.add(top)
     return found, foreign
+
+
+def _lies_in(top: str, folder: Path) -> bool:
+    """Return whether a top-level package or module is one of a folder's."""
+    return (folder / top / "__init__.py").is_file() or (folder / f"{top}.py").is_file()
 
 
 def _file_of(module: str) -> Path | None:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,7 @@ from zsgate.system.files import locked, replaced_whole, seal, unseal, why
 
 Array = npt.NDArray[Any]
 Arrays = Sequence[Array]
-Notes = dict[str, Any]  # JSON-able
-Values = tuple[tuple[Array, ...], Notes]
+Values = tuple[tuple[Array, ...], dict[str, Any]]  # with notes, JSON-able
 T = TypeVar("T")
 
 
@@ -69,6 +68,7 @@ class Store:
         What went wrong with the folder, in sentences; each was written to standard error as well.
     """
 
+    makes_nothing: ClassVar[bool] = False  # whether it only gives what is kept
     folder: Path
     run: str = ""
     fresh: bool = False

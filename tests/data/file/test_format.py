@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from annotated import annotated
 
 from zsgate.data.annotations import Columns
 from zsgate.data.file.path import expanded, is_file
@@ -50,7 +51,7 @@ def test_what_is_typed_converts(some, tmp_path):
     import subprocess
     import sys
 
-    some.to_anndata().to_df().iloc[:5, :9].to_csv(tmp_path / "cells.csv")
+    annotated(some).to_df().iloc[:5, :9].to_csv(tmp_path / "cells.csv")
     with pytest.raises(UsageProblem) as refused:
         read_h5ad(tmp_path / "cells.csv", "cells", Columns(label="cell_type"))
     typed = str(refused.value).partition("first: python")[2]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from annotated import annotated
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,7 +73,7 @@ def test_every_count_comes_back(tmp_path_factory, counts, data):
 def read(tmp_path, few_cells):
     """Return a function that reads a user's file as a run does, and where that is."""
     path = tmp_path / "cells.h5ad"
-    adata = few_cells.to_anndata()
+    adata = annotated(few_cells)
     adata.obs["cell_type"] = few_cells.cell_types.astype(object)
     adata.write_h5ad(path)
 

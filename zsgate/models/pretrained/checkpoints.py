@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zsgate.models.families.gene2vec.checkpoints import FAMILY as GENE2VEC
 from zsgate.models.families.geneformer.checkpoints import FAMILY as GENEFORMER
 from zsgate.models.families.scbert.checkpoints import FAMILY as SCBERT
 from zsgate.models.families.scfoundation.checkpoints import FAMILY as SCFOUNDATION
@@ -12,5 +13,5 @@ from zsgate.models.pretrained.checkpoint import Checkpoint, Family
 
 __all__ = ("CHECKPOINTS", "TABLE", "Checkpoint")
 
-TABLE: tuple[Family, ...] = (SCGPT, GENEFORMER, SCIMILARITY, SCFOUNDATION, SCBERT, UCE)
+TABLE: tuple[Family, ...] = (SCGPT, GENEFORMER, SCIMILARITY, SCFOUNDATION, GENE2VEC, SCBERT, UCE)
 CHECKPOINTS: dict[str, Checkpoint] = {each.name: each for family in TABLE for each in family.checkpoints}

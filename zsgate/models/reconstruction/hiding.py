@@ -70,11 +70,11 @@ def _sums(offsets: Integers, genes: Integers, seed: int) -> npt.NDArray[np.uint6
     return sums
 
 
-def blinded(dataset: Dataset, share: float, seed: int) -> anndata.AnnData:
-    """Return a fresh AnnData in which ``share`` of each cell's counts are hidden.
+def hide(dataset: Dataset, share: float, seed: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Return (the counts that are shown, which entries are hidden), both with the indices of the dataset's counts.
 
-    X stores a 0 where a gene is hidden, so that its indices are still the genes that a cell expresses.
-    ``layers["hidden"]``, bool and with the same indices, says which. No array of it leads back to the counts.
+    Where a count is hidden a 0 is stored, so that the indices are still the genes that a cell expresses. Neither leads
+    back to the counts.
 
     Parameters
     ----------
@@ -91,7 +91,16 @@ def blinded(dataset: Dataset, share: float, seed: int) -> anndata.AnnData:
         here = slice(shown.indptr[start], shown.indptr[start] + rows.nnz)
         mask.data[here] = hidden(rows.indptr, rows.indices, share, seed)
         shown.data[here] = np.where(mask.data[here], 0, rows.data)
-    adata = dataset.to_anndata(shown)
+    return shown, mask
+
+
+def blinded(dataset: Dataset, share: float, seed: int, *, batches: bool = False) -> anndata.AnnData:
+    """Return a fresh AnnData in which ``share`` of each cell's counts are hidden, as :func:`hide` hides them.
+
+    ``layers["hidden"]``, bool and with the same indices, says which.
+    """
+    shown, mask = hide(dataset, share, seed)
+    adata = dataset.to_anndata(shown, batches=batches)
     adata.layers[LAYER] = mask
     return adata
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from zsgate.baselines import ON_REQUEST
+from zsgate.baselines.classical import Classical
 from zsgate.config.config import Config
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem, unknown
@@ -68,6 +70,17 @@ def objection(config: Config, name: str | None, source: CardOrFile | None, read:
         return reason
     if metric.uses_units and read().units[0] is None:
         return "the dataset has no donors to carry labels between (or their column was not named)"
+    return ""
+
+
+def objection_to_baseline(config: Config, baseline: str | None, model: Adapter) -> str:
+    """Return why the candidate is not compared with a baseline, or an empty string."""
+    if baseline == "random_init" and not hasattr(model, "random_init"):
+        return "the candidate offers no random_init(seed), so whether training helped was not tested"
+    if baseline in ON_REQUEST and baseline not in config.baselines:
+        return f"compared with on request only (--baselines {baseline})"
+    if isinstance(model, Classical) and model.name == baseline:
+        return "the candidate is this baseline"
     return ""
 
 

@@ -17,6 +17,8 @@ class Absent(LookupError):
 class Lookup(Store):
     """A store that gives what is kept and makes nothing: what is absent raises :class:`Absent`."""
 
+    makes_nothing = True
+
     def json(self, kind: str, key: Mapping[str, object], compute: Callable[[], Any]) -> Any:
         """Return the value kept under ``key``."""
         return super().json(kind, key, self._refuse)
@@ -34,6 +36,8 @@ class Lookup(Store):
 
 class ReadOnly(Store):
     """A store that gives what is kept, and of what is made keeps nothing: for who lists tests only."""
+
+    makes_nothing = True
 
     def _lock(self, path: Path, held: ExitStack) -> bool:
         """Return that nothing can be kept."""

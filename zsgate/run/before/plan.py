@@ -23,9 +23,9 @@ from zsgate.run.changed.copies import MOST_CELLS, key_of
 from zsgate.run.changed.held import KIND, STEP
 from zsgate.run.changed.held import key_of as key_of_held
 from zsgate.run.changed.invariances import EMBEDDED
+from zsgate.run.checks.stability import draws_of
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
-from zsgate.run.stability import draws_of
 
 SHUFFLED = "shuffled rows of "
 
@@ -92,7 +92,7 @@ class _Needs:
 
     def of(self, asked: Sequence[Asked]) -> Iterator[Step]:
         """Yield the steps, each once."""
-        n_cells, model = self.size.scored, self.run.config.model
+        n_cells, model = self.size.scored, self.run.candidate.name
         yield Step(f"read {self.name}", self.name, "read", self.size.of, kept=self.known is not None)
         kept: dict[str, bool] = {}
         for who in self._who(asked):
@@ -113,7 +113,7 @@ class _Needs:
 
     def _copies(self, asked: Sequence[Asked]) -> Iterator[Step]:
         """Yield the embeddings of perturbed cells; what a baseline learnt is applied in no time worth a forecast."""
-        n_cells, model = self.size.scored, self.run.config.model
+        n_cells, model = self.size.scored, self.run.candidate.name
         for metric in dict.fromkeys(test.metric for test in asked if test.metric in ROBUSTNESS):
             for who in self._who([test for test in asked if test.metric == metric]):
                 if who == "random_init" or who not in (*BASELINES, *YARDSTICKS):
@@ -127,14 +127,14 @@ class _Needs:
         """Return who embeds: the candidate, baselines, and PCA for the controls."""
         tests = [each for each in asked if each.metric in METRICS or each.metric in ROBUSTNESS]
         named = [each.baseline for each in tests if each.baseline in BASELINES or self._is_reference(each.baseline)]
-        ours = [self.run.config.model] if any(each.suite != "controls" for each in tests) else []
+        ours = [self.run.candidate.name] if any(each.suite != "controls" for each in tests) else []
         pca = ["pca"] if any(each.suite == "controls" for each in tests) else []
         named += list(YARDSTICKS) if "random_init" in named else []
         return list(dict.fromkeys([*ours, *named, *pca]))
 
     def _times(self, who: str) -> int:
         """Return how often somebody embeds."""
-        if who == self.run.config.model:
+        if who == self.run.candidate.name:
             return len(draws_of(self.run.candidate.model))
         return self.run.seeds(who) if who in DRAWS else 1
 
@@ -150,7 +150,7 @@ class _Needs:
         is_control = test.suite == "controls"
         if test.metric not in METRICS or (is_control and not test.control):
             return
-        metric, ours = METRICS[test.metric], test.control or self.run.config.model
+        metric, ours = METRICS[test.metric], test.control or self.run.candidate.name
         yield from ((who, metric.name) for who in (ours, test.baseline))
         if test.baseline == "random_init":  # is held against others, so that it is known what beating it says
             yield from ((who, "nmi") for who in (test.baseline, f"{SHUFFLED}{test.baseline}", *YARDSTICKS))
@@ -164,7 +164,7 @@ class _Needs:
         return reference is not None and reference.name == name and reference.model is not None
 
     def _method(self, who: str) -> Method:
-        return self.run.candidate if who == self.run.config.model else self.run.method(who)
+        return self.run.candidate if who == self.run.candidate.name else self.run.method(who)
 
     def _is_kept(self, who: str) -> bool:
         """Return whether an embedding is kept; of a model that cannot even be asked, none is."""
@@ -176,7 +176,7 @@ class _Needs:
         """Return whether it is kept that the candidate keeps its rows."""
         with suppress(Exception):  # as above
             if self.known is not None:
-                key, lasts = key_of_held(self.run.candidate, self.run.dataset(self.name))
+                key, lasts = key_of_held(self.run.candidate, self.run.dataset(self.name), self.run.ledger)
                 return self.run.ledger.store(lasts=lasts).has(KIND, key, ".json")
         return False
 
@@ -189,7 +189,7 @@ class _Needs:
 
     def _has(self, method: Method, dataset: Dataset) -> bool:
         """Return whether the store has a method's embedding of a dataset, all of whose cells are given."""
-        key, lasts = key_of(method, dataset, self.run.maker)
+        key, lasts = key_of(method, dataset, self.run.maker, self.run.ledger)
         return self.run.ledger.store(lasts=lasts).has("embedding", key)
 
     def _is_scored(self, who: str, metrics: Sequence[str], kept: Mapping[str, bool]) -> bool:

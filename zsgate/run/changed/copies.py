@@ -20,7 +20,8 @@ from zsgate.data.dataset import Dataset
 from zsgate.metrics.robustness.metric import Copies, RobustnessMetric
 from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, check_rows
-from zsgate.run import embeddings, stability
+from zsgate.run import embeddings
+from zsgate.run.checks import stability
 from zsgate.run.embeddings import BaselineMaker
 from zsgate.run.ledger import Ledger, Made
 from zsgate.run.methods import Method
@@ -149,15 +150,17 @@ class Copier:
         """Return (what decides the rows, whether later runs may be served the same)."""
         learns = _model_of(method) is None and self.run.maker(method.name).learns
         of = self.run.embedded(dataset) if learns else cells.perturbed
-        key, lasts = key_of(method, of, self.run.maker)
+        key, lasts = key_of(method, of, self.run.maker, self.run.ledger)
         return {**key, "perturbed": cells.perturbed.digest}, lasts
 
 
-def key_of(method: Method, dataset: Dataset, maker: Callable[[str], BaselineMaker]) -> tuple[dict[str, Any], bool]:
+def key_of(
+    method: Method, dataset: Dataset, maker: Callable[[str], BaselineMaker], ledger: Ledger
+) -> tuple[dict[str, Any], bool]:
     """Return (what decides a method's rows of a dataset, whether later runs may be served the same)."""
     if model := _model_of(method):
-        return embeddings.key_of_model(method.name, model, dataset)
-    return embeddings.key_of_baseline(method.name, maker(method.name), dataset)
+        return embeddings.key_of_model(method.name, model, dataset, ledger)
+    return embeddings.key_of_baseline(method.name, maker(method.name), dataset, ledger)
 
 
 def _model_of(method: Method) -> Adapter | None:

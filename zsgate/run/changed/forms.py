@@ -6,19 +6,14 @@ A form is made of a number that Hypothesis draws, so each is tried in more than 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from zsgate.data.dataset import Dataset
-from zsgate.models.adapter import Adapter
-from zsgate.models.user_model import UserModel
-
-if TYPE_CHECKING:
-    import anndata
+from zsgate.models.adapter import Adapter, is_foreign
 
 Positions = npt.NDArray[np.intp]
 STRANGERS = 50  # genes by names that nobody knows
@@ -75,7 +70,7 @@ def forms_for(model: Adapter, dataset: Dataset) -> Iterator[Form]:
         yield Form("with gene symbols and no Ensembl ids", _symbols_only)
     if dataset.ensembl is not None and model.info.gene_ids == "ensembl":
         yield Form("with Ensembl ids and no gene symbols", _ensembl_only)
-    if isinstance(model, UserModel):
+    if is_foreign(model):
         yield Form("with the same counts held as another type of number", other_numbers)
 
 
@@ -89,24 +84,8 @@ def with_clear_names(dataset: Dataset) -> Dataset:
 
 def other_numbers(dataset: Dataset, number: int) -> Presented:
     """Return the cells such that AnnData holds their counts as integers or doubles."""
-    values = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
     held = NUMBERS[number % len(NUMBERS)]
-    return replace(_all(_Retyped(**values).held_as(held)), detail=f", {held}")
-
-
-class _Retyped(Dataset):
-    """A dataset whose AnnData holds the counts as another type of number."""
-
-    def held_as(self, number: str) -> Dataset:
-        """Return the dataset, once it is known as what the counts are to be held."""
-        object.__setattr__(self, "number", number)
-        return self
-
-    def to_anndata(self, shown: sp.csr_matrix | None = None) -> anndata.AnnData:
-        """Return a fresh AnnData with the counts so held."""
-        adata = super().to_anndata(shown)
-        adata.X = adata.X.astype(vars(self)["number"])
-        return adata
+    return replace(_all(replace(dataset, number=held)), detail=f", {held}")
 
 
 def _all(dataset: Dataset) -> Presented:

@@ -41,7 +41,7 @@ def held(run: Limits, candidate: Candidate, dataset: Dataset) -> list[Held]:
     CandidateFailed
         If a row moved too far, or the candidate fails.
     """
-    key, lasts = key_of(candidate, dataset)
+    key, lasts = key_of(candidate, dataset, run.ledger)
     store, started = run.ledger.store(lasts=lasts), time.perf_counter()
     cached = store.has(KIND, key, ".json")
 
@@ -63,7 +63,7 @@ def held(run: Limits, candidate: Candidate, dataset: Dataset) -> list[Held]:
     return found
 
 
-def key_of(candidate: Candidate, dataset: Dataset) -> tuple[dict[str, Any], bool]:
+def key_of(candidate: Candidate, dataset: Dataset, ledger: Ledger) -> tuple[dict[str, Any], bool]:
     """Return (what decides it, whether later runs may be served the same)."""
-    key, lasts = embeddings.key_of_model(candidate.name, candidate.model, dataset)
+    key, lasts = embeddings.key_of_model(candidate.name, candidate.model, dataset, ledger)
     return {**key, "forms": code_of(invariances.__name__)}, lasts

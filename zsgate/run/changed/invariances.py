@@ -1,8 +1,8 @@
 """Invariances: whether a candidate gives the same cells the same rows, in whatever form they are presented.
 
 Hypothesis draws the ways: few, the same in every run, on few cells. A row may move as far as
-:mod:`zsgate.run.stability` lets it, a tenth of the distance between two cells: who is in a batch, and in what order
-sums are made, changes the rounding of a float32 by 1e-6 of that, of a bfloat16 by 1e-2, and a model that does not
+:mod:`zsgate.run.checks.stability` lets it, a tenth of the distance between two cells: who is in a batch, and in what
+order sums are made, changes the rounding of a float32 by 1e-6 of that, of a bfloat16 by 1e-2, and a model that does not
 keep its rows moves them about as far as two cells are apart.
 """
 
@@ -17,11 +17,10 @@ import numpy.typing as npt
 from zsgate.data.catalogue.sample import draw_within_donors
 from zsgate.data.dataset import Dataset
 from zsgate.errors import machine_fault
-from zsgate.models.adapter import Adapter
+from zsgate.models.adapter import Adapter, is_foreign
 from zsgate.models.embedding import check_rows
-from zsgate.models.user_model import UserModel
 from zsgate.run.changed.forms import NUMBERS, Form, Presented, forms_for, other_numbers, with_clear_names
-from zsgate.run.stability import REFUSED
+from zsgate.run.checks.stability import REFUSED
 from zsgate.system.progress import waiting
 
 Rows = npt.NDArray[np.float32]
@@ -95,7 +94,7 @@ def _before(model: Adapter, cells: Dataset) -> Rows:
     try:
         return check_rows(model.embed(cells), source=model.info.name, n_cells=cells.n_cells)
     except Exception as error:
-        if machine_fault(error) or not isinstance(model, UserModel):
+        if machine_fault(error) or not is_foreign(model):
             raise
         try:
             model.embed(other_numbers(cells, 0).dataset)

@@ -153,7 +153,7 @@ class ScFoundationNetwork:
         """
         output = self.norm(self.encoder(self._embed(ids, values), runs))  # (N, D)
         pool = _pool_all if pooling == "all" else _pool_max
-        return torch.stack([pool(cell) for cell in torch.split(output, runs.lengths)])
+        return torch.stack([pool(cell) for cell in torch.split(output, list(runs.lengths))])
 
     def _embed(self, ids: Tensor, values: Tensor) -> Tensor:
         scores = functional.leaky_relu(self.score(values[:, None]), LEAK)  # (N, K)

@@ -17,4 +17,4 @@ if any("multiprocessing.forkserver" in word for word in sys.orig_argv):
 
 import scvi  # noqa: F401
 
-import zsgate.baselines.scvi_training  # noqa: F401
+import zsgate.baselines.scvi.training  # noqa: F401

@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from zsgate.baselines import lacking
 from zsgate.baselines.draws import Draws, Keep, Learnt, Notes, forget
-from zsgate.baselines.scvi_encoder import N_ARRAYS, encode
-from zsgate.baselines.scvi_training import Job, ScheduleName, Trained, most_epochs, train, train_marking
+from zsgate.baselines.scvi.encoder import N_ARRAYS, encode
+from zsgate.baselines.scvi.training import Job, ScheduleName, Trained, most_epochs, train, train_marking
 from zsgate.data.counts import blocks
 from zsgate.data.mapped import place_of
 from zsgate.data.preprocess import highly_variable
@@ -176,5 +176,5 @@ def _context() -> BaseContext:
         return get_context("spawn")
     context = get_context("forkserver")
     main = threading.current_thread() is threading.main_thread()
-    context.set_forkserver_preload(["zsgate.baselines.scvi_server" if main else "zsgate.baselines.scvi_training"])
+    context.set_forkserver_preload(["zsgate.baselines.scvi.server" if main else "zsgate.baselines.scvi.training"])
     return context

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.baselines.scvi_encoder import weights_of
+from zsgate.baselines.scvi.encoder import weights_of
 from zsgate.data.counts import blocks
 from zsgate.data.mapped import counts_at
 from zsgate.system import arrays
@@ -71,7 +71,7 @@ class Trained(NamedTuple):
     epochs
         Number of epochs it took.
     encoder
-        Weights of the encoder (:mod:`zsgate.baselines.scvi_encoder`); none of a training on all genes.
+        Weights of the encoder (:mod:`zsgate.baselines.scvi.encoder`); none of a training on all genes.
     """
 
     latent: npt.NDArray[np.float32]

@@ -1,0 +1,191 @@
+"""Lane: the way to one worker process, which is started when it is needed and once more where it crashed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from zsgate.data.dataset import Dataset
+from zsgate.errors import UsageProblem
+from zsgate.models.worker.cells_file import write_cells
+from zsgate.models.worker.process import Command, Message, WorkerEnded, WorkerFailed, WorkerProcess, WorkerReported
+
+FIRST_BATCH = 32  # cells a batch where a model has run out of memory and did not say how many it took
+SMALL = 512  # cells whose file is not kept for the next request
+PLACES = re.compile(r"\{(input|output|twin|seed|device|folder)(\.\w+)?\}")
+
+
+@dataclass
+class Lane:
+    """The way to one worker.
+
+    Attributes
+    ----------
+    name
+        What ``--model`` calls its model.
+    command
+        How it is started.
+    device
+        Where it is to run: ``"cpu"`` or ``"cuda"``.
+    load
+        What a worker of this package's own code is to load; None for any other.
+    folder
+        Where cells and answers lie; None makes a temporary one.
+    seen
+        Whether the process has been shown whole counts since it was started.
+    """
+
+    name: str
+    command: Command
+    device: str = "cpu"
+    load: Mapping[str, Any] | None = None
+    folder: Path | None = None
+    seen: bool = False
+    _process: WorkerProcess | None = field(default=None, repr=False)
+    _numbers: int = 0
+
+    @property
+    def single_shot(self) -> bool:
+        """Whether the command embeds one file and ends."""
+        return any("{input" in word for word in self.command.words)
+
+    @property
+    def place(self) -> Path:
+        """The folder of cells and answers."""
+        if self.folder is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="zsgate-worker-"))
+        elif not self.folder.is_dir():
+            self.folder.mkdir(parents=True)
+        return self.folder
+
+    def hello(self) -> Message:
+        """Start the worker and return what it says of its model.
+
+        Raises
+        ------
+        UsageProblem
+            If it cannot be started, or ends or fails before it has said anything.
+        """
+        heard: list[Message] = []
+        request = {"op": "hello", "protocol": 1, "device": self.device, "load": self.load}
+        self._process = WorkerProcess(replace(self.command, words=self._words({})))
+        try:
+            self._process.ask(request, heard.append)
+        except WorkerReported as error:
+            self.close()
+            said = error.told.get("type") == "UsageProblem"
+            msg = str(error.told["text"]) if said else f"--model {self.name}: {error}"
+            raise UsageProblem(msg) from error
+        except WorkerFailed as error:
+            self.close()
+            notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", []))
+            msg = f"--model {self.name}: {error.words} while it was loaded{notes}"
+            raise UsageProblem(msg) from error
+        self.seen = False
+        return next((message["hello"] for message in heard if "hello" in message), {})
+
+    def ask(self, op: str, dataset: Dataset, hear: Callable[[Message], None], **request: Any) -> tuple[Path, Message]:
+        """Return (the folder of the answer, the message that ended it); a crash is followed by one more try.
+
+        Parameters
+        ----------
+        op
+            What is asked: ``"embed"``, ``"reconstruct"``, ...
+        dataset
+            The cells.
+        hear
+            Is given every message.
+        **request
+            What else it is told; ``batches`` and ``hidden`` say what is written of the cells.
+
+        Raises
+        ------
+        WorkerFailed
+            If there is no answer.
+        """
+        given = {key: request.pop(key) for key in ("batches", "hidden") if key in request}
+        cells = self._cells(dataset, **given)
+        self._numbers += 1
+        answer = self.place / f"answer-{self._numbers:06d}"
+        answer.mkdir()
+        asked = {"op": op, "input": str(cells), "output": str(answer), **request}
+        try:
+            ended = self._shoot(asked) if self.single_shot else self._ask(asked, hear)
+        except BaseException:
+            shutil.rmtree(answer, ignore_errors=True)
+            raise
+        finally:
+            self.seen = self.seen or not given.get("hidden")
+            if dataset.n_cells <= SMALL:
+                cells.unlink(missing_ok=True)
+        return answer, ended
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+    def clear(self) -> None:
+        """End the process and delete its cells and answers."""
+        self.close()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _ask(self, asked: dict[str, Any], hear: Callable[[Message], None]) -> Message:
+        crashes = 0
+        while True:
+            try:
+                if self._process is None or not self._process.alive:
+                    self.hello()
+                assert self._process is not None
+                return self._process.ask(asked, hear)
+            except WorkerEnded as ended:
+                self.close()
+                crashes += 1
+                if crashes > 1:
+                    again = WorkerFailed(f"{ended.words}, and so did the one that was started after it")
+                    again.__notes__ = getattr(ended, "__notes__", [])
+                    raise again from None
+            except WorkerReported as error:
+                if error.told.get("retry") != "smaller_batch" or asked.get("batch_size") == 1:
+                    raise
+                asked["batch_size"] = max(1, asked["batch_size"] // 2 if asked.get("batch_size") else FIRST_BATCH)
+
+    def _shoot(self, asked: Mapping[str, Any]) -> Message:
+        """Run the command on one file to its end."""
+        process = WorkerProcess(replace(self.command, words=self._words(asked)))
+        try:
+            process.finish()
+        finally:
+            process.close()
+        return {"done": {}}
+
+    def _words(self, asked: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the command with what it is told in the places it has for that."""
+        told = {"device": self.device, "folder": str(self.place), **asked}
+        output = {"output": str(Path(asked["output"]) / "rows")} if "output" in asked else {}
+
+        def fill(match: re.Match[str]) -> str:
+            key, suffix = match[1], match[2] or ""
+            if key == "output":
+                return output.get(key, "") + (suffix or ".npz")
+            return str(told.get(key, ""))
+
+        return tuple(PLACES.sub(fill, word) for word in self.command.words)
+
+    def _cells(self, dataset: Dataset, *, batches: bool = False, hidden: tuple[float, int] | None = None) -> Path:
+        """Return the file of cells, written the first time."""
+        of = "-".join([dataset.digest[:32], dataset.number, "b" * batches, *map(str, hidden or ())])
+        path = self.place / f"cells-{of}.h5ad"
+        if not path.exists():
+            write_cells(dataset, path, batches=batches, local=self.load is not None, hidden=hidden)
+            with suppress(OSError):
+                path.chmod(0o444)
+        return path

@@ -1,0 +1,65 @@
+"""Loading a model as a run uses it: in a process of its own, unless the user wants it in this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zsgate import models
+from zsgate.baselines import DRAWS
+from zsgate.baselines.classical import CLASSICAL, Classical
+from zsgate.config.config import Config
+from zsgate.config.tables import ABOUT_PRETRAINING, COMMAND_SETTINGS
+from zsgate.models import device
+from zsgate.models.adapter import Adapter
+from zsgate.models.pretrained.checkpoints import CHECKPOINTS
+from zsgate.models.pretrained.own import FAMILIES
+from zsgate.run.ledger import Ledger
+
+
+def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weights: Path | None = None) -> Adapter:
+    """Return a model as ``--model`` names it, with what pyproject.toml says of it.
+
+    Parameters
+    ----------
+    name
+        Of the model.
+    config
+        What the user asked for.
+    folder
+        Where pytest was started.
+    ledger
+        Of the run.
+    weights
+        Folder of its weights, where the command line names one.
+
+    Raises
+    ------
+    UsageProblem
+        If it cannot be loaded.
+    """
+    where = device.chosen(config.gpu)
+    if name in CLASSICAL and not (folder / name).exists():
+        recipe = config.scoring
+        drawn = {"seeds": config.seeds or DRAWS.get(name, 1), "schedule": recipe.scvi, "on": recipe.hvg_on}
+        return Classical(name, {**drawn, "device": where})
+    preset = {"preset": config.scoring.preset} if name in CHECKPOINTS or name in FAMILIES else {}
+    table = {**preset, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
+    settings = {key: value for key, value in table.items() if key not in ABOUT_PRETRAINING}
+    is_command = "command" in settings
+    if not is_command and (config.isolation == "none" or not models.is_code(name, folder)):
+        return models.load(name, device=where, folder=folder, offline=config.offline, cache=config.cache, **settings)
+    from zsgate.models.worker.launch import Place, launch, launch_command
+
+    place = Place(
+        device=where,
+        folder=config.pyproject.parent if is_command and config.pyproject else folder,
+        scratch=ledger.scratch.folder,
+        kept=ledger.lasting,
+        timeout=config.timeout,
+        memory=config.memory,
+        offline=config.offline,
+        cache=config.cache,
+    )
+    if is_command:
+        return launch_command(name, place, {key: settings[key] for key in COMMAND_SETTINGS if key in settings})
+    return launch(name, place, **settings)
