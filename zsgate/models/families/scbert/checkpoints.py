@@ -11,7 +11,7 @@ FILES = (
         url=f"{HUB}/btraven/scbert-panglao-pretrain/resolve/main/{MODEL}",
         sha256="aa27109136580b24a1b985f63d0ba31f22490d09e71b13d1793cbff38619dfe3",
         n_bytes=87_631_538,
-        read_in="LFS pointer of btraven/scbert-panglao-pretrain, a re-upload",
+        read_in="a record of btraven/scbert-panglao-pretrain, a re-upload",
     ),
     WeightFile(name=GENES),  # in the package scfoundry 0.2.1
 )
