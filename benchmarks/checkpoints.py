@@ -1,30 +1,44 @@
 """Make a full-size checkpoint with random weights in the official file format, to run the gate end to end.
 
-    python -m benchmarks.checkpoints {scgpt_human,geneformer_v1_10m} FOLDER [--official FOLDER]
-    pytest --model=scgpt_human --weights=FOLDER -k hvg
+    python -m benchmarks.checkpoints NAME FOLDER [--official FOLDER]
+    pytest --model=NAME --weights=FOLDER -k hvg
 
-writes the files of scgpt_human (51.9 M parameters) or geneformer_v1_10m (10.3 M) into FOLDER. ``--official`` names a
-folder with the published ``vocab.json`` and gene dictionaries (in ``scgpt_human/``, ``geneformer_v1/``); without it the
-vocabularies are made of the genes of the packaged pancreas dataset, filled up to the official size.
+writes the files of a model into FOLDER: scgpt_human (51.9 M parameters), geneformer_v1_10m (10.3 M), scimilarity
+(31.1 M), scfoundation (the encoder's 99.9 M), gene2vec (3.4 M), uce_4l (100 M, and 144,000 proteins that are
+overlapping pieces of one row of numbers) or scbert_panglao (8 M). ``--official`` names a folder with the published
+lists of genes (in ``scgpt_human/``, ``geneformer_v1/``, ``scimilarity/``, ``scfoundation/``, ``scbert/``); without it
+they are made of the genes of the packaged pancreas dataset, filled up to the official size.
 These models know nothing: the gate must say that they lose.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import pickle
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from zsgate.models.families.geneformer import network as geneformer_network
 from zsgate.models.families.geneformer.network import GeneformerShape
+from zsgate.models.families.scbert import checkpoints as scbert
+from zsgate.models.families.scbert import network as scbert_network
+from zsgate.models.families.scfoundation import network as scfoundation_network
+from zsgate.models.families.scfoundation.checkpoints import GENES
+from zsgate.models.families.scfoundation.network import ScFoundationShape
 from zsgate.models.families.scgpt import untrained
 from zsgate.models.families.scgpt.network import ScGPTShape
+from zsgate.models.families.scimilarity import network as scimilarity_network
+from zsgate.models.families.scimilarity.network import SCimilarityShape
+from zsgate.models.families.uce import checkpoints as uce
+from zsgate.models.families.uce import network as uce_network
+from zsgate.models.families.uce.genes import FIRST_CHROMOSOME
 
 SCGPT = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)
 SCGPT_ARGS = {
@@ -32,7 +46,16 @@ SCGPT_ARGS = {
     "input_emb_style": "continuous", "n_layers_cls": 3, "dropout": 0.2, "MVC": True,
 }  # fmt: skip
 SCGPT_TOKENS = 60_697
+UCE = uce_network.UCEShape(5120, 1280, 5120, 4, 1024, 1280, 1536)
+SCBERT = scbert_network.ScBERTShape(200, 6, 800, 266, 16_907)
 GENEFORMER = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)
+SCIMILARITY = SCimilarityShape(28_231, (1024, 1024, 1024), 128)
+SCFOUNDATION = ScFoundationShape(19_264, 768, 12, 12, 100, 1.0)
+SCFOUNDATION_SETTINGS = {
+    "encoder": {"hidden_dim": 768, "depth": 12, "heads": 12, "module_type": "transformer", "norm_first": False},
+    "seq_len": 19_266, "bin_num": 100, "bin_alpha": 1.0, "pad_token_id": 103, "mask_token_id": 102,
+}  # fmt: skip
+GENE2VEC = (16_906, 200, 0.24)  # genes, dimensions, spread
 
 
 def make_scgpt(folder: Path, official: Path | None, seed: int = 0, init: str = "independent") -> Path:
@@ -70,6 +93,81 @@ def make_geneformer(folder: Path, official: Path | None, seed: int = 0) -> Path:
     return folder
 
 
+def make_uce(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained uce_4l; its proteins take 0.6 MB, because they overlap: each begins one number later."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [name.upper() for name in np.unique(_pancreas().symbols).tolist()]
+    torch.save(dict.fromkeys(names, torch.zeros(1)), folder / uce.PROTEINS)
+    (folder / uce.OFFSETS).write_bytes(pickle.dumps({"human": 4}))
+    with (folder / uce.PLACES).open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["species", "gene_symbol", "chromosome", "start"])
+        table.writerows(["human", name, 1 + place % 24, 7 * place] for place, name in enumerate(names))
+    n_tokens = FIRST_CHROMOSOME + 1895
+    numbers = torch.randn(n_tokens + UCE.d_protein, generator=torch.Generator().manual_seed(seed))
+    proteins = numbers.as_strided((n_tokens, UCE.d_protein), (1, 1))
+    state = uce_network.random_state(UCE, seed) | {uce_network.PROTEINS: proteins}
+    torch.save(state, folder / "4layer_model.torch")
+    return folder
+
+
+def make_scbert(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained scbert_panglao whose places are drawn, too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if official is not None:
+        shutil.copyfile(official / "scbert" / scbert.GENES, folder / scbert.GENES)
+    else:
+        dataset = _pancreas()
+        expressed = np.argsort(-np.asarray(dataset.counts.sum(axis=0)).ravel(), kind="stable")
+        names = list(dict.fromkeys(dataset.symbols[expressed].tolist()))
+        with h5py.File(folder / scbert.GENES, "w") as file:
+            file["var/_index"] = filled(names, SCBERT.n_places - 1)
+    places = torch.randn(SCBERT.n_places, SCBERT.dim, generator=torch.Generator().manual_seed(seed + 1))
+    state = scbert_network.random_state(SCBERT, seed) | {scbert_network.PLACES: places.double()}
+    torch.save({"model_state_dict": state}, folder / scbert.MODEL)
+    return folder
+
+
+def make_scimilarity(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained SCimilarity of v1.1's shape."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _list_genes(folder / "gene_order.tsv", official and official / "scimilarity", SCIMILARITY.n_genes)
+    state = scimilarity_network.random_state(SCIMILARITY, seed)
+    (folder / "layer_sizes.json").write_text(json.dumps({name: list(each.shape) for name, each in state.items()}))
+    torch.save({"state_dict": state}, folder / "encoder.ckpt")
+    return folder
+
+
+def make_scfoundation(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write an untrained scFoundation without its decoder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _list_genes(folder / GENES, official and official / "scfoundation", SCFOUNDATION.n_genes, "gene_name\n")
+    state = scfoundation_network.random_state(SCFOUNDATION, seed)
+    config = {"model": "mae_autobin", "model_config": {"mae_autobin": SCFOUNDATION_SETTINGS}, "dataset_config": {}}
+    part = {"config": config, "state_dict": {f"model.{name}": each for name, each in state.items()}}
+    torch.save({"cell": part}, folder / "models.ckpt")
+    return folder
+
+
+def make_gene2vec(folder: Path, official: Path | None, seed: int = 0) -> Path:
+    """Write random vectors of as many genes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    n_genes, size, spread = GENE2VEC
+    _list_genes(folder / "genes.tsv", None, n_genes)
+    np.save(folder / "vectors.npy", np.random.default_rng(seed).normal(0, spread, (n_genes, size)))
+    return folder
+
+
+def _list_genes(path: Path, official: Path | None, size: int, header: str = "") -> None:
+    if official is not None:
+        shutil.copyfile(official / path.name, path)
+        return
+    dataset = _pancreas()
+    expressed = np.argsort(-np.asarray(dataset.counts.sum(axis=0)).ravel(), kind="stable")
+    symbols = list(dict.fromkeys(dataset.symbols[expressed].tolist()))
+    path.write_text(header + "\n".join(sorted(filled(symbols, size))) + "\n")
+
+
 def filled(names: list[str], size: int) -> list[str]:
     """Return ``names`` followed by names of no gene, ``size`` in all."""
     return [*names, *(f"NO_GENE_{place}" for place in range(size - len(names)))][:size]
@@ -96,7 +194,15 @@ def _made_dictionaries(folder: Path) -> None:
         (folder / f"{kind}_gc30M.pkl").write_bytes(pickle.dumps(content))
 
 
-MAKERS = {"scgpt_human": make_scgpt, "geneformer_v1_10m": make_geneformer}
+MAKERS = {
+    "scgpt_human": make_scgpt,
+    "geneformer_v1_10m": make_geneformer,
+    "scimilarity": make_scimilarity,
+    "scfoundation": make_scfoundation,
+    "gene2vec": make_gene2vec,
+    "uce_4l": make_uce,
+    "scbert_panglao": make_scbert,
+}
 
 
 def main() -> None:

@@ -12,7 +12,9 @@ from zsgate.models.adapter import Adapter
 from zsgate.testing import AdapterContract, some_cells
 
 
-@pytest.fixture(scope="module", params=["scgpt_human", "geneformer_v1_10m", "geneformer_v2_104m", "scimilarity"])
+@pytest.fixture(
+    scope="module", params=["scgpt_human", "geneformer_v1_10m", "geneformer_v2_104m", "scimilarity", "scfoundation"]
+)
 def adapter(
     request: pytest.FixtureRequest,
     tiny_scgpt: Callable[..., Adapter],

@@ -86,6 +86,24 @@ def test_an_untrained_checkpoint_beats_nothing(gate, project, verdict, islets, f
         assert verdict()["gate"] == "lost"
 
 
+@pytest.fixture(scope="session")
+def all_genes(tmp_path_factory):
+    """Return the file with all genes, 5,000 of which SCimilarity must have."""
+    path = tmp_path_factory.mktemp("whole") / "islets.h5ad"
+    return written(path, lambda whole: np.arange(len(whole.symbols)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["scimilarity", "scfoundation", "gene2vec"])
+def test_an_untrained_model_of_another_family_loses(gate, project, verdict, islets, all_genes, folders, name):
+    """At full shape on 150 cells: exit 1, and its twins are its equals."""
+    (project.path / "islets.h5ad").symlink_to(islets if name == "scfoundation" else all_genes)
+    result = gate(name, f"--weights={folders(name)}", "--offline", "-k", TWINS, columns=ISLETS)
+
+    assert judged(result, verdict()) == {"nmi": "loses"}
+    assert [v["outcome"] for v in verdict()["verdicts"] if v["baseline"] == "random_init"] == ["inconclusive"]
+
+
 @pytest.fixture
 def in_a_hurry(project, monkeypatch):
     """Return a function that lets a model run as a user's would on a CPU: in bfloat16, and on every core."""

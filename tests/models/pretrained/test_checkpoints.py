@@ -11,7 +11,7 @@ from pkgutil import resolve_name
 import numpy as np
 import pytest
 
-from benchmarks.checkpoints import MAKERS, make_geneformer, make_scgpt
+from benchmarks.checkpoints import MAKERS, make_geneformer, make_scfoundation, make_scgpt, make_scimilarity
 from benchmarks.inference import gpu_rows, long_cells
 from zsgate.models import MODELS, load
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
@@ -21,8 +21,8 @@ CLASS_DECODER = 2 * (512 * 512 + 512 + 2 * 512) + 513  # upstream's module count
 
 
 def test_every_checkpoint_has_a_loader() -> None:
-    """All 14 names of the catalogue are models, and each leads to a function that loads it."""
-    assert len(CHECKPOINTS) == 14
+    """All 19 names of the catalogue are models, and each leads to a function that loads it."""
+    assert len(CHECKPOINTS) == 19
     for name, checkpoint in CHECKPOINTS.items():
         assert name == checkpoint.name
         assert callable(resolve_name(MODELS[name]))
@@ -34,6 +34,8 @@ def test_every_checkpoint_has_a_loader() -> None:
     [
         ("scgpt_human", make_scgpt, 51_856_898 - CLASS_DECODER, 512),
         ("geneformer_v1_10m", make_geneformer, 10_288_722, 256),
+        ("scimilarity", make_scimilarity, 31_150_979 + 6 * 1024, 128),
+        ("scfoundation", make_scfoundation, 99_939_552, 3072),
     ],
 )
 def test_full_size_checkpoints_load_and_embed(name, make, parameters, width, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -51,7 +53,7 @@ def test_full_size_checkpoints_load_and_embed(name, make, parameters, width, tmp
 @pytest.mark.slow
 def test_the_rates_of_a_gpu_are_measured_by_code_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The benchmark's rows for a GPU, here on the CPU with 3 cells: full length, rate and share of the roofline."""
-    folders = {name: make(tmp_path / name, None) for name, make in MAKERS.items()}
+    folders = {name: MAKERS[name](tmp_path / name, None) for name in ("scgpt_human", "geneformer_v1_10m")}
     gpu_rows(folders, long_cells(4, 2200), "cpu", n_cells=3)
     scgpt, geneformer = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"scgpt_human on the CPU: \S+ cells/s at 1200 tokens, \S+% of the roofline", scgpt)

@@ -40,7 +40,7 @@ def test_files_without_a_direct_link_are_asked_of_the_user(tmp_path: Path) -> No
 def test_each_digest_says_where_it_was_read() -> None:
     """Every literal sha256 cites its source, is one, and nothing without a source has one."""
     files = {file for checkpoint in CHECKPOINTS.values() for file in checkpoint.files}
-    assert sum(file.sha256 is not None for file in files) == 18
+    assert sum(file.sha256 is not None for file in files) == 25
     for file in files:
         assert (file.sha256 is None) is (file.read_in is None)
         assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
@@ -54,13 +54,14 @@ def test_official_dictionaries_and_vocabulary_are_the_published_ones(shared_data
         ("scgpt_human", "scgpt_human"),
         ("geneformer_v1_10m", "geneformer_v1"),
         ("geneformer_v2_104m", "geneformer_v2"),
+        ("scfoundation_cell", "scfoundation"),
     ):
         for file in CHECKPOINTS[name].files:
             path = folder / place / file.name
             if path.exists():
                 assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
                 checked += 1
-    assert checked == 10
+    assert checked == 11
 
 
 @pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])

@@ -113,3 +113,14 @@ class Dense(Published):
                 rows[start:stop] = self._rows(read(start, stop))
                 advance(stop - start)
         return rows
+
+
+def sparse_product(values: sp.csr_matrix, table: torch.Tensor) -> torch.Tensor:
+    """Return ``values @ table``, (n_cells, d), of sparse rows (n_cells, n_genes) and a table (n_genes, d).
+
+    A row's products are added in the order of its genes, whatever other rows there are.
+    """
+    there = [torch.from_numpy(each).to(table.device) for each in (values.indices, values.indptr, values.data)]
+    places, ends, weights = there[0].long(), there[1].long(), there[2]
+    bag = torch.nn.functional.embedding_bag
+    return bag(places, table, ends[:-1], mode="sum", per_sample_weights=weights)

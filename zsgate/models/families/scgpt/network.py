@@ -19,8 +19,17 @@ from zsgate.errors import UsageProblem
 from zsgate.models.families.scgpt.tokens import N_BINS, PAD_VALUE
 from zsgate.models.pretrained.weights import read_names_and_values, too_large
 from zsgate.models.transformer.attention import Runs
-from zsgate.models.transformer.encoder import Encoder, Layer, Linear, move
-from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes
+from zsgate.models.transformer.encoder import Encoder, Linear, move
+from zsgate.models.transformer.state import (
+    Shapes,
+    State,
+    layer_shapes,
+    linear_shapes,
+    make_layer,
+    make_linear,
+    make_norm,
+    norm_shapes,
+)
 
 EPSILON = 1e-5
 HEADS = ("gep", "gepc")
@@ -93,14 +102,7 @@ class ScGPTShape:
         shapes |= linear_shapes("value_encoder.linear1", d, 1) | linear_shapes("value_encoder.linear2", d, d)
         shapes |= norm_shapes("value_encoder.norm", d)
         for number in range(self.nlayers):
-            layer = f"transformer_encoder.layers.{number}"
-            shapes |= {
-                f"{layer}.self_attn.in_proj_weight": (3 * d, d),
-                f"{layer}.self_attn.in_proj_bias": (3 * d,),
-            }
-            shapes |= linear_shapes(f"{layer}.self_attn.out_proj", d, d)
-            shapes |= linear_shapes(f"{layer}.linear1", hidden, d) | linear_shapes(f"{layer}.linear2", d, hidden)
-            shapes |= norm_shapes(f"{layer}.norm1", d) | norm_shapes(f"{layer}.norm2", d)
+            shapes |= layer_shapes(f"transformer_encoder.layers.{number}", d, hidden)
         return shapes
 
 
@@ -167,28 +169,17 @@ class ScGPTNetwork:
     def of(cls, state: State, shape: ScGPTShape, heads: Sequence[str] = HEADS) -> Self:
         """Return the network with some heads, of the tensors of ``state``, which :meth:`ScGPTShape.tensors` names."""
 
-        def layer(name: str) -> Layer:
-            attention = f"{name}.self_attn"
-            return Layer(
-                project=Linear(state[f"{attention}.in_proj_weight"], state[f"{attention}.in_proj_bias"]),
-                output=make_linear(state, f"{attention}.out_proj"),
-                norm_attention=make_norm(state, f"{name}.norm1", EPSILON),
-                up=make_linear(state, f"{name}.linear1"),
-                down=make_linear(state, f"{name}.linear2"),
-                norm=make_norm(state, f"{name}.norm2", EPSILON),
-            )
-
         def gep(number: str) -> Linear:
             return make_linear(state, f"decoder.fc.{number}")
 
         every = torch.tensor(VALUES, dtype=torch.float32)[:, None]  # (53, 1)
         hidden = make_linear(state, "value_encoder.linear1")(every).relu()  # (53, D)
         values = make_linear(state, "value_encoder.linear2")(hidden)  # (53, D)
-        layers = tuple(layer(f"transformer_encoder.layers.{number}") for number in range(shape.nlayers))
+        names = (f"transformer_encoder.layers.{number}" for number in range(shape.nlayers))
         return cls(
             genes=make_norm(state, "encoder.enc_norm", EPSILON)(state["encoder.embedding.weight"]),
             values=make_norm(state, "value_encoder.norm", EPSILON)(values),
-            encoder=Encoder(layers, shape.nheads),
+            encoder=Encoder(tuple(make_layer(state, name, EPSILON) for name in names), shape.nheads),
             expression=(gep("0"), gep("2"), gep("4")) if "gep" in heads else None,
             query=make_linear(state, "mvc_decoder.gene2query") if "gepc" in heads else None,
             inner=state["mvc_decoder.W.weight"] if "gepc" in heads else None,

@@ -1,7 +1,7 @@
 """SCimilarity's encoder: a few dense layers from log-normalised expression to a point on a sphere.
 
-Architecture: Heimberg et al. 2025; names of the tensors are those of upstream's ``nn_models.Encoder``, which outputs
-equal in eval mode. Shapes in comments: B cells, G genes, H units of a hidden layer, D dimensions.
+Architecture: Heimberg et al. 2025; names of the tensors are those of upstream's ``nn_models.Encoder``, to whose
+outputs in eval mode its own are equal. Shapes in comments: B cells, G genes, H units of a hidden layer, D dimensions.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import scipy.sparse as sp
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from zsgate.errors import UsageProblem
+from zsgate.models.pretrained.adapter import sparse_product
 from zsgate.models.pretrained.weights import MOST_SIZE, read_names_and_values
 from zsgate.models.transformer.encoder import Linear, move
 from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear
@@ -43,8 +44,7 @@ class SCimilarityShape:
             If they are not those of dense layers, each of which reads the one before, over ``n_genes`` genes.
         """
         stated = read_names_and_values(path)
-        found: list[Any] = [stated[name] for name in sorted(stated) if "weight" in name and _is_matrix(stated[name])]
-        sizes = [(int(n_out), int(n_in)) for n_out, n_in in found]
+        sizes = [size for name in sorted(stated) if "weight" in name and (size := _matrix(stated[name])) is not None]
         reads = [n_genes, *(n_out for n_out, _ in sizes)]
         if len(sizes) < 2 or [n_in for _, n_in in sizes] != reads[:-1] or max(reads) > MOST_SIZE:
             msg = (
@@ -69,8 +69,11 @@ class SCimilarityShape:
         return tuple(f"network.{number}.2.num_batches_tracked" for number in range(len(self.hidden)))
 
 
-def _is_matrix(size: object) -> bool:
-    return isinstance(size, list) and len(size) == 2 and all(type(each) is int and each > 0 for each in size)
+def _matrix(size: object) -> tuple[int, int] | None:
+    """Return the two dimensions of a matrix, or None of anything else."""
+    if not isinstance(size, list) or len(size) != 2 or not all(type(each) is int and each > 0 for each in size):
+        return None
+    return size[0], size[1]
 
 
 @dataclass(frozen=True)
@@ -116,17 +119,10 @@ class SCimilarityNetwork:
 
         Only genes that a cell expresses are multiplied, and none of the expression is made dense.
         """
-        x = _product(values, self.genes) + self.bias  # (B, H)
+        x = sparse_product(values, self.genes) + self.bias  # (B, H)
         for slope, layer in zip(self.slopes, self.layers, strict=True):
             x = layer(functional.prelu(x, slope))
         return functional.normalize(x, dim=1)
-
-
-def _product(values: sp.csr_matrix, table: Tensor) -> Tensor:
-    """Return ``values @ table``, (B, H), of sparse rows (B, G) and a table (G, H)."""
-    there = [torch.from_numpy(each).to(table.device) for each in (values.indices, values.indptr, values.data)]
-    places, ends, weights = there[0].long(), there[1].long(), there[2]
-    return functional.embedding_bag(places, table, ends[:-1], mode="sum", per_sample_weights=weights)
 
 
 def _with_norm(state: State, block: str) -> Linear:
