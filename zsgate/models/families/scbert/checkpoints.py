@@ -25,7 +25,7 @@ FAMILY = Family(
             files=FILES,
             page="https://github.com/TencentAILabHealthcare/scBERT (list of genes: the package scfoundry 0.2.1)",
             citation="Yang et al. 2022, Nature Machine Intelligence, doi:10.1038/s42256-022-00534-z",
-            code_licence="GPL-3.0 (not used: written from the papers and performer-pytorch, MIT)",
+            code_licence="GPL-3.0 (not used: written anew after the papers, its outputs tested for equality)",
             weights_licence="GPL-3.0 (repository)",
             notes=("the weights' direct link is a re-upload that upstream has not confirmed",),
         ),

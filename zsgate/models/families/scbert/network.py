@@ -1,6 +1,6 @@
 """scBERT's network: a Performer, whose attention is linear in the number of genes, over all genes of the model's list.
 
-Yang et al. 2022, doi:10.1038/s42256-022-00534-z; written from the papers and from performer-pytorch (MIT). Names of the
+Yang et al. 2022, doi:10.1038/s42256-022-00534-z; written anew after the papers. Names of the
 tensors are those of scBERT's checkpoint. Shapes in comments: N places of a cell, B cells, D dimensions.
 """
 
