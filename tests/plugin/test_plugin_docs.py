@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -130,3 +131,21 @@ def test_the_readme_s_tables_of_datasets_are_read(tmp_path):
     config = Config.gather({"model": "my_pkg.gate:MyModel"}, {}, tmp_path)
     assert list(chosen(config)) == ["mine", "pancreas_quick"]
     assert config.models["my_pkg.gate:MyModel"]["pretraining"] == ("mine",)
+
+
+def test_the_worker_of_the_documents_is_judged(project, verdict, monkeypatch):
+    """The script and the table of docs/worker.md, beside the file that the command line writes."""
+    monkeypatch.delenv("ZSGATE_ISOLATION")
+    (code,) = blocks("docs/worker.md", "python")
+    (table,) = blocks("docs/worker.md", "toml")
+    (project.path / "worker.py").write_text(code, encoding="utf-8")
+    assert cli.main(["models", "worker", str(project.path)]) == 0
+    assert "uv run --project model worker.py" in table
+    command = table.replace("uv run --project model", sys.executable)
+    (project.path / "pyproject.toml").write_text(command, encoding="utf-8")
+    columns = ("--datasets=cells.h5ad", "--label=cell_type", "--batch=sample", "--donor=donor")
+    result = project.runpytest_subprocess("--model=mine", *columns, "-k", "(hvg or random_init) and asw")
+
+    assert result.ret in (0, 1), result.stdout.str()
+    assert {each["baseline"] for each in verdict()["verdicts"]} == {"hvg", "random_init"}
+    assert verdict()["model_card"]["code_licence"] == "MIT"

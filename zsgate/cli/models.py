@@ -10,7 +10,7 @@ HEADINGS = ("model", "runs", "code", "weights", "tokens", "forward", "end to end
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
-    """Add ``list`` and ``check``."""
+    """Add ``list``, ``check`` and ``worker``."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="the models, one a line: licences, and what a test shows of each")
     listing.set_defaults(run=show_list)
@@ -21,6 +21,9 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--offline", action="store_true", help="touch no network")
     check.add_argument("--cache", help="folder of what is kept")
     check.set_defaults(run=check_model)
+    worker = verbs.add_parser("worker", help="write zsgate_worker.py, which serves a model from another environment")
+    worker.add_argument("folder", metavar="DIR", nargs="?", default=".", help="where to (default: here)")
+    worker.set_defaults(run=write_worker)
 
 
 def show_list(_: argparse.Namespace) -> int:
@@ -78,3 +81,25 @@ def check_model(given: argparse.Namespace) -> int:
     failed = sum(outcome == "failed" for _, outcome, _ in found)
     print(f"{given.model}: {'keeps the contract' if not failed else f'{failed} of {len(found)} do not hold'}")
     return int(failed > 0)
+
+
+def write_worker(given: argparse.Namespace) -> int:
+    """Write the file that a model's own environment needs.
+
+    Raises
+    ------
+    UsageProblem
+        If it cannot be written.
+    """
+    import shutil
+
+    from zsgate.errors import UsageProblem
+    from zsgate.models.worker import zsgate_worker
+
+    folder = Path(given.folder).expanduser()
+    try:
+        print(shutil.copy(zsgate_worker.__file__, folder / "zsgate_worker.py"))
+    except OSError as error:
+        msg = f"{folder}: cannot write there ({error.strerror or error})"
+        raise UsageProblem(msg) from None
+    return 0

@@ -96,10 +96,11 @@ def launch(name: str, place: Place, *, weights: Path | None = None, **settings: 
     lane = Lane(name, Command(words, place.folder, place.timeout, place.memory), place.device, load, place.scratch)
     if name not in MODELS:
         return _checked(Worker(lane, About.of(lane.hello(), name)))
-    if place.kept is None:
+    identity = None if place.kept is None else _identity(name, place, weights, settings)
+    if place.kept is None or identity is None:
         hello = lane.hello()
     else:
-        hello = place.kept.json("said", _identity(name, place, weights, settings), lambda: dict(lane.hello()))
+        hello = place.kept.json("said", identity, lambda: dict(lane.hello()))
     return Worker(lane, About.of(hello, name), foreign=False, kept=place.kept)
 
 
@@ -159,11 +160,17 @@ def _checked(worker: Worker) -> Worker:
     return worker
 
 
-def _identity(name: str, place: Place, weights: Path | None, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides what a packaged model says of itself: its files, its settings and its code."""
+def _identity(name: str, place: Place, weights: Path | None, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what decides what a packaged model says of itself: its files, its settings and its code.
+
+    None where its files are in no folder that is known here: they may come with a package that its loader knows.
+    """
     files: dict[str, str] = {}
     if name in CHECKPOINTS or name in FAMILIES:
-        found = find_checkpoint(name, weights, find_folder(place.cache), offline=place.offline)[1]
+        try:
+            found = find_checkpoint(name, weights, find_folder(place.cache), offline=place.offline)[1]
+        except UsageProblem:
+            return None
         files = {each: file.sha256 for each, file in found.items()}
     return {
         "name": name,
