@@ -31,6 +31,7 @@ from zsgate.models.families.scimilarity.network import SCimilarityShape
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # drawn.py, shared with the scripts there
 from drawn import drawn_state, with_batch_norms
+from tiny import write_scbert, write_uce
 
 SCGPT_SHAPE = ScGPTShape(embsize=32, nheads=2, d_hid=16, nlayers=3, max_seq_len=300)
 ARGS = {"n_layers_cls": 3, "pad_token": "<pad>", "pad_value": -2, "mask_value": -1, "n_bins": 51, "MVC": True}
@@ -151,6 +152,18 @@ def scfoundation_config(shape: ScFoundationShape) -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
+def uce_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny UCE."""
+    return write_uce(tmp_path_factory.mktemp("uce"), few_cells)
+
+
+@pytest.fixture(scope="session")
+def scbert_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny scBERT."""
+    return write_scbert(tmp_path_factory.mktemp("scbert"), few_cells)
+
+
+@pytest.fixture(scope="session")
 def scfoundation_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tiny scFoundation over nine in ten of the cells' genes, and a decoder that is not run."""
     folder = tmp_path_factory.mktemp("scfoundation")
@@ -193,6 +206,8 @@ def own_folders(
     scgpt_folder: Path,
     geneformer_folders: dict[str, Path],
     scimilarity_folder: Path,
+    uce_folder: Path,
+    scbert_folder: Path,
     scfoundation_folder: Path,
     gene2vec_folder: Path,
 ) -> dict[str, Path]:
@@ -201,6 +216,8 @@ def own_folders(
         "scgpt": scgpt_folder,
         "geneformer": geneformer_folders["geneformer_v1_10m"],
         "scimilarity": scimilarity_folder,
+        "uce": uce_folder,
+        "scbert": scbert_folder,
         "scfoundation": scfoundation_folder,
         "gene2vec": gene2vec_folder,
     }

@@ -18,7 +18,7 @@ from zsgate.data.annotations import Columns
 from zsgate.data.read import read_h5ad
 from zsgate.errors import UsageProblem
 from zsgate.models import load
-from zsgate.models.precomputed import Precomputed
+from zsgate.models.precomputed.adapter import Precomputed
 
 UNREADABLE = r"few_cells\.\w+: (cannot read the embeddings|not a readable \.h5ad file) \(.*\)$"
 ORDER = np.random.default_rng(0).permutation(240)

@@ -18,7 +18,7 @@ from typing import NoReturn
 import zsgate
 from zsgate.errors import MachineFailed, UsageProblem, without_credentials
 
-NOUNS = ("cache", "data", "leakage", "metrics")
+NOUNS = ("cache", "data", "leakage", "metrics", "models")
 BROKE = 3
 BAD_USAGE = 4  # as in a run of the gate; argparse's own 2 means "interrupted" there
 

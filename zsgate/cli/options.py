@@ -30,7 +30,7 @@ def settings_of(given: argparse.Namespace) -> Config:
     from zsgate.config.config import Config
     from zsgate.models import MODELS
 
-    shared = {name: getattr(given, name, None) for name in ("cache", "mirror", "offline")}
+    shared = {name: getattr(given, name, None) for name in ("cache", "mirror", "offline", "gpu")}
     return Config.gather({"model": "none", **shared}, os.environ, Path.cwd(), models=MODELS)
 
 

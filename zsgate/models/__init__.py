@@ -71,7 +71,7 @@ def load(
             raise UsageProblem(msg)
     here = folder or Path.cwd()
     if (path := here / expanded(name.partition("#")[0])).exists():
-        from zsgate.models.precomputed import Precomputed
+        from zsgate.models.precomputed.adapter import Precomputed
 
         return Precomputed(path, key=name.partition("#")[2] or None)
     if "/" in name or path.suffix in (".npy", ".npz", ".h5ad", ".parquet"):

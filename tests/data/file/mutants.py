@@ -14,7 +14,7 @@ from zsgate.data.annotations import Columns
 from zsgate.data.check import check_file
 from zsgate.data.read import read_h5ad
 from zsgate.errors import UsageProblem
-from zsgate.models.precomputed import Precomputed
+from zsgate.models.precomputed.adapter import Precomputed
 
 STRUCTURES = rb"TREE|HEAP|SNOD|OHDR|GCOL|FRHP|BTHD"  # what HDF5's own parts begin with
 

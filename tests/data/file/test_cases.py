@@ -8,7 +8,7 @@ from zsgate.cli import main
 from zsgate.data.annotations import Columns
 from zsgate.data.read import read_h5ad
 from zsgate.errors import UsageProblem
-from zsgate.models.precomputed import Precomputed
+from zsgate.models.precomputed.adapter import Precomputed
 
 NEVER_ENDS = "damaged: the HDF5 library does not come to an end with it"
 CONTRADICTION = "X is no matrix of numbers (data, indices and indptr contradict each other)"

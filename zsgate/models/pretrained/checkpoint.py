@@ -69,6 +69,28 @@ class Checkpoint:
     own: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a test shows of a family, here and now.
+
+    Attributes
+    ----------
+    tokens
+        The tokens equal those of the authors' code, on the published vocabularies.
+    forward
+        The forward pass equals that of the authors' code, on random weights of the published shape.
+    end_to_end
+        A checkpoint of random weights runs through the whole gate, and loses.
+    published
+        The published weights have been run.
+    """
+
+    tokens: bool = False
+    forward: bool = False
+    end_to_end: bool = False
+    published: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """Models that one loader reads, ``zsgate.models.families.NAME.load:load``.
@@ -81,8 +103,11 @@ class Family:
         The files that such weights consist of.
     checkpoints
         What is published.
+    verified
+        What a test shows of it.
     """
 
     name: str
     own: tuple[WeightFile, ...]
     checkpoints: tuple[Checkpoint, ...]
+    verified: Verified = Verified()

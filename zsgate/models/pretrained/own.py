@@ -46,7 +46,8 @@ def find_checkpoint(
         checkpoint = _own(Path(os.path.abspath(weights)).name, name)  # noqa: PTH100  a link is called as it is typed
         return checkpoint, find_files(checkpoint, weights, cache, offline=offline)
     published = CHECKPOINTS[name]
-    files = tuple(file for file in published.files if not file.name.endswith(".pkl"))
+    own = {file.name for file in FAMILIES[published.family]}
+    files = tuple(file for file in published.files if file.name in own or not file.name.endswith(".pkl"))
     found = find_files(replace(published, files=files), weights, cache, offline=offline)
     if found[files[0].name].status == "other":  # the model's own; its settings may be written otherwise
         return _own(name, published.family), found

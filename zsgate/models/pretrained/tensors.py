@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import is_zipfile
 
 from zsgate.errors import UsageProblem
 from zsgate.models.pretrained.weights import read_shards
@@ -21,8 +22,10 @@ STRANGE = re.compile(r"GLOBAL (\S+) was not an allowed global")  # torch's words
 ROWS_PADDED_TO, MOST_PADDING = 8, 128  # tables are padded to multiples of 8, 64 or 128 rows
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, *, mapped: bool = False) -> dict[str, Tensor]:
     """Return the tensors of a file by name, on the CPU, without running code in it.
+
+    With ``mapped`` a file of PyTorch is mapped where its format allows it: only what is used is read.
 
     The file is of safetensors or PyTorch, or the ``.index.json`` of either's shards. What wraps all names is left out:
     ``module.``, ``model.`` and the like.
@@ -37,7 +40,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         for name in read_shards(path):
             found |= _read_file(path.with_name(name))
     else:
-        found = _read_file(path)
+        found = _read_file(path, mapped=mapped)
     unmerged = [name for name in found if UNMERGED.search(name)]
     if unmerged:
         msg = (
@@ -72,13 +75,13 @@ def read_part(path: Path, name: str) -> tuple[dict[str, Tensor], dict[str, objec
     return _unwrapped(_checked(part.get("state_dict"), path)), part["config"]
 
 
-def _read_file(path: Path) -> dict[str, Tensor]:
-    found = _open(path)
+def _read_file(path: Path, *, mapped: bool = False) -> dict[str, Tensor]:
+    found = _open(path, mapped=mapped)
     states = [found[name] for name in STATES if isinstance(found.get(name), dict)] if isinstance(found, dict) else []
     return _checked(states[0] if len(states) == 1 else found, path)
 
 
-def _open(path: Path) -> object:
+def _open(path: Path, *, mapped: bool = False) -> object:
     """Return whatever a file holds that can be read without running code."""
     import torch
     from safetensors.torch import load_file
@@ -86,7 +89,7 @@ def _open(path: Path) -> object:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and is_zipfile(path))
     except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
         strange = STRANGE.search(str(error))
         why = f"it is truncated, altered or not a weight file: {error}"

@@ -87,8 +87,9 @@ def _find(home: Path, name: str, *, alone: bool = False) -> Path | None:
         ".pkl": (name, f"{stem}.json"),
     }.get(suffix, (name,))
     found = [home / other for other in others if (home / other).is_file()]
-    if not found and alone and suffix in MODELS and home.is_dir():
-        found = sorted(path for path in home.iterdir() if path.suffix in MODELS and path.is_file())
+    kinds = MODELS if suffix in MODELS else (".torch",) if suffix == ".torch" else ()
+    if not found and alone and kinds and home.is_dir():
+        found = sorted(path for path in home.iterdir() if path.suffix in kinds and path.is_file())
         if len(found) > 1:
             names = ", ".join(path.name for path in found[:10])
             msg = f"{home} has several files that may be the model: {names}; call the one that is meant {name}"

@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "scale": (str, type(None)),
     "cannot_hide": (str,),
     "reads_file": (bool,),
+    "reads_any_name": (bool,),
 }
 LISTS = ("can", "heads", "notes", "weights", "pretraining")
 
@@ -55,6 +56,8 @@ class About:
         Of its predictions, as of an adapter.
     reads_file
         Whether it reads what a file has in X beside the counts.
+    reads_any_name
+        Whether it makes something of any gene's name.
     """
 
     info: ModelInfo
@@ -67,6 +70,7 @@ class About:
     heads: tuple[str, ...] = ()
     cannot_hide: str = ""
     reads_file: bool = False
+    reads_any_name: bool = False
 
     @classmethod
     def of(cls, hello: Mapping[str, Any], name: str) -> Self:
@@ -88,7 +92,7 @@ class About:
         known = {each.name for each in fields(ModelInfo)}
         card = {key: _tuples(value) for key, value in hello.items() if key in known and value is not None}
         rest = {key: _tuples(hello[key]) for key in ("fingerprint", "device", "cannot_hide") if key in hello}
-        rest |= {key: hello[key] for key in ("needs_batches", "draws", "reads_file") if key in hello}
+        rest |= {key: hello[key] for key in ("needs_batches", "draws", "reads_file", "reads_any_name") if key in hello}
         scale = cast("Scale | None", hello.get("scale"))
         heads = tuple(hello.get("heads", ("gep",))) if scale else ()
         can = frozenset(hello.get("can", ("embed",)))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from zsgate.data.annotations import Strings
 from zsgate.data.dataset import Dataset
 from zsgate.errors import CandidateFailed, UsageProblem
-from zsgate.models.embedding_files import FORMATS, Rows, read_rows
+from zsgate.models.precomputed.files import FORMATS, Rows, read_rows
 from zsgate.models.reconstruction import Reconstruction
 from zsgate.system import arrays
 

@@ -87,6 +87,11 @@ class Worker:
         """Why no genes can be hidden from it, or an empty string."""
         return self.about.cannot_hide
 
+    @property
+    def reads_any_name(self) -> bool:
+        """Whether it makes something of any gene's name."""
+        return self.about.reads_any_name
+
     def __getattr__(self, name: str) -> Any:
         """Offer what the worker can, and nothing else."""
         offers: dict[str, Callable[..., Any]] = {

@@ -81,7 +81,8 @@ class Server:
                 "device": device if isinstance(device, str) else None,
                 "needs_batches": model.needs_batches,
             }
-        return {**about, "reads_file": getattr(model, "preset", "") == "paper", "foreign": False}
+        about |= {"reads_any_name": getattr(model, "reads_any_name", False), "foreign": False}
+        return {**about, "reads_file": getattr(model, "preset", "") == "paper"}
 
     def embed(self, request: Request) -> None:
         """Embed the cells, part after part."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,8 @@ class CELLama:
     UsageProblem
         If the number format is another, a file is not the published one, or the package of weights is missing.
     """
+
+    reads_any_name: ClassVar[bool] = True  # a sentence may have any word
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zsgate.models.pretrained.checkpoint import HUB, Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.checkpoint import HUB, Checkpoint, Family, Verified, WeightFile
 
 GENEFORMER_READ = "LFS pointers of ctheodoris/Geneformer@04c2b2e8, read in explorerwjy/Geneformer@dff467cb"
 GENEFORMER_HUB = f"{HUB}/ctheodoris/Geneformer/resolve/04c2b2e84da7c0f385c3f9ad8f3ec24bab6650e5"
@@ -91,6 +91,7 @@ V2_316M = _model(
 FAMILY = Family(
     name="geneformer",
     own=(WeightFile(name="model.safetensors"), WeightFile(name="config.json")),
+    verified=Verified(tokens=True, forward=True, end_to_end=True),
     checkpoints=(
         _geneformer("v1_10m", V1_10M, DICTIONARIES_V1, "the six-layer model of Kedzierska et al."),
         _geneformer("v1_12l", V1_12L, DICTIONARIES_V1),

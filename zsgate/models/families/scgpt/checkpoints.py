@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zsgate.models.pretrained.checkpoint import DRIVE, HUB, Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.checkpoint import DRIVE, HUB, Checkpoint, Family, Verified, WeightFile
 
 SCGPT_HUMAN_READ = "LFS pointers of wanglab/scGPT-human@a24c2377 and of its mirror u-cellm/scGPT-whole-human"
 SCGPT_CONTINUAL_READ = "a third party's record of the Drive folder's best_model.pt"
@@ -60,6 +60,7 @@ def _scgpt(name: str, folder: str, files: tuple[WeightFile, ...], *notes: str) -
 FAMILY = Family(
     name="scgpt",
     own=SCGPT_ORGAN,
+    verified=Verified(tokens=True, forward=True, end_to_end=True),
     checkpoints=(
         _scgpt("human", "1oWh_-ZRdhtoGQ2Fw24HP41FgLoomVo-y", SCGPT_HUMAN),
         _scgpt("blood", "1kkug5C7NjvXIwQGGaGoqXTk_Lb_pDrBU", SCGPT_ORGAN),

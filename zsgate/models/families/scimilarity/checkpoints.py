@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zsgate.models.pretrained.checkpoint import Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.checkpoint import Checkpoint, Family, Verified, WeightFile
 
 LABELLED = "pretrained on cell-type labels (triplets of the same and another type): not free of labels"
 FILES = (
@@ -18,6 +18,7 @@ FILES = (
 FAMILY = Family(
     name="scimilarity",
     own=tuple(WeightFile(name=file.name) for file in FILES),
+    verified=Verified(tokens=True, forward=True, end_to_end=True),
     checkpoints=(
         Checkpoint(
             name="scimilarity_v1_1",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zsgate.data.annotations import Strings, refuse_duplicates
 from zsgate.errors import UsageProblem
 from zsgate.models.adapter import ModelInfo
-from zsgate.models.embedding_files import FORMATS, Rows, read_rows
+from zsgate.models.precomputed.files import FORMATS, Rows, read_rows
 from zsgate.system import arrays
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""scBERT: a Performer over every gene of its list."""

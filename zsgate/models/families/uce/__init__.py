@@ -1,0 +1,1 @@
+"""UCE: cells as sentences of proteins."""

@@ -1,0 +1,1 @@
+"""Embeddings computed beforehand: the adapter, and the files in which people keep them."""
