@@ -34,8 +34,8 @@ def test_every_checkpoint_has_a_loader() -> None:
     [
         ("scgpt_human", make_scgpt, 51_856_898 - CLASS_DECODER, 512),
         ("geneformer_v1_10m", make_geneformer, 10_288_722, 256),
-        ("scimilarity", make_scimilarity, 31_150_979 + 6 * 1024, 128),
-        ("scfoundation", make_scfoundation, 99_939_552, 3072),
+        ("scimilarity", make_scimilarity, 31_152_259, 128),
+        ("scfoundation", make_scfoundation, 99_940_156, 3072),
     ],
 )
 def test_full_size_checkpoints_load_and_embed(name, make, parameters, width, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

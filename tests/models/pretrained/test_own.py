@@ -38,6 +38,25 @@ def test_own_weights_are_called_after_their_folder(family: str, own_folders: dic
         assert not [note for note in card.notes if "published" in note]
 
 
+def test_published_weights_beside_other_genes_are_refused(
+    scfoundation_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list in another order would give rows that look right; beside weights of one's own it is one's own."""
+    folder = Path(shutil.copytree(scfoundation_folder, tmp_path / "mixed"))
+    published = CHECKPOINTS["scfoundation_cell"]
+    assert models.load(published.name, weights=folder, device="cpu").info.name == "scfoundation_cell@own"
+    model, genes = published.files
+    digest = hashlib.sha256((folder / "models.ckpt").read_bytes()).hexdigest()
+    known = {published.name: replace(published, files=(replace(model, sha256=digest), genes))}
+    monkeypatch.setattr(own, "CHECKPOINTS", known)
+    with pytest.raises(UsageProblem, match="is not the list of genes published with scfoundation_cell"):
+        models.load(published.name, weights=folder, device="cpu")
+    digest = hashlib.sha256((folder / genes.name).read_bytes()).hexdigest()
+    files = (known[published.name].files[0], replace(genes, sha256=digest))
+    known[published.name] = replace(published, files=files)
+    assert models.load(published.name, weights=folder, device="cpu").info.name == "scfoundation_cell"
+
+
 @pytest.mark.parametrize(("name", "called"), [("geneformer_v1_10m", "geneformer_v1_10m@own"), ("scgpt", "scgpt@own")])
 def test_no_published_record_finds_own_weights(geneformer_folders: dict[str, Path], name: str, called: str) -> None:
     """A published name, of a folder or on the command line, is no name of own weights: datasets' cards know those."""

@@ -91,6 +91,7 @@ def test_bfloat16_is_close_and_poolings_differ_in_width(
     tiny_scfoundation: ScFoundation, scfoundation_folder: Path, handful: Dataset
 ) -> None:
     """The encoder in bfloat16 gives rows of the same direction; "max" is as wide as the encoder, with another key."""
+    handful = handful.subset(np.arange(8))
     rows = tiny_scfoundation.embed(handful)
     half = load("scfoundation", weights=scfoundation_folder, device="cpu", dtype="bfloat16").embed(handful)
     assert ((rows * half).sum(1) / np.linalg.norm(rows, axis=1) / np.linalg.norm(half, axis=1)).min() > 0.999

@@ -114,6 +114,19 @@ def _check(file: WeightFile, home: Path, *, strict: bool) -> FoundFile:
     return FoundFile(path, digest, "other")
 
 
+def refuse_other_genes(checkpoint: Checkpoint, file: FoundFile) -> None:
+    """Raise UsageProblem if published weights lie beside another list of genes than the published one.
+
+    A list in another order, or a renamed one, would give rows that look right and are not.
+    """
+    if not checkpoint.own and file.status == "other":
+        msg = (
+            f"{file.path} is not the list of genes published with {checkpoint.name} (sha256 {file.sha256}), and the "
+            f"weights are; put the published list there, or call the model {checkpoint.family} if it is yours"
+        )
+        raise UsageProblem(msg)
+
+
 def _record(path: Path, digest: str) -> str:
     """Compare with the digest seen first, kept beside the file: an unpublished file must at least not change."""
     note = path.with_name(path.name + ".sha256")

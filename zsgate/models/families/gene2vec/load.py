@@ -19,7 +19,7 @@ from zsgate.models.families.gene2vec.checkpoints import FOLDER, ORDER, OWN_ORDER
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.gene_order import GeneOrder
 from zsgate.models.pretrained.own import find_checkpoint
-from zsgate.models.pretrained.weights import MOST_SIZE, absent_files
+from zsgate.models.pretrained.weights import MOST_SIZE, absent_files, refuse_other_genes
 from zsgate.system.cache import find_folder
 
 
@@ -62,8 +62,9 @@ def load(
     checkpoint, files = find_checkpoint(name, folder, home, offline=offline)
     published = VECTORS in files
     vectors = files[VECTORS if published else OWN_VECTORS].path
-    order = files[ORDER if published else OWN_ORDER].path
-    genes = _read_h5ad(order) if published else GeneOrder.read(order)
+    order = files[ORDER if published else OWN_ORDER]
+    refuse_other_genes(checkpoint, order)
+    genes = _read_h5ad(order.path) if published else GeneOrder.read(order.path)
     table = read_vectors(vectors, len(genes))
     return Gene2vec(
         checkpoint=checkpoint,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 import torch
 
+from zsgate.data.counts import blocks
 from zsgate.errors import UsageProblem
 from zsgate.models.families.scfoundation.network import (
     POOLINGS,
@@ -90,7 +91,8 @@ class ScFoundation(Pretrained):
     def _tokeniser(self, dataset: Dataset) -> Tokenise:
         columns = self.genes.columns(dataset.symbols)
         check_coverage(self.coverage(dataset), dataset, columns)
-        known = dataset.counts @ (columns >= 0).astype(np.float32)
+        mapped = (columns >= 0).astype(np.float32)
+        known = np.concatenate([counts @ mapped for _, counts in blocks(dataset.counts)])
         if (known <= 1).any():  # upstream reads tokens above 0 only, and log10 of a single count is 0
             names = dataset.cell_ids[known <= 1].tolist()
             msg = (

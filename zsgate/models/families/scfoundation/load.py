@@ -12,6 +12,7 @@ from zsgate.models.families.scfoundation.network import KNOWN_EXTRAS, ScFoundati
 from zsgate.models.pretrained.gene_order import GeneOrder
 from zsgate.models.pretrained.own import find_checkpoint
 from zsgate.models.pretrained.tensors import match_tensors, read_part
+from zsgate.models.pretrained.weights import refuse_other_genes
 from zsgate.system.cache import find_folder
 
 PART = "cell"  # the model in the file that upstream embeds cells with
@@ -57,6 +58,7 @@ def load(
     where = chosen_device(device)
     folder = None if weights is None else expanded(weights)
     checkpoint, files = find_checkpoint(name, folder, find_folder(cache), offline=offline)
+    refuse_other_genes(checkpoint, files[GENES])
     genes, model = GeneOrder.read(files[GENES].path, header="gene_name"), files["models.ckpt"].path
     tensors, config = read_part(model, PART)
     shape = ScFoundationShape.of(config, len(genes), model)
