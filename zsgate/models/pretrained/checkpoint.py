@@ -105,9 +105,12 @@ class Family:
         What is published.
     verified
         What a test shows of it.
+    presets
+        Preparations of cells that its loader knows: the authors' own, and for some that of Kedzierska et al.
     """
 
     name: str
     own: tuple[WeightFile, ...]
     checkpoints: tuple[Checkpoint, ...]
     verified: Verified = Verified()
+    presets: tuple[str, ...] = ("official",)

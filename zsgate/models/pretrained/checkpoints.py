@@ -15,3 +15,9 @@ __all__ = ("CHECKPOINTS", "TABLE", "Checkpoint")
 
 TABLE: tuple[Family, ...] = (SCGPT, GENEFORMER, SCIMILARITY, SCFOUNDATION, GENE2VEC, SCBERT, UCE)
 CHECKPOINTS: dict[str, Checkpoint] = {each.name: each for family in TABLE for each in family.checkpoints}
+
+
+def family_of(name: str) -> Family | None:
+    """Return the family of a published checkpoint or of weights of one's own, as ``--model`` names it, or None."""
+    found = (family for family in TABLE if name == family.name or any(name == each.name for each in family.checkpoints))
+    return next(found, None)

@@ -11,8 +11,7 @@ from zsgate.config.config import Config
 from zsgate.config.tables import ABOUT_PRETRAINING, COMMAND_SETTINGS
 from zsgate.models import device
 from zsgate.models.adapter import Adapter
-from zsgate.models.pretrained.checkpoints import CHECKPOINTS
-from zsgate.models.pretrained.own import FAMILIES
+from zsgate.models.pretrained.checkpoints import family_of
 from zsgate.run.ledger import Ledger
 
 
@@ -42,8 +41,9 @@ def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weigh
         recipe = config.scoring
         drawn = {"seeds": config.seeds or DRAWS.get(name, 1), "schedule": recipe.scvi, "on": recipe.hvg_on}
         return Classical(name, {**drawn, "device": where})
-    preset = {"preset": config.scoring.preset} if name in CHECKPOINTS or name in FAMILIES else {}
-    table = {**preset, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
+    family, preset = family_of(name), config.scoring.preset
+    prepared = {} if family is None else {"preset": preset if preset in family.presets else "official"}
+    table = {**prepared, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
     settings = {key: value for key, value in table.items() if key not in ABOUT_PRETRAINING}
     is_command = "command" in settings
     if not is_command and (config.isolation == "none" or not models.is_code(name, folder)):

@@ -92,6 +92,7 @@ FAMILY = Family(
     name="geneformer",
     own=(WeightFile(name="model.safetensors"), WeightFile(name="config.json")),
     verified=Verified(tokens=True, forward=True, end_to_end=True),
+    presets=("official", "paper"),
     checkpoints=(
         _geneformer("v1_10m", V1_10M, DICTIONARIES_V1, "the six-layer model of Kedzierska et al."),
         _geneformer("v1_12l", V1_12L, DICTIONARIES_V1),

@@ -61,6 +61,7 @@ FAMILY = Family(
     name="scgpt",
     own=SCGPT_ORGAN,
     verified=Verified(tokens=True, forward=True, end_to_end=True),
+    presets=("official", "paper"),
     checkpoints=(
         _scgpt("human", "1oWh_-ZRdhtoGQ2Fw24HP41FgLoomVo-y", SCGPT_HUMAN),
         _scgpt("blood", "1kkug5C7NjvXIwQGGaGoqXTk_Lb_pDrBU", SCGPT_ORGAN),
