@@ -224,6 +224,14 @@ def test_what_cannot_be_used_is_said_before_anything_runs(start: Serve, script: 
         start(script, device="cuda")
 
 
+def test_a_folder_that_cannot_be_written_to_is_left_alone(start: Serve, handful: Dataset, tmp_path: Path):
+    """Cells and answers lie in a temporary one."""
+    (tmp_path / "scratch").write_text("no folder")
+    worker = start(PLAIN)
+    assert np.array_equal(worker.embed(handful), known(handful))
+    assert (tmp_path / "scratch").read_text() == "no folder"
+
+
 def test_a_program_that_is_not_there(start: Serve):
     """It is named."""
     with pytest.raises(UsageProblem, match="cannot start 'no-such-program'"):
@@ -239,7 +247,7 @@ def test_a_worker_ends_with_all_that_it_started(start: Serve, handful: Dataset):
     assert is_running(child)
     worker.close()
     assert wait_until(lambda: not is_running(child), 5)
-    assert not (worker.lane.folder or Path()).exists()
+    assert list((worker.lane.command.folder / "scratch").iterdir()) == []
 
 
 def test_a_worker_ends_when_whoever_asks_is_killed(tmp_path: Path):

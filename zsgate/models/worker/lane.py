@@ -36,7 +36,7 @@ class Lane:
     load
         What a worker of this package's own code is to load; None for any other.
     folder
-        Where cells and answers lie; None makes a temporary one.
+        Where a folder of cells and answers is made; None takes the system's place for temporary ones.
     seen
         Whether the process has been shown whole counts since it was started.
     """
@@ -48,6 +48,7 @@ class Lane:
     folder: Path | None = None
     seen: bool = False
     _process: WorkerProcess | None = field(default=None, repr=False)
+    _place: Path | None = field(default=None, repr=False)
     _numbers: int = 0
 
     @property
@@ -57,12 +58,15 @@ class Lane:
 
     @property
     def place(self) -> Path:
-        """The folder of cells and answers."""
-        if self.folder is None:
-            self.folder = Path(tempfile.mkdtemp(prefix="zsgate-worker-"))
-        elif not self.folder.is_dir():
-            self.folder.mkdir(parents=True)
-        return self.folder
+        """The folder of cells and answers; a temporary one where the one that was named cannot be written to."""
+        if self._place is None:
+            try:
+                if self.folder is not None:
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                self._place = Path(tempfile.mkdtemp(prefix="worker-", dir=self.folder))
+            except OSError:
+                self._place = Path(tempfile.mkdtemp(prefix="zsgate-worker-"))
+        return self._place
 
     def hello(self) -> Message:
         """Start the worker and return what it says of its model.
@@ -135,8 +139,9 @@ class Lane:
     def clear(self) -> None:
         """End the process and delete its cells and answers."""
         self.close()
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        place, self._place = self._place, None
+        if place is not None:
+            shutil.rmtree(place, ignore_errors=True)
 
     def _ask(self, asked: dict[str, Any], hear: Callable[[Message], None]) -> Message:
         crashes = 0
