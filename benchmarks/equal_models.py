@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.baselines import pca, scvi
+from zsgate.baselines import pca
+from zsgate.baselines.scvi import baseline as scvi
 from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.load import load
 from zsgate.data.dataset import Dataset

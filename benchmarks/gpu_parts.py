@@ -180,7 +180,7 @@ def scvi(asked: Asked) -> str:
     import scipy.sparse as sp
     import scvi as _  # noqa: F401 - named first where it is missing
 
-    from zsgate.baselines import scvi_training
+    from zsgate.baselines.scvi import training as scvi_training
 
     shape = asked.size(20_000, 256), asked.size(2_000, 50)
     counts = sp.random(*shape, 0.1, "csr", np.float32, np.random.default_rng(0), lambda n: np.ones(n, np.float32))

@@ -106,7 +106,7 @@ def to_anndata(dataset, folder, who):
 
 def scvi(dataset, folder, who):
     """Train scVI on all genes for a few steps and embed all cells."""
-    from zsgate.baselines import scvi_training
+    from zsgate.baselines.scvi import training as scvi_training
     from zsgate.data.mapped import place_of
 
     few = {"max_epochs": 1, "limit_train_batches": 20}

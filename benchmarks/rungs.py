@@ -12,7 +12,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from benchmarks.equal_models import projection
-from zsgate.baselines import hvg, pca, scvi
+from zsgate.baselines import hvg, pca
+from zsgate.baselines.scvi import baseline as scvi
 from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.load import load
 from zsgate.data.catalogue.sample import draw_within_donors

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zsgate.baselines import scvi, scvi_training
+from zsgate.baselines.scvi import baseline as scvi
+from zsgate.baselines.scvi import training as scvi_training
 from zsgate.baselines.scvi.training import Job, train
 from zsgate.data import read as reading
 from zsgate.data.mapped import place_of

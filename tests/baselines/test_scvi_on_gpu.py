@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from zsgate.baselines import scvi_training
+from zsgate.baselines.scvi import training as scvi_training
 from zsgate.baselines.scvi.training import Job, train
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from process_tree import children_of, is_running, wait_until
 
-from zsgate.baselines import scvi
+from zsgate.baselines.scvi import baseline as scvi
 
 GONE = 5  # seconds in which all must be gone
 
 # trains three seeds as embed does, under SIGTERM's handler of a run
 PROGRAM = """
 import sys
-from zsgate.baselines import scvi
+from zsgate.baselines.scvi import baseline as scvi
 from zsgate.data.catalogue.load import load
 from zsgate.system.processes import interrupt_at_sigterm
 
