@@ -21,8 +21,8 @@ CLASS_DECODER = 2 * (512 * 512 + 512 + 2 * 512) + 513  # upstream's module count
 
 
 def test_every_checkpoint_has_a_loader() -> None:
-    """All 19 names of the catalogue are models, and each leads to a function that loads it."""
-    assert len(CHECKPOINTS) == 19
+    """All 21 names of the catalogue are models, and each leads to a function that loads it."""
+    assert len(CHECKPOINTS) == 21
     for name, checkpoint in CHECKPOINTS.items():
         assert name == checkpoint.name
         assert callable(resolve_name(MODELS[name]))
