@@ -19,7 +19,7 @@ T = TypeVar("T")
 Table = dict[str, Any]
 LONGEST = timedelta(days=366)  # that a waiver may be written for
 ABOUT_PRETRAINING = ("pretraining", "corpus")  # what a user may say of any model, a model of their own too
-MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", *ABOUT_PRETRAINING)
+MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", "pooling", *ABOUT_PRETRAINING)
 OWN_SETTINGS = ("draws", *ABOUT_PRETRAINING)  # of pkg.mod:attr
 # of a command: how it is started, and what is said of a model that embeds one file and ends
 COMMAND_SETTINGS = (

@@ -20,6 +20,7 @@ from make_genecompass import FULL, SMALL, genecompass_weights, golden_cells, gol
 
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
+from zsgate.models import load as load_by_name
 from zsgate.models.families.genecompass.adapter import GeneCompass
 from zsgate.models.families.genecompass.checkpoints import CONFIG, MEDIANS, MODEL, NAMES, TOKENS
 from zsgate.models.families.genecompass.genes import GeneCompassGenes
@@ -210,5 +211,11 @@ def test_truncated_and_absent_files_are_refused(genecompass_folder: Path, tmp_pa
     (folder / name).unlink()
     with pytest.raises(UsageProblem, match=r"1 file\(s\) are not in "):
         load("genecompass", weights=folder, device="cpu", offline=True)
+
+
+def test_other_settings_are_refused(genecompass_folder: Path) -> None:
+    """The paper's preset, and a choice of pooling, which this model does not offer."""
     with pytest.raises(UsageProblem, match="preset 'paper' is none of official"):
         load("genecompass", weights=genecompass_folder, device="cpu", preset="paper")
+    with pytest.raises(UsageProblem, match="genecompass: unknown setting 'pooling'"):
+        load_by_name("genecompass", weights=genecompass_folder, pooling="last")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PRESETS = ("official",)
 NOTES = (
-    "experimental: no published file was at hand to run it with",
+    "experimental: written without the authors' weights and dictionaries at hand",
     "the row is the class token's last output, which is this project's choice: upstream defines none without "
     "fine-tuning",
     "human cells only, though the model knows the mouse, too",

@@ -21,8 +21,8 @@ def _genecompass(size: str) -> Checkpoint:
             "names; medians as its preprocess/ calls them)"
         ),
         citation="Yang et al. 2024, Cell Research, doi:10.1038/s41422-024-01034-y",
-        code_licence="none stated (not used: written anew, its outputs tested for equality)",
-        weights_licence="none stated: ask the authors before you use or pass them on",
+        code_licence="none stated (not used)",
+        weights_licence="none stated: ask the authors",
     )
 
 
