@@ -214,7 +214,9 @@ def test_truncated_and_absent_files_are_refused(genecompass_folder: Path, tmp_pa
 
 
 def test_other_settings_are_refused(genecompass_folder: Path) -> None:
-    """The paper's preset, and a choice of pooling, which this model does not offer."""
+    """The paper's preset, a choice of pooling, which this model does not offer, and a published name of other depth."""
+    with pytest.raises(UsageProblem, match="is not that of genecompass_base, which has 12 layers: 2"):
+        load("genecompass_base", weights=genecompass_folder, device="cpu")
     with pytest.raises(UsageProblem, match="preset 'paper' is none of official"):
         load("genecompass", weights=genecompass_folder, device="cpu", preset="paper")
     with pytest.raises(UsageProblem, match="genecompass: unknown setting 'pooling'"):

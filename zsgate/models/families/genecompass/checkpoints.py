@@ -9,11 +9,12 @@ TOKENS = "human_mouse_tokens.pickle"  # in upstream's prior_knowledge/
 MEDIANS = "human_gene_median_after_filter.pickle"  # of upstream's preprocess.py
 NAMES = "Gene_id_name_dict_human_mouse.pickle"  # in upstream's prior_knowledge/gene_list/
 FILES = tuple(WeightFile(name=name) for name in (MODEL, CONFIG, TOKENS, MEDIANS, NAMES))
+LAYERS = {"genecompass_base": 12, "genecompass_small": 6}
 
 
-def _genecompass(size: str) -> Checkpoint:
+def _genecompass(name: str) -> Checkpoint:
     return Checkpoint(
-        name=f"genecompass_{size}",
+        name=name,
         family="genecompass",
         files=FILES,
         page=(
@@ -30,5 +31,5 @@ FAMILY = Family(
     name="genecompass",
     own=FILES,
     verified=Verified(forward=True, end_to_end=True),  # no published vocabulary was at hand to compare tokens on
-    checkpoints=(_genecompass("base"), _genecompass("small")),
+    checkpoints=tuple(_genecompass(name) for name in LAYERS),
 )

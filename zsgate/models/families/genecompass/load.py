@@ -8,7 +8,7 @@ from zsgate.data.file.path import expanded
 from zsgate.errors import UsageProblem
 from zsgate.models.device import chosen_device, chosen_dtype
 from zsgate.models.families.genecompass.adapter import GeneCompass
-from zsgate.models.families.genecompass.checkpoints import CONFIG, MEDIANS, MODEL, NAMES, TOKENS
+from zsgate.models.families.genecompass.checkpoints import CONFIG, LAYERS, MEDIANS, MODEL, NAMES, TOKENS
 from zsgate.models.families.genecompass.genes import read_genes
 from zsgate.models.families.genecompass.network import KNOWN_EXTRAS, GeneCompassShape
 from zsgate.models.pretrained.own import find_checkpoint
@@ -58,6 +58,11 @@ def load(
     model = files[MODEL].path
     tensors = read_tensors(model, mapped=True)  # the prior knowledge is half of it, and read when it is folded
     shape = GeneCompassShape.read(files[CONFIG].path, tensors)
+    depth = shape.bert.num_hidden_layers
+    if LAYERS.get(checkpoint.name, depth) != depth:
+        wanted = LAYERS[checkpoint.name]
+        msg = f"{files[CONFIG].path} is not that of {checkpoint.name}, which has {wanted} layers: {depth}"
+        raise UsageProblem(msg)
     genes = read_genes(files[TOKENS].path, files[MEDIANS].path, files[NAMES].path)
     if genes.n_tokens != shape.bert.vocab_size:
         msg = f"{files[TOKENS].path} has {genes.n_tokens:,} tokens, {model.name} {shape.bert.vocab_size:,}"
