@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_a_good_file_is_described(file, capsys):
 
 def test_what_is_typed_reads_the_file(file):
     """The columns of the command are those that the file is read with."""
-    options = dict(part[2:].split("=", 1) for part in shlex.split(check_file(file, Columns()).command)[2:])
+    options = dict(part[2:].split("=", 1) for part in shlex.split(check_file(file, Columns()).commands[0])[2:])
     roles = {role: value for role, value in options.items() if role != "datasets"}
     assert read_h5ad(Path(options["datasets"]), "lab", Columns(**roles)).n_cells == 240
 
@@ -126,7 +127,7 @@ def test_every_real_file_is_usable(shared_data):
     for path in sorted((shared_data / "data").glob("*.h5ad")):
         found = check_file(path, Columns())
         assert found.usable, str(found)
-        assert "--label=cell_type" in found.command
+        assert "--label=cell_type" in found.commands[0]
 
 
 def test_rules_name_what_cannot_be_judged(few_cells):
@@ -147,3 +148,18 @@ def test_rules_name_what_cannot_be_judged(few_cells):
     assert "1 cell type (rare) has fewer than 10 cells" in " ".join(remarks(replace(few_cells, cell_types=labels)))
     assert no_batch_score(few_cells) == ""
     assert not any("donors" in remark for remark in remarks(replace(few_cells, donors=None, scope="cells")))
+
+
+def test_embeddings_are_listed_with_what_judges_them(file, capsys):
+    """A command for each key of obsm; with --json the same for programs."""
+    adata = anndata.read_h5ad(file)
+    adata.obsm["X_pca"] = adata.obsm["X_scGPT"] = np.random.default_rng(0).normal(size=(adata.n_obs, 4))
+    adata.write_h5ad(file)
+    assert main(["data", "check", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "embeddings: X_pca, X_scGPT" in said
+    assert f"type: pytest '--model={file}#X_scGPT' --datasets={file} --label=CellType" in said
+    assert main(["data", "check", str(file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["embeddings"], len(found["commands"]), found["problems"]) == (["X_pca", "X_scGPT"], 2, [])
+    assert found["columns"]["label"] == "CellType"

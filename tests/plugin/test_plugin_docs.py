@@ -12,6 +12,7 @@ import numpy as np
 
 from zsgate import cli
 from zsgate.config.config import Config
+from zsgate.models.pretrained.checkpoints import TABLE
 from zsgate.plugin import options as plugin
 from zsgate.run.datasets import chosen
 
@@ -149,3 +150,20 @@ def test_the_worker_of_the_documents_is_judged(project, verdict, monkeypatch):
     assert result.ret in (0, 1), result.stdout.str()
     assert {each["baseline"] for each in verdict()["verdicts"]} == {"hvg", "random_init"}
     assert verdict()["model_card"]["code_licence"] == "MIT"
+
+
+def test_the_readme_says_of_each_model_what_is_shown():
+    """Its columns are those of `zsgate models list`, family by family."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("| `--model` | what it is"))
+    told = {}
+    for line in lines[first + 2 :]:
+        if not line.startswith("|"):
+            break
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        told[re.findall(r"`([^`]+)`", cells[0])[0] if "`" in cells[0] else cells[0]] = cells[-4:]
+    for family in TABLE:
+        shown = family.verified
+        flags = (shown.tokens, shown.forward, shown.end_to_end, shown.published)
+        expected = ["yes" if each else "no" for each in flags]
+        assert told[family.checkpoints[0].name] == expected, family.name

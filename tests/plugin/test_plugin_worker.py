@@ -121,7 +121,8 @@ def test_a_candidate_cannot_end_the_gate(
 ) -> None:
     """It has failed, by name, exit 1, and everything else has run."""
     apart.makepyfile(ended=f"def embed(adata):\n    {body}\n")
-    monkeypatch.setenv("ZSGATE_TIMEOUT", "2")
+    table = '[tool.zsgate.models."ended:embed"]\ntimeout = 2\nmemory = 8\n'
+    (apart.path / "pyproject.toml").write_text(table)
     result = gate("ended:embed", *ONE)
     assert result.ret == 1
     assert verdict()["gate"] == "lost"

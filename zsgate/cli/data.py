@@ -19,6 +19,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     checking.add_argument("file", type=Path, help=".h5ad or .zarr")
     for role, about in (("label", "cell types"), ("batch", "batches"), ("donor", "donors"), ("counts", "raw counts")):
         checking.add_argument(f"--{role}", help=f"where the file keeps its {about}")
+    checking.add_argument("--json", action="store_true", help="the same for programs")
     checking.set_defaults(run=show_check)
 
     fetching = verbs.add_parser("fetch", help="download a dataset's files into the cache")
@@ -51,12 +52,15 @@ def show_list(given: argparse.Namespace) -> int:
 
 def show_check(given: argparse.Namespace) -> int:
     """Print what the file holds and what is wrong; 1 if it cannot be judged on as it is, damaged files included."""
+    import json
+    from dataclasses import asdict
+
     from zsgate.data.annotations import Columns
     from zsgate.data.check import check_file
 
     named = {role: getattr(given, role) for role in ("label", "batch", "donor", "counts")}
     found = check_file(given.file, Columns(**named, not_labels=settings_of(given).not_labels))
-    print(found)
+    print(json.dumps(asdict(found), indent=2) if given.json else found)
     return 0 if found.usable else 1
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zsgate.config.parse import Parser, Place, text
+from zsgate.config.parse import GIGABYTES, REAL, Parser, Place, text
 from zsgate.data.dataset import SCOPES
 from zsgate.errors import UsageProblem, unknown
 from zsgate.verdict.terms import POLICIES
@@ -19,11 +19,13 @@ T = TypeVar("T")
 Table = dict[str, Any]
 LONGEST = timedelta(days=366)  # that a waiver may be written for
 ABOUT_PRETRAINING = ("pretraining", "corpus")  # what a user may say of any model, a model of their own too
-MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", "pooling", *ABOUT_PRETRAINING)
-OWN_SETTINGS = ("draws", *ABOUT_PRETRAINING)  # of pkg.mod:attr
+LIMITS = ("timeout", "memory")  # of a model's process, before those of all models
+MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", "pooling", *LIMITS, *ABOUT_PRETRAINING)
+OWN_SETTINGS = ("draws", *LIMITS, *ABOUT_PRETRAINING)  # of pkg.mod:attr
 # of a command: how it is started, and what is said of a model that embeds one file and ends
 COMMAND_SETTINGS = (
     *("command", "fingerprint", "independent_cells", "stochastic", "needs_batches", "draws", "dimensions"),
+    *LIMITS,
     *ABOUT_PRETRAINING,
 )
 DATASET_SETTINGS = ("path", "label", "batch", "donor", "counts", "scope")
@@ -43,6 +45,7 @@ def _models(value: Any, place: Place) -> dict[str, Table]:
         if strangers := set(table) - set(MODEL_SETTINGS):
             raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
     parsers: dict[str, Callable[[Any, Place], Any]] = {"weights": _path, "corpus": _path, "pretraining": _pretraining}
+    parsers |= {"timeout": REAL.convert, "memory": GIGABYTES.convert}
     return {
         name: {key: parsers[key](each, place) if key in parsers else each for key, each in table.items()}
         for name, table in value.items()

@@ -41,16 +41,19 @@ class Checkup:
         What the file holds, a fact a line.
     problems
         What keeps it from being judged on; empty where nothing does.
-    command
-        What to type to judge on it, or None.
+    commands
+        What to type to judge on it: each of the embeddings that it holds, or a model where there is none.
     columns
         The columns that were named or guessed.
+    embeddings
+        Keys of ``obsm``.
     """
 
     lines: tuple[str, ...]
     problems: tuple[str, ...]
-    command: str | None
+    commands: tuple[str, ...]
     columns: Columns
+    embeddings: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -60,7 +63,7 @@ class Checkup:
     def __str__(self) -> str:
         """Return it as a terminal shows it."""
         faults = [f"wrong: {problem}" for problem in self.problems]
-        return "\n".join([*self.lines, *faults, *([f"type: {self.command}"] if self.command else [])])
+        return "\n".join([*self.lines, *faults, *(f"type: {command}" for command in self.commands)])
 
 
 def check_file(path: Path, columns: Columns) -> Checkup:
@@ -76,11 +79,13 @@ def check_file(path: Path, columns: Columns) -> Checkup:
     refuse_other_formats(path)
     lines: list[str] = []
     problems: list[str] = []
-    found, small = columns, False
+    found, small, keys = columns, False, tuple[str, ...]()
     try:
         with open_file(path) as file:
             found = _describe_columns(file, columns, path.name, lines, problems)
             small = _describe_genes(file, columns.counts, path.name, lines, problems)
+            keys = tuple(file.embeddings)
+            lines += [f"embeddings: {', '.join(keys)}"] if keys else []
         if small and not problems:
             dataset = read_h5ad(path, path.stem, found)
             lines.append(f"judged on: {dataset.n_cells:,} cells x {dataset.counts.shape[1]:,} genes")
@@ -89,7 +94,9 @@ def check_file(path: Path, columns: Columns) -> Checkup:
         raise
     except UsageProblem as problem:
         problems.append(str(problem))
-    return Checkup(tuple(lines), tuple(problems), None if problems else _command(path, found), found)
+    models = [f"{path}#{key}" for key in keys if path.suffix.lower() == ".h5ad"] or ["NAME"]
+    commands = () if problems else tuple(_command(path, found, model) for model in models)
+    return Checkup(tuple(lines), tuple(problems), commands, found, keys)
 
 
 def _describe_columns(
@@ -174,9 +181,9 @@ def _ids(ensembl: Strings | None) -> str:
     return "no Ensembl ids" if ensembl is None else "with Ensembl ids"
 
 
-def _command(path: Path, columns: Columns) -> str:
+def _command(path: Path, columns: Columns, model: str) -> str:
     options = [f"--{role}={value}" for role in (*USUAL, "counts") if (value := getattr(columns, role)) is not None]
-    return shlex.join(["pytest", "--model=NAME", f"--datasets={path}", *options])
+    return shlex.join(["pytest", f"--model={model}", f"--datasets={path}", *options])
 
 
 def _label_table(dataset: Dataset) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:

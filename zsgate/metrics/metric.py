@@ -22,6 +22,7 @@ Claim = Literal["cell types", "batches", "genes", "robustness"]
 # gives for each draw (rows) the value with everybody, without each unit and, if possible, with all units weighing alike
 LeaveOuts = Callable[[Embedding, Cells, Recipe, int], Floats]
 Halves = Callable[[Embedding, Cells, Recipe], Floats]
+ByType = Callable[[Embedding, Cells, Recipe, int], Floats]
 
 
 class MetricLike(Protocol):
@@ -89,6 +90,8 @@ class Metric:
     halves
         Gives the value in either half of each split of the units, shape (n_splits, 2). Without them the jackknife
         alone makes the interval.
+    by_type
+        Gives what it says of each cell type alone, shape (n_labels,), from what was computed for its value.
     clusters
         Whether cells are clustered, so that seeds matter and leave-outs keep a partition.
     higher_is_better
@@ -110,6 +113,7 @@ class Metric:
     uses_batches: bool = False
     uses_units: bool = False
     halves: Halves | None = None
+    by_type: ByType | None = None
     clusters: bool = False
     higher_is_better: bool = True
     noise_loses: bool = False
@@ -180,6 +184,7 @@ class Metric:
             unit_halves=self._halves(given, cells, recipe),
             balanced=float(balanced) if np.isfinite(balanced) else None,
             n_effective=cells.n_effective,
+            by_type=() if self.by_type is None else tuple(self.by_type(given, cells, recipe, seeds).tolist()),
         )
 
     def _refuse(self, embedding: Embedding, cells: Cells, seeds: int) -> None:

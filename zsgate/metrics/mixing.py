@@ -14,11 +14,10 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from zsgate.metrics.cache import Part, Scored, cached
 from zsgate.metrics.cells import Cells, Codes, Floats
-from zsgate.metrics.metric import Metric
+from zsgate.metrics.metric import Halves, LeaveOuts, Metric
 from zsgate.metrics.neighbours.knn import Neighbours
 from zsgate.metrics.removal import Mask, masks
 from zsgate.models.embedding import Embedding
@@ -27,6 +26,9 @@ from zsgate.verdict.recipe import Recipe
 MOST = 30  # nearest cells that are looked at
 SHARE = 4  # at most one in so many of the cells of the own type, so that a rare one is not asked for more than it has
 FEWEST = 10  # cells of a type, or it does not count: a share of fewer is chance
+
+
+PARTS = ("knn_mixing", "knn_purity", "knn_mixing_halves", "knn_purity_halves", "by_type")
 
 
 class Around(NamedTuple):
@@ -65,13 +67,14 @@ def neighbourhoods(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
     donors = "" if apart is None else hashlib.sha256(apart.tobytes()).hexdigest()
 
     def compute() -> Part:
-        found: Part = {name: [] for name in ("knn_mixing", "knn_purity", "knn_mixing_halves", "knn_purity_halves")}
+        found: Part = {name: [] for name in PARTS}
         for rows in embedding.draws:
             nearest = Neighbours(rows, min(MOST, cells.n_cells - 1), foreign=apart)
             scores = np.array(list(_scores(nearest, cells))).T.tolist()
             for name, values in zip(("knn_mixing", "knn_purity"), scores, strict=True):
                 found[name].append(values[: 1 + len(cells.names)])
                 found[f"{name}_halves"].append(values[1 + len(cells.names) :])
+            found["by_type"].append(_of_each_type(nearest, cells))
         return found
 
     return cached("neighbourhoods", Scored(embedding, cells, recipe), __name__, compute, {"donors": donors})
@@ -88,6 +91,13 @@ def _scores(nearest: Neighbours, cells: Cells) -> Iterator[tuple[float, float]]:
         if not types:
             types = [_counted(found.labels[which]) for which in (found.mixable, found.alike)]
         yield _mixing(found, types[0]), _purity(found, types[1])
+
+
+def _of_each_type(nearest: Neighbours, cells: Cells) -> list[float]:
+    """Return the mixing of each type alone; NaN of one that has too few cells, or none that could mix."""
+    found = around(nearest, np.ones(cells.n_cells, dtype=bool), cells)
+    counted, last = set(_counted(found.labels[found.mixable]).tolist()), int(cells.labels.max())
+    return [_mixing(found, np.array([each])) if each in counted else math.nan for each in range(last + 1)]
 
 
 def _in_halves(cells: Cells) -> Iterator[Mask]:
@@ -198,20 +208,16 @@ def _mixing(found: Around, types: Codes) -> float:
     return float(np.maximum(0, pure - np.abs(pure - others)).sum())
 
 
-def _knn_mixing(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> npt.NDArray[np.float64]:
-    return np.array(neighbourhoods(embedding, cells, recipe)["knn_mixing"])
+def _columns(name: str) -> LeaveOuts:
+    return lambda embedding, cells, recipe, seeds: np.array(neighbourhoods(embedding, cells, recipe)[name])
 
 
-def _knn_purity(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> npt.NDArray[np.float64]:
-    return np.array(neighbourhoods(embedding, cells, recipe)["knn_purity"])
+def _in_each_half(name: str) -> Halves:
+    return lambda *given: np.mean(np.array(neighbourhoods(*given)[name]), axis=0).reshape(-1, 2)
 
 
-def _knn_mixing_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
-    return np.asarray(np.mean(neighbourhoods(embedding, cells, recipe)["knn_mixing_halves"], axis=0)).reshape(-1, 2)
-
-
-def _knn_purity_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> Floats:
-    return np.asarray(np.mean(neighbourhoods(embedding, cells, recipe)["knn_purity_halves"], axis=0)).reshape(-1, 2)
+def _mixing_by_type(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    return np.asarray(np.mean(neighbourhoods(embedding, cells, recipe)["by_type"], axis=0))
 
 
 knn_mixing = Metric(
@@ -225,9 +231,10 @@ knn_mixing = Metric(
     "it or merged types may have more than an honest embedding: so it counts only where knn_purity is no worse than "
     "the baseline's. Where few donors lie far apart it falls, too, and where batches are single donors, what sets "
     "donors apart counts as if batches did.",
-    _knn_mixing,
+    _columns("knn_mixing"),
     claim="batches",
-    halves=_knn_mixing_halves,
+    halves=_in_each_half("knn_mixing_halves"),
+    by_type=_mixing_by_type,
     uses_batches=True,
 )
 knn_purity = Metric(
@@ -235,9 +242,9 @@ knn_purity = Metric(
     "Purity of a cell's nearest: the share of its nearest cells of other donors (30, fewer for a rare type) that are "
     "of its type; mean over the cells of a type, then over types. 0 to 1, higher is better, noise has about the types' "
     "share. Near 1 for most good embeddings: it says that types do not overlap, not how far apart they lie.",
-    _knn_purity,
+    _columns("knn_purity"),
     claim="cell types",
-    halves=_knn_purity_halves,
+    halves=_in_each_half("knn_purity_halves"),
     noise_loses=True,
     advisory=True,
 )

@@ -218,12 +218,12 @@ def record(dataset: Dataset, seen: Exposure) -> DatasetRecord:
     n_batches, n_donors = (
         None if column is None else len(np.unique(column)) for column in (dataset.batches, dataset.donors)
     )
-    card = dataset.card
+    card, (types, sizes) = dataset.card, np.unique(dataset.cell_types, return_counts=True)
     return DatasetRecord(
         name=dataset.name,
         n_cells=dataset.n_cells,
         n_genes=int(dataset.counts.shape[1]),
-        n_cell_types=len(np.unique(dataset.cell_types)),
+        n_cell_types=len(types),
         n_batches=n_batches,
         n_donors=n_donors,
         scope=dataset.scope,  # type: ignore[arg-type]
@@ -232,4 +232,5 @@ def record(dataset: Dataset, seen: Exposure) -> DatasetRecord:
         citation=str(card.get("citation", "")),
         notes=(*dataset.notes, *remarks(dataset)),
         pretraining=PretrainingRecord(status=seen.status, source=seen.source),
+        cell_types=tuple(zip(types.tolist(), sizes.tolist(), strict=True)),
     )

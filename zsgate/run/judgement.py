@@ -44,6 +44,8 @@ class Judgement:
         The waiver that covers a verdict that does not pass, or None.
     exposure
         Whether the candidate saw the dataset in pretraining.
+    by_type
+        What the metric says of each cell type on either side, types in the order of their names.
     """
 
     verdict: Verdict
@@ -51,6 +53,7 @@ class Judgement:
     advisory: bool = False
     waiver: Waiver | None = None
     exposure: Exposure | None = None
+    by_type: tuple[tuple[float, float], ...] = ()
 
     def record(self, *, nodeid: str, suite: str, claim: str) -> VerdictRecord:
         """Return the verdict of a test as the record of a run has it.
@@ -79,6 +82,7 @@ class Judgement:
             se=math.sqrt(verdict.variance.total) if verdict.variance else None,
             variance=variance,
             pretraining=pretraining or PretrainingRecord(),
+            by_type=self.by_type,
         )
 
 
@@ -106,11 +110,12 @@ def judge_in_run(
     verdict = judge(ours, theirs, terms, names, proviso=proviso, objection=objections)
     if verdict and (moves := _unsteady(run, verdict)):
         verdict = verdict.not_passed(moves)
-    advisory = ours.metric not in run.deciding
-    if verdict or advisory or leaked:  # a waiver excuses being behind, not cells that were seen
-        return Judgement(verdict, terms.threshold, advisory, exposure=exposure)
-    verdict, waiver = _waived(verdict, run.config.waiver)
-    return Judgement(verdict, terms.threshold, advisory, waiver, exposure)
+    advisory, waiver = ours.metric not in run.deciding, None
+    if not (verdict or advisory or leaked):  # a waiver excuses being behind, not cells that were seen
+        verdict, waiver = _waived(verdict, run.config.waiver)
+    alike = len(ours.by_type) == len(theirs.by_type)  # a recorded score may know of none
+    by_type = tuple(zip(ours.by_type, theirs.by_type, strict=True)) if alike else ()
+    return Judgement(verdict, terms.threshold, advisory, waiver, exposure, by_type)
 
 
 def _terms(run: Run, ours: Score, theirs: Score, test: tuple[str, str, str]) -> Terms:

@@ -45,6 +45,13 @@ def _batch_score_halves(embedding: Embedding, cells: Cells, recipe: Recipe) -> F
     return np.asarray(np.mean(silhouettes(embedding, cells, recipe)["batch_score_halves"], axis=0)).reshape(-1, 2)
 
 
+def _asw_by_type(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Floats:
+    """Return the mean width of each type's cells, scaled as ``asw``."""
+    widths = np.array(silhouettes(embedding, cells, recipe)["label_widths"])
+    of_everybody = widths.reshape(len(widths), -1, cells.weights.shape[1])[:, :, 0]
+    return np.asarray((of_everybody.mean(axis=0) + 1) / 2)
+
+
 asw = Metric(
     "asw",
     "Average silhouette width of the cell types (Rousseeuw 1987), scaled from -1..1 to 0..1; higher is "
@@ -53,6 +60,7 @@ asw = Metric(
     _asw,
     claim="cell types",
     halves=_asw_halves,
+    by_type=_asw_by_type,
 )
 batch_score = Metric(
     "batch_score",

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from zsgate.report import words
 from zsgate.report.columns import COVERAGE, TableSpec, verdict_table
 from zsgate.report.grid import ShownVerdict, grids, shown
-from zsgate.report.page import forest, reconstruction, walkthrough
+from zsgate.report.page import cell_types, forest, reconstruction, walkthrough
 from zsgate.report.record.dataset import CoverageRecord, DatasetRecord
 from zsgate.report.record.entry import Entry
 from zsgate.report.record.evidence import ControlRecord
@@ -36,6 +36,7 @@ class Section:
     margins: list[float]
     panels: list[forest.Panel]
     claims: list[tuple[str, list[ShownVerdict]]]
+    types: list[cell_types.TypeTable]
     reconstruction: reconstruction.Block | None
 
 
@@ -100,6 +101,7 @@ def _sections(record: Record) -> list[Section]:
                 margins=sorted({each.verdict.margin for each in here if each.verdict.margin}),
                 panels=forest.panels(here),
                 claims=[(claim, [each for each in here if each.verdict.claim == claim]) for claim in claims],
+                types=list(cell_types.tables([each.verdict for each in here], cards.get(dataset))),
                 reconstruction=reconstruction.block(record, dataset),
             )
         )

@@ -43,6 +43,8 @@ class DatasetRecord(Entry, frozen=True, kw_only=True):
         Remarks.
     pretraining
         Whether the model saw it.
+    cell_types
+        Name of each cell type and its number of cells, in the order of the names.
     """
 
     name: str
@@ -57,6 +59,7 @@ class DatasetRecord(Entry, frozen=True, kw_only=True):
     citation: str = ""
     notes: tuple[str, ...] = ()
     pretraining: PretrainingRecord = PretrainingRecord()
+    cell_types: tuple[tuple[str, int], ...] = ()
 
 
 class CoverageRecord(Entry, frozen=True, kw_only=True):

@@ -38,6 +38,8 @@ class ScoreRecord(Entry, frozen=True, kw_only=True):
         The value with every unit weighing the same.
     n_effective
         Number of equally large units that know as much.
+    by_type
+        What the metric says of each cell type, in the order of their names.
     """
 
     dataset: str
@@ -53,6 +55,7 @@ class ScoreRecord(Entry, frozen=True, kw_only=True):
     unit_halves: tuple[tuple[float | None, float | None], ...] = ()
     balanced: float | None = None
     n_effective: float | None = None
+    by_type: tuple[float | None, ...] = ()
 
 
 class ControlRecord(Entry, frozen=True, kw_only=True):

@@ -140,6 +140,8 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
         Whether the model saw the dataset.
     withdrawn
         Why it passed and does not count: here noise cannot be told from the baseline, say. Empty where it stands.
+    by_type
+        What the metric says of each cell type, ours and theirs, types in the order of their names.
     """
 
     nodeid: str
@@ -178,6 +180,7 @@ class VerdictRecord(Entry, frozen=True, kw_only=True):
     paired: bool = True
     pretraining: PretrainingRecord = PretrainingRecord()
     withdrawn: str = ""
+    by_type: tuple[tuple[float | None, float | None], ...] = ()
 
     @property
     def short(self) -> bool:

@@ -8,7 +8,7 @@ from zsgate import models
 from zsgate.baselines import DRAWS
 from zsgate.baselines.classical import CLASSICAL, Classical
 from zsgate.config.config import Config
-from zsgate.config.tables import ABOUT_PRETRAINING, COMMAND_SETTINGS
+from zsgate.config.tables import ABOUT_PRETRAINING, COMMAND_SETTINGS, LIMITS
 from zsgate.models import device
 from zsgate.models.adapter import Adapter
 from zsgate.models.pretrained.checkpoints import family_of
@@ -44,7 +44,8 @@ def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weigh
     family, preset = family_of(name), config.scoring.preset
     prepared = {} if family is None else {"preset": preset if preset in family.presets else "official"}
     table = {**prepared, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
-    settings = {key: value for key, value in table.items() if key not in ABOUT_PRETRAINING}
+    limits = {key: table.get(key, getattr(config, key)) for key in LIMITS}
+    settings = {key: value for key, value in table.items() if key not in (*ABOUT_PRETRAINING, *LIMITS)}
     is_command = "command" in settings
     if not is_command and (config.isolation == "none" or not models.is_code(name, folder)):
         return models.load(name, device=where, folder=folder, offline=config.offline, cache=config.cache, **settings)
@@ -55,8 +56,8 @@ def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weigh
         folder=config.pyproject.parent if is_command and config.pyproject else folder,
         scratch=ledger.scratch.folder,
         kept=ledger.lasting,
-        timeout=config.timeout,
-        memory=config.memory,
+        timeout=limits["timeout"],
+        memory=limits["memory"],
         offline=config.offline,
         cache=config.cache,
     )
