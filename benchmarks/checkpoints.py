@@ -5,7 +5,8 @@
 
 writes the files of a model into FOLDER: scgpt_human (51.9 M parameters), geneformer_v1_10m (10.3 M), scimilarity
 (31.1 M), scfoundation (the encoder's 99.9 M), gene2vec (3.4 M), uce_4l (100 M, and 144,000 proteins that are
-overlapping pieces of one row of numbers) or scbert_panglao (8 M). ``--official`` names a folder with the published
+overlapping pieces of one row of numbers), scbert_panglao (8 M) or genecompass_base (131.4 M, and prior knowledge of
+such pieces). ``--official`` names a folder with the published
 lists of genes (in ``scgpt_human/``, ``geneformer_v1/``, ``scimilarity/``, ``scfoundation/``, ``scbert/``); without it
 they are made of the genes of the packaged pancreas dataset, filled up to the official size.
 These models know nothing: the gate must say that they lose.
@@ -14,21 +15,18 @@ These models know nothing: the gate must say that they lose.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import pickle
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from benchmarks.checkpoints_with_tables import filled, make_genecompass, make_scbert, make_uce, pancreas
 from zsgate.models.families.geneformer import network as geneformer_network
 from zsgate.models.families.geneformer.network import GeneformerShape
-from zsgate.models.families.scbert import checkpoints as scbert
-from zsgate.models.families.scbert import network as scbert_network
 from zsgate.models.families.scfoundation import network as scfoundation_network
 from zsgate.models.families.scfoundation.checkpoints import GENES
 from zsgate.models.families.scfoundation.network import ScFoundationShape
@@ -36,9 +34,6 @@ from zsgate.models.families.scgpt import untrained
 from zsgate.models.families.scgpt.network import ScGPTShape
 from zsgate.models.families.scimilarity import network as scimilarity_network
 from zsgate.models.families.scimilarity.network import SCimilarityShape
-from zsgate.models.families.uce import checkpoints as uce
-from zsgate.models.families.uce import network as uce_network
-from zsgate.models.families.uce.genes import FIRST_CHROMOSOME
 
 SCGPT = ScGPTShape(embsize=512, nheads=8, d_hid=512, nlayers=12, max_seq_len=1200)
 SCGPT_ARGS = {
@@ -46,8 +41,6 @@ SCGPT_ARGS = {
     "input_emb_style": "continuous", "n_layers_cls": 3, "dropout": 0.2, "MVC": True,
 }  # fmt: skip
 SCGPT_TOKENS = 60_697
-UCE = uce_network.UCEShape(5120, 1280, 5120, 4, 1024, 1280, 1536)
-SCBERT = scbert_network.ScBERTShape(200, 6, 800, 266, 16_907)
 GENEFORMER = GeneformerShape(256, 4, 512, 6, 2048, 25_426, 2, 1e-12)
 SCIMILARITY = SCimilarityShape(28_231, (1024, 1024, 1024), 128)
 SCFOUNDATION = ScFoundationShape(19_264, 768, 12, 12, 100, 1.0)
@@ -67,7 +60,7 @@ def make_scgpt(folder: Path, official: Path | None, seed: int = 0, init: str = "
     if official is not None:
         shutil.copyfile(official / "scgpt_human" / "vocab.json", folder / "vocab.json")
     else:
-        symbols = np.unique(_pancreas().symbols).tolist()
+        symbols = np.unique(pancreas().symbols).tolist()
         names = [*filled(symbols, SCGPT_TOKENS - 3), "<pad>", "<cls>", "<eoc>"]
         (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(names)}))
     sizes = {name: getattr(SCGPT, name) for name in ScGPTShape.__dataclass_fields__}
@@ -90,41 +83,6 @@ def make_geneformer(folder: Path, official: Path | None, seed: int = 0) -> Path:
     config = {"model_type": "bert", "hidden_act": "relu", "pad_token_id": 0, "architectures": ["BertForMaskedLM"]}
     (folder / "config.json").write_text(json.dumps(config | sizes, indent=2))
     save_file(geneformer_network.random_state(GENEFORMER, seed), folder / "model.safetensors")
-    return folder
-
-
-def make_uce(folder: Path, official: Path | None, seed: int = 0) -> Path:
-    """Write an untrained uce_4l; its proteins take 0.6 MB, because they overlap: each begins one number later."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [name.upper() for name in np.unique(_pancreas().symbols).tolist()]
-    torch.save(dict.fromkeys(names, torch.zeros(1)), folder / uce.PROTEINS)
-    (folder / uce.OFFSETS).write_bytes(pickle.dumps({"human": 4}))
-    with (folder / uce.PLACES).open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["species", "gene_symbol", "chromosome", "start"])
-        table.writerows(["human", name, 1 + place % 24, 7 * place] for place, name in enumerate(names))
-    n_tokens = FIRST_CHROMOSOME + 1895
-    numbers = torch.randn(n_tokens + UCE.d_protein, generator=torch.Generator().manual_seed(seed))
-    proteins = numbers.as_strided((n_tokens, UCE.d_protein), (1, 1))
-    state = uce_network.random_state(UCE, seed) | {uce_network.PROTEINS: proteins}
-    torch.save(state, folder / "4layer_model.torch")
-    return folder
-
-
-def make_scbert(folder: Path, official: Path | None, seed: int = 0) -> Path:
-    """Write an untrained scbert_panglao whose places are drawn, too."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if official is not None:
-        shutil.copyfile(official / "scbert" / scbert.GENES, folder / scbert.GENES)
-    else:
-        dataset = _pancreas()
-        expressed = np.argsort(-np.asarray(dataset.counts.sum(axis=0)).ravel(), kind="stable")
-        names = list(dict.fromkeys(dataset.symbols[expressed].tolist()))
-        with h5py.File(folder / scbert.GENES, "w") as file:
-            file["var/_index"] = filled(names, SCBERT.n_places - 1)
-    places = torch.randn(SCBERT.n_places, SCBERT.dim, generator=torch.Generator().manual_seed(seed + 1))
-    state = scbert_network.random_state(SCBERT, seed) | {scbert_network.PLACES: places.double()}
-    torch.save({"model_state_dict": state}, folder / scbert.MODEL)
     return folder
 
 
@@ -162,25 +120,14 @@ def _list_genes(path: Path, official: Path | None, size: int, header: str = "") 
     if official is not None:
         shutil.copyfile(official / path.name, path)
         return
-    dataset = _pancreas()
+    dataset = pancreas()
     expressed = np.argsort(-np.asarray(dataset.counts.sum(axis=0)).ravel(), kind="stable")
     symbols = list(dict.fromkeys(dataset.symbols[expressed].tolist()))
     path.write_text(header + "\n".join(sorted(filled(symbols, size))) + "\n")
 
 
-def filled(names: list[str], size: int) -> list[str]:
-    """Return ``names`` followed by names of no gene, ``size`` in all."""
-    return [*names, *(f"NO_GENE_{place}" for place in range(size - len(names)))][:size]
-
-
-def _pancreas():  # type: ignore[no-untyped-def]
-    from zsgate.data.catalogue.load import load
-
-    return load("pancreas_hormone2cell")
-
-
 def _made_dictionaries(folder: Path) -> None:
-    dataset = _pancreas()
+    dataset = pancreas()
     expressed = np.argsort(-np.asarray(dataset.counts.sum(axis=0)).ravel(), kind="stable")
     genes = filled(dataset.ensembl[expressed].tolist(), GENEFORMER.vocab_size - 2)
     medians = np.random.default_rng(0).lognormal(0.7, 0.5, len(genes))
@@ -202,6 +149,7 @@ MAKERS = {
     "gene2vec": make_gene2vec,
     "uce_4l": make_uce,
     "scbert_panglao": make_scbert,
+    "genecompass_base": make_genecompass,
 }
 
 

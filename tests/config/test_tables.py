@@ -87,6 +87,13 @@ def test_models_have_tables_of_their_own(repo, gather):
     assert gather(folder, {"weights": "mine"}).weights == folder / "mine"
 
 
+def test_what_a_model_s_rows_are_pooled_of_is_a_setting(repo, gather):
+    """Of the families that offer a choice."""
+    folder, write = repo
+    write("[tool.zsgate.models.scbert]\npooling = 'last'\n")
+    assert gather(folder).models == {"scbert": {"pooling": "last"}}
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [

@@ -16,6 +16,8 @@ from safetensors.torch import save_file
 from zsgate.data.dataset import Dataset
 from zsgate.models.families.gene2vec.adapter import Gene2vec
 from zsgate.models.families.gene2vec.load import load as load_gene2vec
+from zsgate.models.families.genecompass.adapter import GeneCompass
+from zsgate.models.families.genecompass.load import load as load_genecompass
 from zsgate.models.families.geneformer.adapter import Geneformer
 from zsgate.models.families.geneformer.load import load as load_geneformer
 from zsgate.models.families.geneformer.network import GeneformerShape
@@ -31,7 +33,7 @@ from zsgate.models.families.scimilarity.network import SCimilarityShape
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # drawn.py, shared with the scripts there
 from drawn import drawn_state, with_batch_norms
-from tiny import write_scbert, write_uce
+from tiny import write_genecompass, write_scbert, write_uce
 
 SCGPT_SHAPE = ScGPTShape(embsize=32, nheads=2, d_hid=16, nlayers=3, max_seq_len=300)
 ARGS = {"n_layers_cls": 3, "pad_token": "<pad>", "pad_value": -2, "mask_value": -1, "n_bins": 51, "MVC": True}
@@ -164,6 +166,18 @@ def scbert_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
+def genecompass_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny GeneCompass."""
+    return write_genecompass(tmp_path_factory.mktemp("genecompass"), few_cells)
+
+
+@pytest.fixture(scope="session")
+def tiny_genecompass(genecompass_folder: Path) -> GeneCompass:
+    """Return the tiny GeneCompass."""
+    return load_genecompass("genecompass", weights=genecompass_folder, device="cpu", offline=True)
+
+
+@pytest.fixture(scope="session")
 def scfoundation_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tiny scFoundation over nine in ten of the cells' genes, and a decoder that is not run."""
     folder = tmp_path_factory.mktemp("scfoundation")
@@ -210,6 +224,7 @@ def own_folders(
     scbert_folder: Path,
     scfoundation_folder: Path,
     gene2vec_folder: Path,
+    genecompass_folder: Path,
 ) -> dict[str, Path]:
     """Return the folder of a tiny checkpoint of each family."""
     return {
@@ -220,4 +235,5 @@ def own_folders(
         "scbert": scbert_folder,
         "scfoundation": scfoundation_folder,
         "gene2vec": gene2vec_folder,
+        "genecompass": genecompass_folder,
     }

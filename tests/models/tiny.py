@@ -1,18 +1,23 @@
-"""Tiny checkpoints of UCE and scBERT in the official file formats, over the genes of the cells at hand."""
+"""Tiny checkpoints of UCE, scBERT and GeneCompass in the official file formats, over the genes of the cells at hand."""
 
 from __future__ import annotations
 
 import csv
+import json
 import pickle
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import h5py
+import make_genecompass
 import make_scbert
 import make_uce
 import numpy as np
 import torch
 
 from zsgate.data.dataset import Dataset
+from zsgate.models.families.genecompass import checkpoints as genecompass
+from zsgate.models.families.genecompass.network import FLAGS
 from zsgate.models.families.scbert import checkpoints as scbert
 from zsgate.models.families.scbert.network import PLACES, ScBERTShape
 from zsgate.models.families.uce import checkpoints as uce
@@ -49,6 +54,30 @@ def write_scbert(folder: Path, cells: Dataset) -> Path:
     state = make_scbert.scbert_weights(shape) | {"to_out.bias": torch.zeros(7)}
     state[PLACES] = state[PLACES].double()  # as upstream's file has them
     torch.save({"epoch": 7, "model_state_dict": state}, folder / scbert.MODEL)
+    return folder
+
+
+def write_genecompass(folder: Path, cells: Dataset) -> Path:
+    """Write a tiny GeneCompass over nine in ten of the cells' genes and as many of the mouse's names."""
+    assert cells.ensembl is not None
+    names = dict(zip(cells.ensembl.tolist(), cells.symbols.tolist(), strict=True))
+    human = sorted(names)
+    human = [gene for place, gene in enumerate(human) if place % 10]
+    mouse = [gene.replace("ENSG", "ENSMUSG") for gene in human]
+    tokens = {gene: place for place, gene in enumerate(["<pad>", "<mask>", *human, *mouse])}
+    medians = np.random.default_rng(0).lognormal(0.5, 0.5, len(human)).round(2)
+    for name, content in (
+        (genecompass.TOKENS, tokens),
+        (genecompass.MEDIANS, dict(zip(human[50:], medians, strict=False))),
+        (genecompass.NAMES, names | dict.fromkeys(mouse, "Abc1")),
+    ):
+        (folder / name).write_bytes(pickle.dumps(content))
+    small = make_genecompass.SMALL
+    shape = replace(small, bert=replace(small.bert, vocab_size=len(tokens)))
+    config = asdict(shape.bert) | {"model_type": "bert", "hidden_act": "gelu"} | dict.fromkeys(FLAGS, True)
+    (folder / genecompass.CONFIG).write_text(json.dumps(config))
+    extras = {"cls4value.predictions.bias": torch.zeros(1), "bert.embeddings.homologous_index": torch.arange(3)}
+    torch.save(make_genecompass.genecompass_weights(shape) | extras, folder / genecompass.MODEL)
     return folder
 
 

@@ -10,9 +10,14 @@ import pandas as pd
 import pytest
 
 from benchmarks.checkpoints import MAKERS, make_scgpt
+from benchmarks.checkpoints_with_tables import make_genecompass, make_scbert, make_uce
 from zsgate.data.catalogue.load import load
 from zsgate.data.catalogue.sample import draw_by_donor_and_type
 from zsgate.data.preprocess import highly_variable
+from zsgate.models.families.genecompass.network import GeneCompassShape
+from zsgate.models.families.scbert.network import ScBERTShape
+from zsgate.models.families.uce.network import UCEShape
+from zsgate.models.transformer.bert import BertShape
 
 ISLETS = ("--datasets=islets.h5ad", "--label=cell_type", "--batch=study", "--donor=donor", "--seeds=2")
 
@@ -101,6 +106,27 @@ def test_an_untrained_model_of_another_family_loses(gate, project, verdict, isle
     result = gate(name, f"--weights={folders(name)}", "--offline", "-k", TWINS, columns=ISLETS)
 
     assert judged(result, verdict()) == {"nmi": "loses"}
+    assert [v["outcome"] for v in verdict()["verdicts"] if v["baseline"] == "random_init"] == ["inconclusive"]
+
+
+SMALL = {
+    "uce": (make_uce, UCEShape(64, 80, 160, 2, 32, 32, 1536)),
+    "scbert": (make_scbert, ScBERTShape(20, 1, 40, 8, 16_907)),
+    "genecompass": (make_genecompass, GeneCompassShape(BertShape(64, 4, 128, 2, 2048, 20_000, 2, 1e-12), (32,) * 4)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_an_untrained_small_model_of_another_family_loses(gate, project, verdict, islets, tmp_path, name):
+    """The files of the published models in a small size, on 150 cells: exit 1, and its twins are its equals."""
+    (project.path / "islets.h5ad").symlink_to(islets)
+    make, shape = SMALL[name]
+    folder = make(tmp_path / name, None, shape=shape)
+    result = gate(name, f"--weights={folder}", "--offline", "-k", TWINS, columns=ISLETS)
+
+    assert judged(result, verdict())["nmi"] in ("loses", "inconclusive")
+    assert verdict()["gate"] in ("lost", "inconclusive")
     assert [v["outcome"] for v in verdict()["verdicts"] if v["baseline"] == "random_init"] == ["inconclusive"]
 
 

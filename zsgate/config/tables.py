@@ -20,7 +20,7 @@ Table = dict[str, Any]
 LONGEST = timedelta(days=366)  # that a waiver may be written for
 ABOUT_PRETRAINING = ("pretraining", "corpus")  # what a user may say of any model, a model of their own too
 LIMITS = ("timeout", "memory")  # of a model's process, before those of all models
-MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", *LIMITS, *ABOUT_PRETRAINING)
+MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", "pooling", *LIMITS, *ABOUT_PRETRAINING)
 OWN_SETTINGS = ("draws", *LIMITS, *ABOUT_PRETRAINING)  # of pkg.mod:attr
 # of a command: how it is started, and what is said of a model that embeds one file and ends
 COMMAND_SETTINGS = (

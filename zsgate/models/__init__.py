@@ -52,7 +52,8 @@ def load(
     cache
         Folder of downloads; None is the platform's cache folder.
     **settings
-        What else a packaged model takes: ``dtype``, ``preset``, ``randomness``; ``draws`` of ``pkg.mod:attr``, too.
+        What else a packaged model takes: ``dtype``, ``preset``, ``randomness``, ``pooling``; ``draws`` of
+        ``pkg.mod:attr``, too.
 
     Raises
     ------

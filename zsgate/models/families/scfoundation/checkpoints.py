@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zsgate.models.pretrained.checkpoint import HUB, Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.checkpoint import HUB, Checkpoint, Family, Verified, WeightFile
 
 REPOSITORY = "biomap-research/scFoundation"
 COMMIT = "d09626a5c1bc30b9c6227378677b61e0b987fe8b"
@@ -25,6 +25,7 @@ FILES = (
 FAMILY = Family(
     name="scfoundation",
     own=tuple(WeightFile(name=file.name) for file in FILES),
+    verified=Verified(forward=True, end_to_end=True),  # tokens equal upstream's, but over genes made up
     checkpoints=(
         Checkpoint(
             name="scfoundation_cell",

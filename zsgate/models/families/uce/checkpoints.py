@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zsgate.models.pretrained.checkpoint import Checkpoint, Family, WeightFile
+from zsgate.models.pretrained.checkpoint import Checkpoint, Family, Verified, WeightFile
 
 PLACES, OFFSETS = "species_chrom.csv", "species_offsets.pkl"
 PROTEINS = "Homo_sapiens.GRCh38.gene_symbol_to_embedding_ESM2.pt"
@@ -30,6 +30,7 @@ def _uce(depth: int, model: WeightFile) -> Checkpoint:
 FAMILY = Family(
     name="uce",
     own=(WeightFile(name="model.torch"), *GENES),
+    verified=Verified(forward=True, end_to_end=True),  # sentences equal upstream's, but over genes made up
     checkpoints=(
         _uce(
             4,
