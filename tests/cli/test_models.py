@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from environment_cards import write_environment
 
 from zsgate.cli import main
 from zsgate.models import MODELS
+from zsgate.models.environments import environment
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 
 KEEPS = """
@@ -53,3 +55,28 @@ def test_the_contract_is_tried_outside_of_pytest(
     assert main(["models", "check", "contract_models:Absent"]) == 4
     assert "cannot import it" in capsys.readouterr().err
     assert not list((tmp_path / "cache").rglob("*.h5ad"))
+
+
+def test_an_environment_is_set_up(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once; the list says that it is there, and what nobody knows or can make is refused."""
+    write_environment(tmp_path / "cards")
+    monkeypatch.setattr(environment, "files", lambda _: tmp_path / "cards")
+    monkeypatch.setenv("ZSGATE_CACHE", str(tmp_path / "cache"))
+
+    def runs() -> str:
+        assert main(["models", "list"]) == 0
+        return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("tiny"))
+
+    assert "after setup" in runs()
+    assert main(["models", "setup", "tiny"]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0].endswith("made")
+    assert "pytest --model=tiny --weights DIR" in said
+    assert "apart" in runs()
+    assert runs().split()[-4:] == ["no", "no", "yes", "no"]
+    assert main(["models", "setup", "tiny"]) == 0
+    assert "is there already" in capsys.readouterr().out
+    assert main(["models", "setup", "tinny"]) == 4
+    assert "did you mean 'tiny'" in capsys.readouterr().err

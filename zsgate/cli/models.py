@@ -10,7 +10,7 @@ HEADINGS = ("model", "runs", "code", "weights", "tokens", "forward", "end to end
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
-    """Add ``list``, ``check`` and ``worker``."""
+    """Add ``list``, ``check``, ``setup`` and ``worker``."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="the models, one a line: licences, and what a test shows of each")
     listing.set_defaults(run=show_list)
@@ -21,6 +21,10 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--offline", action="store_true", help="touch no network")
     check.add_argument("--cache", help="folder of what is kept")
     check.set_defaults(run=check_model)
+    setup = verbs.add_parser("setup", help="make the environment of a model that needs one of its own")
+    setup.add_argument("name", metavar="NAME")
+    setup.add_argument("--cache", help="folder of what is kept")
+    setup.set_defaults(run=set_up)
     worker = verbs.add_parser("worker", help="write zsgate_worker.py, which serves a model from another environment")
     worker.add_argument("folder", metavar="DIR", nargs="?", default=".", help="where to (default: here)")
     worker.set_defaults(run=write_worker)
@@ -47,8 +51,47 @@ def _rows() -> Iterator[tuple[str, ...]]:
         for each in family.checkpoints:
             yield each.name, "here", each.code_licence, each.weights_licence, *words
         yield f"{family.name} --weights DIR", "here", "yours", "yours", *words
+    yield from _rows_apart()
     for name in CLASSICAL:
         yield name, "here", "BSD-3-Clause", "none", *["-"] * 4
+
+
+def _rows_apart() -> Iterator[tuple[str, ...]]:
+    """Yield what the card says of each model that has an environment of its own."""
+    from zsgate.cli.options import settings_of
+    from zsgate.models.environments.environment import environments
+    from zsgate.system.cache import find_folder
+
+    runs = {"built": "apart", "outdated": "after setup", "absent": "after setup", "impossible": "not yet"}
+    for each in environments(find_folder(settings_of(argparse.Namespace()).cache)).values():
+        shown = each.card.verified
+        words = ("yes" if said else "no" for said in (shown.tokens, shown.forward, shown.end_to_end, shown.published))
+        yield each.name, runs[each.state], each.card.code_licence, each.card.weights_licence, *words
+
+
+def set_up(given: argparse.Namespace) -> int:
+    """Make a model's environment, and print how it is used.
+
+    Raises
+    ------
+    UsageProblem
+        If no model of that name has one, or it cannot be made here.
+    MachineFailed
+        If an installer fails.
+    """
+    from zsgate.cli.options import settings_of
+    from zsgate.models.environments.build import build
+    from zsgate.models.environments.environment import find_environment
+    from zsgate.system import cache
+
+    config = settings_of(given)
+    folder = cache.find_folder(config.cache)
+    environment = find_environment(given.name, folder)
+    cache.prepare(folder, shared=config.cache_shared)
+    fresh = build(environment)
+    print(f"{environment.place}: {'made' if fresh else 'is there already'}")
+    print(f"pytest --model={environment.name} --weights DIR judges it; DIR must hold {environment.card.files}")
+    return 0
 
 
 def check_model(given: argparse.Namespace) -> int:

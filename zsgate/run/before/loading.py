@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from zsgate import models
 from zsgate.baselines import DRAWS
@@ -11,8 +13,10 @@ from zsgate.config.config import Config
 from zsgate.config.tables import ABOUT_PRETRAINING, COMMAND_SETTINGS, LIMITS
 from zsgate.models import device
 from zsgate.models.adapter import Adapter
+from zsgate.models.environments.environment import environments
 from zsgate.models.pretrained.checkpoints import family_of
 from zsgate.run.ledger import Ledger
+from zsgate.system.cache import find_folder
 
 
 def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weights: Path | None = None) -> Adapter:
@@ -46,6 +50,8 @@ def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weigh
     table = {**prepared, **config.models.get(name, {}), **({"weights": weights} if weights else {})}
     limits = {key: table.get(key, getattr(config, key)) for key in LIMITS}
     settings = {key: value for key, value in table.items() if key not in (*ABOUT_PRETRAINING, *LIMITS)}
+    if "command" not in settings and (served := _served_apart(name, folder, config.cache, settings)) is not None:
+        settings = {"command": served}
     is_command = "command" in settings
     if not is_command and (config.isolation == "none" or not models.is_code(name, folder)):
         return models.load(name, device=where, folder=folder, offline=config.offline, cache=config.cache, **settings)
@@ -53,7 +59,7 @@ def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weigh
 
     place = Place(
         device=where,
-        folder=config.pyproject.parent if is_command and config.pyproject else folder,
+        folder=config.pyproject.parent if "command" in table and config.pyproject else folder,
         scratch=ledger.scratch.folder,
         kept=ledger.lasting,
         timeout=limits["timeout"],
@@ -64,3 +70,17 @@ def load_model(name: str, config: Config, folder: Path, ledger: Ledger, *, weigh
     if is_command:
         return launch_command(name, place, {key: settings[key] for key in COMMAND_SETTINGS if key in settings})
     return launch(name, place, **settings)
+
+
+def _served_apart(name: str, folder: Path, cache: Path | None, settings: Mapping[str, Any]) -> str | None:
+    """Return the command of a model that has an environment of its own; None if it has none, or is a file here.
+
+    Raises
+    ------
+    UsageProblem
+        If its environment is not there, or its weights are not.
+    """
+    if ":" in name or name in models.MODELS or (folder / name.partition("#")[0]).exists():
+        return None
+    found = environments(find_folder(cache)).get(name)
+    return None if found is None else found.command(settings.get("weights"))

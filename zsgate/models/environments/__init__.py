@@ -1,0 +1,1 @@
+"""Models that have an environment of their own: what there is, and making it."""
