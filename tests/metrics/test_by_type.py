@@ -74,11 +74,11 @@ def test_mixing_of_a_type_is_that_of_its_cells(embedded: Embedding, cells: Datas
             shares.setdefault(cells.batches[cell], []).append((same.mean(), other / expected))
         n_cells = sum(map(len, shares.values()))
         if n_cells < 10:
-            assert np.isnan(found[place])
+            assert found[place] is None
             continue
         sums = [np.sum(pairs, axis=0) / n_cells for pairs in shares.values()]
         assert found[place] == pytest.approx(sum(max(0, p - abs(p - o)) for p, o in sums), abs=1e-9)
-    assert np.isfinite(found).sum() >= 5
+    assert sum(value is not None for value in found) >= 5
 
 
 def test_other_metrics_say_nothing_of_types(embedded: Embedding, cells: Dataset) -> None:

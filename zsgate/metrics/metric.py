@@ -184,7 +184,7 @@ class Metric:
             unit_halves=self._halves(given, cells, recipe),
             balanced=float(balanced) if np.isfinite(balanced) else None,
             n_effective=cells.n_effective,
-            by_type=() if self.by_type is None else tuple(self.by_type(given, cells, recipe, seeds).tolist()),
+            by_type=() if self.by_type is None else _known(self.by_type(given, cells, recipe, seeds)),
         )
 
     def _refuse(self, embedding: Embedding, cells: Cells, seeds: int) -> None:
@@ -207,3 +207,8 @@ class Metric:
         if self.halves is None or len(cells.names) < 2:  # nothing is said without units
             return ()
         return tuple((float(a), float(b)) for a, b in self.halves(embedding, cells, recipe))
+
+
+def _known(values: Floats) -> tuple[float | None, ...]:
+    """Return values as builtins, None where one is not defined, so that equal scores are equal."""
+    return tuple(None if np.isnan(value) else value for value in values.tolist())

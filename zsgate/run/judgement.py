@@ -53,7 +53,7 @@ class Judgement:
     advisory: bool = False
     waiver: Waiver | None = None
     exposure: Exposure | None = None
-    by_type: tuple[tuple[float, float], ...] = ()
+    by_type: tuple[tuple[float | None, float | None], ...] = ()
 
     def record(self, *, nodeid: str, suite: str, claim: str) -> VerdictRecord:
         """Return the verdict of a test as the record of a run has it.

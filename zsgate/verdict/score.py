@@ -43,7 +43,7 @@ class Score:
     n_effective
         Number of equally large units that would know as much, 1 / sum(share of the cells ** 2); None likewise.
     by_type
-        What the metric says of each cell type alone (mean over seeds), types in the order of their names; NaN where it
+        What the metric says of each cell type alone (mean over seeds), types in the order of their names; None where it
         says nothing of one. Empty for metrics that do not tell types apart. It decides nothing.
     """
 
@@ -59,7 +59,7 @@ class Score:
     unit_halves: tuple[tuple[float, float], ...] = ()
     balanced: float | None = None
     n_effective: float | None = None
-    by_type: tuple[float, ...] = ()
+    by_type: tuple[float | None, ...] = ()
 
     @classmethod
     def of_draws(cls, metric: str, draws: Sequence[float], leave_outs: Sequence[np.ndarray], **rest: Any) -> Self:
