@@ -31,6 +31,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         inside = {name.removeprefix("zsgate/") for name in names if name.startswith(f"zsgate/{folder}/")}
         assert inside == {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
     assert any(name.endswith(".jinja") for name in names)
+    cards = {path.relative_to(ROOT).as_posix() for path in (ROOT / "envs").glob("*/*.*") if path.suffix != ".pyc"}
+    assert cards <= {name.removeprefix("zsgate/") for name in names}
     assert "zsgate/py.typed" in names
 
 

@@ -28,5 +28,5 @@ torch.save({"model_state_dict": OmicsFormer(**config).state_dict()}, folder / "t
 torch.manual_seed(0)
 pipeline = CellEmbeddingPipeline("tiny", pretrain_directory=str(folder))
 torch.manual_seed(0)
-rows = pipeline.predict(anndata.read_h5ad(sys.argv[3])[:, :], ensembl_auto_conversion=False)
+rows = pipeline.predict(anndata.read_h5ad(sys.argv[3]), ensembl_auto_conversion=False)
 np.save(folder.parent / "rows.npy", rows.numpy())
