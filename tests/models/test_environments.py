@@ -147,3 +147,14 @@ def test_a_run_says_how_it_is_made(tmp_path: Path) -> None:
     np.savez(tmp_path / "transcriptformer", X=np.eye(3), ids=np.array(["a", "b", "c"]))
     (tmp_path / "transcriptformer.npz").rename(tmp_path / "transcriptformer")
     assert isinstance(load_model("transcriptformer", config, tmp_path, ledger), Precomputed)
+
+
+def test_a_table_limits_it_and_names_its_weights(tmp_path: Path) -> None:
+    """As it does of packaged models; what only these read is refused."""
+    table = tmp_path / "pyproject.toml"
+    table.write_text('[tool.zsgate.models.transcriptformer]\nweights = "tf"\ntimeout = 60\nmemory = 16\n')
+    found = Config.gather({"model": "transcriptformer"}, {}, tmp_path).models["transcriptformer"]
+    assert found == {"weights": tmp_path / "tf", "timeout": 60.0, "memory": 16_000_000_000}
+    table.write_text('[tool.zsgate.models.transcriptformer]\npreset = "paper"\n')
+    with pytest.raises(UsageProblem, match="unknown model setting 'preset'"):
+        Config.gather({"model": "transcriptformer"}, {}, tmp_path)

@@ -183,6 +183,43 @@ def test_what_is_kept_is_served_to_the_same_model_only(
     assert whole() == 1
 
 
+CHANCE = """
+import numpy as np
+
+class Model:
+    fingerprint, stochastic, draws = "v1", True, 2
+
+    def embed(self, adata):
+        with open("calls.txt", "a") as calls:
+            calls.write(f"{adata.n_obs}\\n")
+        rows = adata.X.log1p()[:, :40].toarray()
+        return rows + 0.01 * np.random.default_rng().normal(size=rows.shape)
+"""
+
+
+def test_rows_of_chance_prove_nothing(apart: pytest.Pytester, gate: Gate) -> None:
+    """Of a model that does not give the same rows twice nothing is served to a later run."""
+    apart.makepyfile(chance=CHANCE)
+    for _ in range(2):
+        (apart.path / "calls.txt").unlink(missing_ok=True)
+        gate("chance:Model", *ONE)
+        assert (apart.path / "calls.txt").read_text().split().count("240") == 2
+
+
+def test_a_candidate_that_cannot_be_proven_has_failed(
+    apart: pytest.Pytester, gate: Gate, verdict: Callable[[], dict]
+) -> None:
+    """In every test that asks it for rows, those of other forms included: exit 1, and no fault of the gate."""
+    apart.makepyfile(ended="class Model:\n    fingerprint = '1'\n\n    def embed(self, adata):\n        return 1 / 0\n")
+    result = gate("ended:Model", "-k", "(pca and asw) or form_changes")
+    assert result.ret == 1
+    assert verdict()["gate"] == "lost"
+    assert {each["nodeid"].partition("::")[0] for each in verdict()["failures"]} == {
+        "test_cell_type_clustering.py",
+        "test_invariances.py",
+    }
+
+
 def test_a_command_of_the_user_s_own(apart: pytest.Pytester, gate: Gate, verdict: Callable[[], dict]) -> None:
     """Any program that speaks the protocol is a candidate, under the name of its table."""
     shutil.copy(zsgate_worker.__file__, apart.path)

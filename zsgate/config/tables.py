@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from zsgate.config.parse import GIGABYTES, REAL, Parser, Place, text
 from zsgate.data.dataset import SCOPES
 from zsgate.errors import UsageProblem, unknown
+from zsgate.models.environments.environment import names
+from zsgate.models.worker.about import DECLARED
 from zsgate.verdict.terms import POLICIES
 from zsgate.verdict.threshold import Threshold
 from zsgate.verdict.waiver import Waiver
@@ -22,12 +24,8 @@ ABOUT_PRETRAINING = ("pretraining", "corpus")  # what a user may say of any mode
 LIMITS = ("timeout", "memory")  # of a model's process, before those of all models
 MODEL_SETTINGS = ("weights", "preset", "dtype", "randomness", "draws", "pooling", *LIMITS, *ABOUT_PRETRAINING)
 OWN_SETTINGS = ("draws", *LIMITS, *ABOUT_PRETRAINING)  # of pkg.mod:attr
-# of a command: how it is started, and what is said of a model that embeds one file and ends
-COMMAND_SETTINGS = (
-    *("command", "fingerprint", "independent_cells", "stochastic", "needs_batches", "draws", "dimensions"),
-    *LIMITS,
-    *ABOUT_PRETRAINING,
-)
+COMMAND_SETTINGS = ("command", *DECLARED, *LIMITS, *ABOUT_PRETRAINING)
+APART_SETTINGS = ("weights", *LIMITS, *ABOUT_PRETRAINING)  # of a model that has an environment of its own
 DATASET_SETTINGS = ("path", "label", "batch", "donor", "counts", "scope")
 
 
@@ -37,19 +35,29 @@ def _models(value: Any, place: Place) -> dict[str, Table]:
         if "command" in table:
             _check_command(name, table, place)
             continue
-        takes = OWN_SETTINGS if ":" in name else ABOUT_PRETRAINING
-        if name not in place.models and not set(table) <= set(takes):
-            raise UsageProblem(
-                unknown("model", name, tuple(place.models)) + "; packaged ones and commands have settings"
-            )
-        if strangers := set(table) - set(MODEL_SETTINGS):
-            raise UsageProblem(unknown("model setting", min(strangers), MODEL_SETTINGS))
+        takes = _taken_by(name, place)
+        if not (strangers := set(table) - set(takes)):
+            continue
+        if takes in (OWN_SETTINGS, ABOUT_PRETRAINING):
+            known = unknown("model", name, tuple(place.models))
+            msg = f"{known}; packaged ones and commands have settings"
+            raise UsageProblem(msg)
+        raise UsageProblem(unknown("model setting", min(strangers), takes))
     parsers: dict[str, Callable[[Any, Place], Any]] = {"weights": _path, "corpus": _path, "pretraining": _pretraining}
     parsers |= {"timeout": REAL.convert, "memory": GIGABYTES.convert}
     return {
         name: {key: parsers[key](each, place) if key in parsers else each for key, each in table.items()}
         for name, table in value.items()
     }
+
+
+def _taken_by(name: str, place: Place) -> tuple[str, ...]:
+    """Return the keys that the table of a model may have."""
+    if name in place.models:
+        return MODEL_SETTINGS
+    if ":" in name:
+        return OWN_SETTINGS
+    return APART_SETTINGS if name in names() else ABOUT_PRETRAINING
 
 
 def _check_command(name: str, table: Table, place: Place) -> None:

@@ -184,7 +184,7 @@ def key_of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Le
 
 def code_of_model(model: Adapter) -> str:
     """Return a digest of the code that embeds with a model, asks it and checks it."""
-    return code_of(type(model).__module__, stability.__name__)
+    return code_of(type(model).__module__, *getattr(model, "served_by", ()), stability.__name__)
 
 
 def reads(model: Adapter, dataset: Dataset) -> str:

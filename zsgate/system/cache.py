@@ -20,12 +20,13 @@ FOLDERS = {
     "counts": ("prepared",),
     "cells": ("cells",),
     "embeddings": ("embedding", "learnt"),
-    "scores": ("score", "form"),
+    "scores": ("score", "form", "proof", "said"),
     "reconstructions": ("reconstruction",),
     "dictionaries": ("dictionaries",),
     "kernels": ("kernels",),
     "runs": ("runs",),
     "downloads": ("datasets", "weights"),
+    "environments": ("envs",),
 }
 ABOUT = {
     "counts": "copies of counts too large for memory",
@@ -37,8 +38,9 @@ ABOUT = {
     "kernels": "compiled loops, where nobody can write beside the package",
     "runs": "left behind by runs that were killed",
     "downloads": "datasets and weights; they would have to be fetched again",
+    "environments": "of models that need one of their own; they would have to be made again",
 }
-MADE = tuple(kind for kind in FOLDERS if kind != "downloads")  # all of it can be computed again
+MADE = tuple(kind for kind in FOLDERS if kind not in ("downloads", "environments"))  # all of it can be computed again
 DAY = 86_400
 
 

@@ -215,6 +215,9 @@ def test_twins_have_seeds(start: Serve, handful: Dataset):
         ("serve(known, stochastic=1)", "stochastic is '1'"),
         ("serve(known, reconstruct=known, scale='volts')", "scale must be one of bin, rank, counts, lognorm"),
         ("serve(known, reconstruct=known, scale='bin')", "it must have targets"),
+        ("serve(known, weights=[['model.pt', 3]])", "weights is"),
+        ("serve(known, notes='one')", "notes is 'one'"),
+        ('print(\'{"hello": 3}\\n{"done": {}}\', flush=True); time.sleep(9)', "nothing of its model that can be"),
         ("zsgate_worker.PROTOCOL = 9; serve(known)", "protocol 9, zsgate speaks 1"),
     ],
 )
@@ -230,6 +233,51 @@ def test_a_folder_that_cannot_be_written_to_is_left_alone(start: Serve, handful:
     worker = start(PLAIN)
     assert np.array_equal(worker.embed(handful), known(handful))
     assert (tmp_path / "scratch").read_text() == "no folder"
+
+
+def test_what_a_table_says_of_a_model_decides_how_it_is_asked(start: Serve, handful: Dataset):
+    """One that looks across cells is given all of them at once, whoever says that it does."""
+    script = "zsgate_worker.PART = 10\nserve(lambda cells: known(cells) - known(cells).mean(axis=0))"
+    across = known(handful) - known(handful).mean(axis=0)
+    assert np.allclose(start(script, independent_cells=False).embed(handful), across, atol=1e-4)
+    assert not np.allclose(start(script).embed(handful), across, atol=1e-4)
+
+
+def test_torch_that_uses_no_gpu_is_refused_where_one_is_asked_for(start: Serve, handful: Dataset):
+    """What a worker does not say is seen after it has embedded; what it does say counts."""
+    with pytest.raises(CandidateFailed, match="it computed on the CPU although --gpu was given"):
+        start("import torch\nserve(known)", device="cuda").embed(handful)
+    assert np.array_equal(start(PLAIN, device="cuda").embed(handful), known(handful))
+
+
+PREDICTS = """
+    seen = []
+    def reconstruct(cells, masked, seed):
+        seen.append((masked, seed))
+        hidden = np.zeros(len(cells.data), bool) if cells.hidden is None else cells.hidden
+        yield {
+            "cells": np.arange(cells.shape[0]), "offsets": cells.indptr, "genes": cells.indices, "target": cells.data,
+            "predictions": {"gep": np.full(len(hidden), len(seen), np.float32)}, "scale": "counts", "masked": hidden,
+        }
+    serve(known, reconstruct=reconstruct, scale="counts")
+"""
+
+
+def test_what_was_shown_is_not_remembered(start: Serve, handful: Dataset):
+    """A process that has seen whole counts, or cells with fewer genes hidden, is not asked about hidden ones."""
+    worker = start(PREDICTS)
+
+    def asked_before(masked: float) -> int:
+        (part,) = worker.reconstruct(handful, masked=masked)
+        return int(part.predictions["gep"][0]) - 1
+
+    assert asked_before(0.15) == 0
+    assert asked_before(0.15) == 1  # the same again tells nothing new
+    assert asked_before(0.4) == 0
+    assert asked_before(0.0) == 1
+    assert asked_before(0.4) == 0
+    worker.embed(handful)
+    assert asked_before(0.4) == 0
 
 
 def test_a_program_that_is_not_there(start: Serve):
@@ -306,3 +354,4 @@ def test_a_command_may_write_an_anndata(start: Serve, handful: Dataset):
     )
     worker = start(script, command=f"{sys.executable} worker.py {{input}} {{output.h5ad}} '{{twin}}'")
     assert np.array_equal(worker.random_init(3).embed(handful), known(handful) + 3)
+    assert np.array_equal(worker.embed(handful), known(handful))

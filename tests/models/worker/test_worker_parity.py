@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from zsgate.data.dataset import Dataset
+from zsgate.data.expression import Expression
 from zsgate.errors import UsageProblem
 from zsgate.models import load
 from zsgate.models.adapter import Adapter
@@ -147,7 +148,7 @@ def test_the_file_of_cells_is_an_anndata(few_cells: Dataset, tmp_path: Path) -> 
     assert adata.var["symbol"].tolist() == few_cells.symbols.tolist()
     assert adata.obs["batch"].tolist() == few_cells.batches.tolist()
     assert (adata.raw, list(adata.layers), list(adata.obsm), list(adata.uns)) == (None, [], [], [])
-    again = read_cells(tmp_path / "cells.h5ad", "again", 10, 30)
+    again = read_cells(Cells(str(tmp_path / "cells.h5ad"), 10, 30), "again")
     assert (again.counts != few_cells.counts[10:30]).nnz == 0
     assert again.cell_ids.tolist() == few_cells.cell_ids[10:30].tolist()
     mine = Cells(str(tmp_path / "cells.h5ad")).to_anndata()
@@ -157,6 +158,18 @@ def test_the_file_of_cells_is_an_anndata(few_cells: Dataset, tmp_path: Path) -> 
     few_cells_as_integers = replace(few_cells, number="int64")
     write_cells(few_cells_as_integers, tmp_path / "integers.h5ad")
     assert anndata.read_h5ad(tmp_path / "integers.h5ad").X.dtype == np.int64
+
+
+def test_where_the_cells_are_from_is_told_to_who_reads_it_only(few_cells: Dataset, tmp_path: Path) -> None:
+    """The file of the dataset, with its labels, is named to packaged models that read its X, and to nobody else."""
+    expression = Expression(tmp_path / "with_labels.h5ad", np.arange(few_cells.n_cells))
+    cells = replace(few_cells, expression=expression)
+    write_cells(cells, tmp_path / "cells.h5ad", local=True)
+    assert b"with_labels" not in (tmp_path / "cells.h5ad").read_bytes()
+    write_cells(cells, tmp_path / "read.h5ad", local=True, expression=True)
+    again = read_cells(Cells(str(tmp_path / "read.h5ad"), 5, 9), "again").expression
+    assert again is not None
+    assert (again.path, again.rows.tolist()) == (expression.path, [5, 6, 7, 8])
 
 
 def test_hidden_counts_are_not_in_the_file(few_cells: Dataset, tmp_path: Path) -> None:

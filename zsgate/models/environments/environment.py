@@ -138,12 +138,20 @@ def environments(cache: Path, source: Path | None = None) -> dict[str, Environme
     source
         Folder of the cards; None takes those that come with zsgate.
     """
-    home = source or Path(str(files("zsgate.envs")))
     found = {}
-    for path in sorted(home.glob("*/card.toml")):
+    for path in _cards(source):
         name = path.parent.name
         found[name] = Environment(name=name, source=path.parent, place=cache / "envs" / name, card=_read_card(path))
     return found
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the models that have an environment of their own, made or not."""
+    return tuple(path.parent.name for path in _cards())
+
+
+def _cards(source: Path | None = None) -> list[Path]:
+    return sorted((source or Path(str(files("zsgate.envs")))).glob("*/card.toml"))
 
 
 def find_environment(name: str, cache: Path, source: Path | None = None) -> Environment:

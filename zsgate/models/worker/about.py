@@ -31,6 +31,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "reads_file": (bool,),
     "reads_any_name": (bool,),
 }
+# what is said in pyproject.toml of a model whose command embeds one file and ends
+DECLARED = ("fingerprint", "independent_cells", "stochastic", "needs_batches", "draws", "dimensions")
 LISTS = ("can", "heads", "notes", "weights", "pretraining")
 
 
@@ -106,7 +108,7 @@ def _refuse(hello: Mapping[str, Any], name: str) -> None:
         for key, kinds in KINDS.items()
         if key in hello and (not isinstance(hello[key], kinds) or (bool not in kinds and isinstance(hello[key], bool)))
     ]
-    wrong += [f"{key} is no list" for key in LISTS if not isinstance(hello.get(key) or [], list)]
+    wrong += [f"{key} is {str(hello[key])[:60]!r}" for key in LISTS if not _is_list(key, hello.get(key))]
     if hello.get("protocol") != PROTOCOL:
         wrong = [f"it speaks protocol {hello.get('protocol')!r}, zsgate speaks {PROTOCOL}"]
     elif not wrong:
@@ -120,6 +122,15 @@ def _refuse(hello: Mapping[str, Any], name: str) -> None:
     if wrong:
         msg = f"--model {name}: its worker says what cannot be used: {'; '.join(wrong)}"
         raise UsageProblem(msg)
+
+
+def _is_list(key: str, value: Any) -> bool:
+    """Return whether a value is a list of texts; that of ``weights`` is one of names with their digest or None."""
+    if key == "weights" and isinstance(value, list):
+        pairs = [each for each in value if isinstance(each, list) and len(each) == 2]
+        names, digests = [name for name, _ in pairs], [digest for _, digest in pairs if digest is not None]
+        return len(pairs) == len(value) and _is_list("", names) and _is_list("", digests)
+    return value is None or (isinstance(value, list) and all(isinstance(each, str) for each in value))
 
 
 def _tuples(value: Any) -> Any:

@@ -29,6 +29,7 @@ def write_cells(
     *,
     batches: bool = False,
     local: bool = False,
+    expression: bool = False,
     hidden: tuple[float, int] | None = None,
 ) -> None:
     """Write cells as an ``.h5ad`` file, whose arrays can be mapped.
@@ -43,7 +44,9 @@ def write_cells(
         Whether the batches are written as well.
     local
         Whether it is for a process of this machine and this interpreter: counts on disk are then referred to and not
-        copied, and what the dataset's file has in X beside the counts is referred to as well.
+        copied.
+    expression
+        Whether it is told where the dataset's file has X beside the counts, for a packaged model that reads it.
     hidden
         (Share of each cell's counts to hide, seed); None shows all.
     """
@@ -64,23 +67,24 @@ def write_cells(
         if dataset.ensembl is not None:
             names["ensembl_id"] = dataset.ensembl
         _write_frame(file.create_group("var"), dataset.symbols if dataset.ensembl is None else dataset.ensembl, names)
-        if local and dataset.expression is not None:
+        if expression and dataset.expression is not None:
             _encode(file["uns"].create_group("expression"), "dict", "0.1.0")
             file["uns/expression/path"] = str(dataset.expression.path)
             file["uns/expression/rows"] = dataset.expression.rows
 
 
-def read_cells(path: Path, name: str, start: int = 0, stop: int | None = None) -> Dataset:
-    """Return some cells of a file that :func:`write_cells` wrote, their counts mapped; there are no labels."""
+def read_cells(cells: Cells, name: str) -> Dataset:
+    """Return cells of a file that :func:`write_cells` wrote as a dataset, their counts mapped; there are no labels."""
     import h5py
 
-    cells = Cells(str(path), start, stop)
     counts = sp.csr_matrix((cells.data, cells.indices, cells.indptr), shape=cells.shape, copy=False)
     number, counts.data = counts.data.dtype.name, counts.data.astype(np.float32, copy=False)
     counts.has_sorted_indices = counts.has_canonical_format = True  # as those of a dataset are
-    with h5py.File(path, "r") as file:
+    with h5py.File(cells.path, "r") as file:
         found = file["uns"].get("expression")
-        expression = None if found is None else Expression(Path(found["path"].asstr()[()]), found["rows"][start:stop])
+        path, rows = (None, None) if found is None else (found["path"].asstr()[()], found["rows"][:])
+    here = slice(cells.start, cells.start + cells.shape[0])
+    expression = None if path is None or rows is None else Expression(Path(path), rows[here])
     return Dataset(
         name=name,
         counts=counts,

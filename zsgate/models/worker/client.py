@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,8 @@ class Worker:
     draw
         Which of several draws over chance it is.
     """
+
+    served_by: ClassVar[tuple[str, ...]] = ("zsgate.models.worker.serving",)  # modules that run in its process
 
     lane: Lane
     about: About
@@ -119,7 +121,8 @@ class Worker:
         WorkerFailed, CandidateFailed, ValueError
             If it gives none, or rows that are no embedding of the cells.
         """
-        with self._asked("embed", dataset, "embedding", batches=self.about.needs_batches) as (answer, ended):
+        batches, whole = self.about.needs_batches, not self.info.independent_cells
+        with self._asked("embed", dataset, "embedding", batches=batches, whole=whole) as (answer, ended):
             self._refuse_cpu(ended)
             rows = gather_rows(answer, dataset)
             return check_rows(rows, source=self.info.name, n_cells=dataset.n_cells)
@@ -141,10 +144,9 @@ class Worker:
             return
         if masked and self.cannot_hide:
             raise CandidateFailed(self.cannot_hide)
-        if masked and self.lane.seen:
-            self.lane.close()  # what it has seen must not be remembered
-        own = self._targets if self.scale == "bin" else None
-        hidden = (masked, seed)
+        own, hidden = self._targets if self.scale == "bin" else None, (masked, seed)
+        if masked and self.lane.shown - {hidden}:
+            self.lane.close()  # what it was shown, with other genes hidden or none, must not be remembered
         with self._asked("reconstruct", dataset, "predicting genes", masked=masked, seed=seed, hidden=hidden) as (
             answer,
             _,
@@ -186,7 +188,8 @@ class Worker:
         self, op: str, dataset: Dataset, what: str, hear: Callable[[Message], None] | None = None, **request: Any
     ) -> Iterator[tuple[Path, Message]]:
         """Ask, show how far the answer is, and yield it; its folder is deleted when the block ends."""
-        own = {} if self.foreign else {"name": dataset.name, "draw": self.draw}
+        own: dict[str, Any] = {} if self.foreign else {"name": dataset.name, "draw": self.draw}
+        own |= {"expression": True} if self.about.reads_file else {}
         request = {"twin": self.twin, "seed": self.draw, **request, **own}
         with BOARD.task(Task(f"{self.info.name}: {what}", dataset.n_cells, "cell")) as task:
             try:

@@ -37,8 +37,9 @@ class Lane:
         What a worker of this package's own code is to load; None for any other.
     folder
         Where a folder of cells and answers is made; None takes the system's place for temporary ones.
-    seen
-        Whether the process has been shown whole counts since it was started.
+    shown
+        What of cells the process has been shown since it was started: (share, seed) of what was hidden, None of whole
+        counts.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Lane:
     device: str = "cpu"
     load: Mapping[str, Any] | None = None
     folder: Path | None = None
-    seen: bool = False
+    shown: set[tuple[float, int] | None] = field(default_factory=set)
     _process: WorkerProcess | None = field(default=None, repr=False)
     _place: Path | None = field(default=None, repr=False)
     _numbers: int = 0
@@ -91,8 +92,13 @@ class Lane:
             notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", []))
             msg = f"--model {self.name}: {error.words} while it was loaded{notes}"
             raise UsageProblem(msg) from error
-        self.seen = False
-        return next((message["hello"] for message in heard if "hello" in message), {})
+        self.shown.clear()
+        said = next((message["hello"] for message in heard if "hello" in message), {})
+        if not isinstance(said, dict):
+            self.close()
+            msg = f"--model {self.name}: its worker says nothing of its model that can be read: {str(said)[:80]!r}"
+            raise UsageProblem(msg)
+        return said
 
     def ask(self, op: str, dataset: Dataset, hear: Callable[[Message], None], **request: Any) -> tuple[Path, Message]:
         """Return (the folder of the answer, the message that ended it); a crash is followed by one more try.
@@ -106,14 +112,14 @@ class Lane:
         hear
             Is given every message.
         **request
-            What else it is told; ``batches`` and ``hidden`` say what is written of the cells.
+            What else it is told; ``batches``, ``hidden`` and ``expression`` say what is written of the cells.
 
         Raises
         ------
         WorkerFailed
             If there is no answer.
         """
-        given = {key: request.pop(key) for key in ("batches", "hidden") if key in request}
+        given = {key: request.pop(key) for key in ("batches", "hidden", "expression") if key in request}
         cells = self._cells(dataset, **given)
         self._numbers += 1
         answer = self.place / f"answer-{self._numbers:06d}"
@@ -125,7 +131,8 @@ class Lane:
             shutil.rmtree(answer, ignore_errors=True)
             raise
         finally:
-            self.seen = self.seen or not given.get("hidden")
+            share, seed = given.get("hidden") or (0.0, 0)
+            self.shown.add((share, seed) if share else None)
             if dataset.n_cells <= SMALL:
                 cells.unlink(missing_ok=True)
         return answer, ended
@@ -181,16 +188,16 @@ class Lane:
             key, suffix = match[1], match[2] or ""
             if key == "output":
                 return output.get(key, "") + (suffix or ".npz")
-            return str(told.get(key, ""))
+            return "" if told.get(key) is None else str(told[key])
 
         return tuple(PLACES.sub(fill, word) for word in self.command.words)
 
-    def _cells(self, dataset: Dataset, *, batches: bool = False, hidden: tuple[float, int] | None = None) -> Path:
+    def _cells(self, dataset: Dataset, **given: Any) -> Path:
         """Return the file of cells, written the first time."""
-        of = "-".join([dataset.digest[:32], dataset.number, "b" * batches, *map(str, hidden or ())])
+        of = "-".join([dataset.digest[:32], dataset.number, *(f"{key}{value}" for key, value in sorted(given.items()))])
         path = self.place / f"cells-{of}.h5ad"
         if not path.exists():
-            write_cells(dataset, path, batches=batches, local=self.load is not None, hidden=hidden)
+            write_cells(dataset, path, local=self.load is not None, **given)
             with suppress(OSError):
                 path.chmod(0o444)
         return path

@@ -15,7 +15,7 @@ from zsgate.models import MODELS
 from zsgate.models.device import fast_dtype
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.own import FAMILIES, find_checkpoint
-from zsgate.models.worker.about import About
+from zsgate.models.worker.about import DECLARED, About
 from zsgate.models.worker.client import Worker
 from zsgate.models.worker.lane import Lane
 from zsgate.models.worker.process import Command
@@ -26,14 +26,6 @@ from zsgate.system.sources import code_of
 from zsgate.system.store import Store
 
 SERVING = "zsgate.models.worker.serving"
-DECLARED = (
-    "fingerprint",
-    "independent_cells",
-    "stochastic",
-    "needs_batches",
-    "draws",
-    "dimensions",
-)  # of one file a call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

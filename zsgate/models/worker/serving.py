@@ -15,11 +15,11 @@ from zsgate.errors import UsageProblem
 from zsgate.models import load
 from zsgate.models.adapter import Adapter, cannot_hide, predicts_genes
 from zsgate.models.user_model import UserModel
-from zsgate.models.worker.zsgate_worker import Cells, Channel, has_part, write_part, write_predictions
+from zsgate.models.worker.zsgate_worker import PART, Cells, Channel, write_part, write_predictions
 from zsgate.system.processes import end_with
 from zsgate.system.progress import BOARD, bars_of_tqdm, write_to
 
-PART = 4096  # cells of a packaged model that are embedded, and kept, at a time
+WINDOW = 4096  # cells of a packaged model that are embedded, and kept, at a time; what its runner sorts by length
 EVERY = 1.0  # seconds from one look at how far it is to the next
 Request = Mapping[str, Any]
 
@@ -84,27 +84,18 @@ class Server:
         about |= {"reads_any_name": getattr(model, "reads_any_name", False), "foreign": False}
         return {**about, "reads_file": getattr(model, "preset", "") == "paper"}
 
-    def embed(self, request: Request) -> None:
+    def embed(self, request: dict[str, Any]) -> None:
         """Embed the cells, part after part."""
         model = self._asked_for(request)
-        n_cells = Cells(request["input"]).shape[0]
-        size = (PART if model.info.independent_cells else n_cells) or 1
-        for start in range(0, n_cells, size):
-            stop = min(start + size, n_cells)
-            if not has_part(request["output"], start):
-                self.offset, self.began = start, time.monotonic()
-                rows, ids = self._rows(model, request, start, stop)
-                write_part(request["output"], start, X=rows, ids=ids)
-            self.channel.say(progress=[stop, n_cells])
 
-    def _rows(self, model: Adapter, request: Request, start: int, stop: int) -> tuple[Any, Any]:
-        if isinstance(model, UserModel):
-            cells = Cells(request["input"], start, stop)
-            return model.rows_of(cells.to_anndata()), cells.ids.astype(str)
-        from zsgate.models.worker.cells_file import read_cells
+        def rows_of(cells: Cells) -> tuple[Any, Any]:
+            self.offset, self.began = cells.start, time.monotonic()
+            if isinstance(model, UserModel):
+                return model.rows_of(cells.to_anndata()), cells.ids.astype(str)
+            dataset = self._dataset(request, cells)
+            return model.embed(dataset), dataset.cell_ids
 
-        dataset = read_cells(Path(request["input"]), request["name"], start, stop)
-        return model.embed(dataset), dataset.cell_ids
+        self.channel.embed_in_parts(request, PART if isinstance(model, UserModel) else WINDOW, rows_of)
 
     def reconstruct(self, request: Request) -> None:
         """Predict genes."""
@@ -150,10 +141,10 @@ class Server:
         return model.repeats()[request["draw"]] if request.get("draw") else model
 
     @staticmethod
-    def _dataset(request: Request) -> Any:
+    def _dataset(request: Request, cells: Cells | None = None) -> Any:
         from zsgate.models.worker.cells_file import read_cells
 
-        return read_cells(Path(request["input"]), request["name"])
+        return read_cells(cells or Cells(request["input"]), request["name"])
 
     @staticmethod
     def _anndata(request: Request) -> Any:

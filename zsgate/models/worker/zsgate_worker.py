@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 PROTOCOL = 1
-PART = 2048  # cells that are embedded, and kept, at a time
+PART, PART_NAME = 2048, "part-{:09d}.npz"  # cells that are embedded, and kept, at a time; named by the first
 
 
 class Cells:
@@ -46,7 +46,7 @@ class Cells:
     def __init__(self, path: str, start: int = 0, stop: int | None = None) -> None:
         import h5py
 
-        self.path = path
+        self.path, self.start = path, start
         with h5py.File(path, "r") as file:
             ends = _mapped(file["X/indptr"], path)
             rows = slice(start, len(ends) - 1 if stop is None else stop)
@@ -123,6 +123,17 @@ class Channel:
                 sys.stderr.flush()
                 self.say(error=describe(error))
 
+    def embed_in_parts(self, request: dict[str, Any], size: int, embed: Callable[[Cells], tuple[Any, Any]]) -> None:
+        """Write what ``embed`` returns of some cells at a time, rows and ids, going on where another process ended."""
+        n_cells = Cells(request["input"]).shape[0]
+        size = n_cells if request.get("whole") else size
+        for start in range(0, n_cells, size):
+            stop = min(start + size, n_cells)
+            if not Path(request["output"], PART_NAME.format(start)).exists():
+                rows, ids = embed(Cells(request["input"], start, stop))
+                write_part(request["output"], start, X=rows, ids=ids)
+            self.say(progress=[stop, n_cells])
+
 
 def describe(error: BaseException) -> dict[str, Any]:
     """Return what zsgate is told of an error: in one line, where, and whether fewer cells at a time may help."""
@@ -142,15 +153,10 @@ def used_device() -> str | None:
 
 def write_part(folder: str, number: int, **arrays: Any) -> None:
     """Write arrays as a part of an answer; it has its name when it is complete, so another process can go on."""
-    partial = Path(folder, f"part-{number:09d}.partial")
-    with partial.open("wb") as stream:
+    path = Path(folder, PART_NAME.format(number))
+    with path.with_suffix(".partial").open("wb") as stream:
         np.savez(stream, **arrays)
-    partial.replace(partial.with_suffix(".npz"))
-
-
-def has_part(folder: str, number: int) -> bool:
-    """Return whether a part was written, by this process or one before it."""
-    return Path(folder, f"part-{number:09d}.npz").exists()
+    path.with_suffix(".partial").replace(path)
 
 
 def write_predictions(folder: str, parts: Iterable[Any]) -> None:
@@ -195,8 +201,8 @@ def serve(
         offers = {"embed": embed, "random_init": random_init, "reconstruct": reconstruct, "targets": targets}
         return {**about, "can": [name for name, function in offers.items() if function is not None]}
 
-    def embed_parts(request: dict[str, Any]) -> None:
-        twin, n_cells = request.get("twin"), Cells(request["input"]).shape[0]
+    def embed_cells(request: dict[str, Any]) -> None:
+        twin = request.get("twin")
         if twin is not None and twin not in twins:
             assert random_init is not None
             twins.clear()
@@ -204,13 +210,7 @@ def serve(
         call = embed if twin is None else twins[twin]
         takes = [name for name in ("seed", "batch_size") if name in inspect.signature(call).parameters]
         given = {name: request[name] for name in takes if request.get(name) is not None}
-        step = PART if about.get("independent_cells", True) else n_cells
-        for start in range(0, n_cells, step):
-            if not has_part(request["output"], start):
-                cells = Cells(request["input"], start, min(start + step, n_cells))
-                rows, ids = as_rows(call(cells, **given), cells.ids)
-                write_part(request["output"], start, X=rows, ids=ids)
-            channel.say(progress=[min(start + step, n_cells), n_cells])
+        channel.embed_in_parts(request, PART, lambda cells: as_rows(call(cells, **given), cells.ids))
 
     def predict(request: dict[str, Any]) -> None:
         assert reconstruct is not None
@@ -223,7 +223,7 @@ def serve(
         values = values.toarray() if hasattr(values, "toarray") else values
         write_part(request["output"], 0, values=np.asarray(values))
 
-    channel.answer(None, hello, embed=embed_parts, reconstruct=predict, targets=bins)
+    channel.answer(None, hello, embed=embed_cells, reconstruct=predict, targets=bins)
 
 
 def as_rows(values: Any, ids: Any) -> tuple[Any, Any]:

@@ -41,15 +41,16 @@ def held(run: Limits, candidate: Candidate, dataset: Dataset) -> list[Held]:
     CandidateFailed
         If a row moved too far, or the candidate fails.
     """
-    key, lasts = key_of(candidate, dataset, run.ledger)
-    store, started = run.ledger.store(lasts=lasts), time.perf_counter()
-    cached = store.has(KIND, key, ".json")
+    started = time.perf_counter()
 
     def compute() -> list[Mapping[str, Any]]:
         return [asdict(each) for each in invariances.check(candidate.model, dataset)]
 
     try:
         with time_limit(run.limit(candidate), "embedding few cells in other forms"):
+            key, lasts = key_of(candidate, dataset, run.ledger)
+            store = run.ledger.store(lasts=lasts)
+            cached = store.has(KIND, key, ".json")
             found = [Held(**each) for each in store.json(KIND, key, compute)]
     except KeyboardInterrupt:
         raise
