@@ -70,6 +70,9 @@ def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring
 
 def key_of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger) -> tuple[dict[str, Any], bool]:
     """Return (what decides a model's rows, whether later runs may be served the same)."""
+    if isinstance(model, Classical):
+        maker = BaselineMaker.of(model.name, model, model.settings)
+        return key_of_baseline(model.name, maker, dataset, ledger)
     fingerprints = [each.fingerprint for each in stability.draws_of(model)]
     proof = proof_of(model, dataset, ledger)
     key = {

@@ -9,16 +9,18 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from zsgate.data.file.path import expanded
 from zsgate.errors import UsageProblem
 from zsgate.models.pretrained.checkpoint import Checkpoint, WeightFile
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS, TABLE
 from zsgate.models.pretrained.weights import FoundFile, find_files
+from zsgate.system.cache import find_folder
 
 FAMILIES: dict[str, tuple[WeightFile, ...]] = {family.name: family.own for family in TABLE}
 
 
 def find_checkpoint(
-    name: str, weights: Path | None, cache: Path, *, offline: bool
+    name: str, weights: str | Path | None, cache: Path | None, *, offline: bool
 ) -> tuple[Checkpoint, dict[str, FoundFile]]:
     """Return what is known of a checkpoint, and its files by name; dictionaries of genes only of a published one.
 
@@ -29,7 +31,7 @@ def find_checkpoint(
     weights
         The user's folder of files; None takes the published ones.
     cache
-        Folder of downloads.
+        Folder of downloads; None is the platform's cache folder.
     offline
         Whether nothing may be downloaded.
 
@@ -38,17 +40,19 @@ def find_checkpoint(
     UsageProblem
         If a family is named and no folder, or a file is absent or altered.
     """
+    home = find_folder(cache)
     if weights is None:
         if name not in CHECKPOINTS:
             raise UsageProblem(_describe_folderless(name))
-        return CHECKPOINTS[name], find_files(CHECKPOINTS[name], None, cache, offline=offline)
+        return CHECKPOINTS[name], find_files(CHECKPOINTS[name], None, home, offline=offline)
+    folder = expanded(weights)
     if name not in CHECKPOINTS:
-        checkpoint = _own(Path(os.path.abspath(weights)).name, name)  # noqa: PTH100  a link is called as it is typed
-        return checkpoint, find_files(checkpoint, weights, cache, offline=offline)
+        checkpoint = _own(Path(os.path.abspath(folder)).name, name)  # noqa: PTH100  a link is called as it is typed
+        return checkpoint, find_files(checkpoint, folder, home, offline=offline)
     published = CHECKPOINTS[name]
     own = {file.name for file in FAMILIES[published.family]}
     files = tuple(file for file in published.files if file.name in own or not file.name.endswith(".pkl"))
-    found = find_files(replace(published, files=files), weights, cache, offline=offline)
+    found = find_files(replace(published, files=files), folder, home, offline=offline)
     if found[files[0].name].status == "other":  # the model's own; its settings may be written otherwise
         return _own(name, published.family), found
     return published, found

@@ -20,7 +20,6 @@ from zsgate.models.worker.client import Worker
 from zsgate.models.worker.lane import Lane
 from zsgate.models.worker.process import Command
 from zsgate.models.worker.zsgate_worker import PROTOCOL
-from zsgate.system.cache import find_folder
 from zsgate.system.files import sha256_of
 from zsgate.system.sources import code_of
 from zsgate.system.store import Store
@@ -157,16 +156,16 @@ def _identity(name: str, place: Place, weights: Path | None, settings: Mapping[s
 
     None where its files are in no folder that is known here: they may come with a package that its loader knows.
     """
-    files: dict[str, str] = {}
+    files, called = dict[str, str](), name
     if name in CHECKPOINTS or name in FAMILIES:
         try:
-            found = find_checkpoint(name, weights, find_folder(place.cache), offline=place.offline)[1]
+            checkpoint, found = find_checkpoint(name, weights, place.cache, offline=place.offline)
         except UsageProblem:
             return None
-        files = {each: file.sha256 for each, file in found.items()}
+        files, called = {each: file.sha256 for each, file in found.items()}, checkpoint.name
     return {
         "name": name,
-        "folder": None if weights is None else weights.name,
+        "called": called,
         "files": files,
         "device": place.device,
         "dtype": fast_dtype(place.device),  # what some take where none is named

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from zsgate.data.catalogue.sample import draw_within_donors
 from zsgate.data.dataset import Dataset
-from zsgate.errors import machine_fault
+from zsgate.errors import in_words, machine_fault
 from zsgate.models.adapter import Adapter, is_foreign
 from zsgate.models.embedding import check_rows
 from zsgate.run.changed.forms import NUMBERS, Form, Presented, forms_for, other_numbers, with_clear_names
@@ -190,7 +190,7 @@ class _Look:
 
 
 def _in_words(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return " ".join(in_words(error).split())
 
 
 def objection(model: Adapter, who: str = "the candidate") -> str:

@@ -11,7 +11,6 @@ import torch
 
 from zsgate.data.file.anndata_file import open_file
 from zsgate.data.file.boundary import boundary
-from zsgate.data.file.path import expanded
 from zsgate.errors import UsageProblem
 from zsgate.models.device import chosen_device
 from zsgate.models.families.gene2vec.adapter import TABLE, Gene2vec
@@ -55,11 +54,10 @@ def load(
     UsageProblem
         If a file is absent, truncated, altered or not what its name says.
     """
-    where, home = chosen_device(device), find_folder(cache)
-    folder = None if weights is None else expanded(weights)
-    if folder is None and name in CHECKPOINTS and absent_files(CHECKPOINTS[name], None, home):
-        folder = find_package()
-    checkpoint, files = find_checkpoint(name, folder, home, offline=offline)
+    where = chosen_device(device)
+    if weights is None and name in CHECKPOINTS and absent_files(CHECKPOINTS[name], None, find_folder(cache)):
+        weights = find_package()
+    checkpoint, files = find_checkpoint(name, weights, cache, offline=offline)
     published = VECTORS in files
     vectors = files[VECTORS if published else OWN_VECTORS].path
     order = files[ORDER if published else OWN_ORDER]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zsgate.data.file.path import expanded
 from zsgate.errors import UsageProblem
 from zsgate.models.device import chosen_device, chosen_dtype
 from zsgate.models.families.genecompass.adapter import GeneCompass
@@ -13,7 +12,6 @@ from zsgate.models.families.genecompass.genes import read_genes
 from zsgate.models.families.genecompass.network import KNOWN_EXTRAS, GeneCompassShape
 from zsgate.models.pretrained.own import find_checkpoint
 from zsgate.models.pretrained.tensors import match_tensors, read_tensors
-from zsgate.system.cache import find_folder
 
 
 def load(
@@ -53,8 +51,7 @@ def load(
         If a file is absent, truncated, altered or not that of a GeneCompass checkpoint.
     """
     where = chosen_device(device)
-    folder = None if weights is None else expanded(weights)
-    checkpoint, files = find_checkpoint(name, folder, find_folder(cache), offline=offline)
+    checkpoint, files = find_checkpoint(name, weights, cache, offline=offline)
     model = files[MODEL].path
     tensors = read_tensors(model, mapped=True)  # the prior knowledge is half of it, and read when it is folded
     shape = GeneCompassShape.read(files[CONFIG].path, tensors)

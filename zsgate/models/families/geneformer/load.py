@@ -59,12 +59,11 @@ def load(
         If a file is absent, truncated, altered, not that of a Geneformer checkpoint, or of another version.
     """
     where, home = chosen_device(device), find_folder(cache)
-    folder = None if weights is None else expanded(weights)
-    checkpoint, files = find_checkpoint(name, folder, home, offline=offline)
+    checkpoint, files = find_checkpoint(name, weights, cache, offline=offline)
     model = next(file.path for each, file in files.items() if each.endswith((".safetensors", ".bin")))
     shape = GeneformerShape.read(files["config.json"].path)
-    if folder is not None:
-        dictionaries, notes = find_dictionaries(folder, shape.vocab_size, home, offline=offline)
+    if weights is not None:
+        dictionaries, notes = find_dictionaries(expanded(weights), shape.vocab_size, home, offline=offline)
         checkpoint, files = replace(checkpoint, notes=(*checkpoint.notes, *notes)), files | dictionaries
     genes = read_dictionaries(files, home)
     n_tokens = len(genes.tokens)

@@ -7,7 +7,6 @@ from pathlib import Path
 import h5py
 import torch
 
-from zsgate.data.file.path import expanded
 from zsgate.errors import UsageProblem
 from zsgate.models.device import chosen_device
 from zsgate.models.families.scbert.adapter import ScBERT
@@ -16,7 +15,6 @@ from zsgate.models.families.scbert.network import KNOWN_EXTRAS, PLACES, ScBERTSh
 from zsgate.models.pretrained.gene_order import GeneOrder
 from zsgate.models.pretrained.own import find_checkpoint
 from zsgate.models.pretrained.tensors import match_tensors, read_tensors
-from zsgate.system.cache import find_folder
 
 
 def load(
@@ -54,8 +52,7 @@ def load(
         If a file is absent, truncated, altered or not that of an scBERT checkpoint.
     """
     where = chosen_device(device)
-    folder = None if weights is None else expanded(weights)
-    checkpoint, files = find_checkpoint(name, folder, find_folder(cache), offline=offline)
+    checkpoint, files = find_checkpoint(name, weights, cache, offline=offline)
     model = files[MODEL].path
     genes, tensors = read_gene_order(files[GENES].path), read_tensors(model)
     shape = ScBERTShape.of(tensors, where=model)

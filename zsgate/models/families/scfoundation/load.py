@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zsgate.data.file.path import expanded
 from zsgate.models.device import chosen_device, chosen_dtype
 from zsgate.models.families.scfoundation.adapter import ScFoundation
 from zsgate.models.families.scfoundation.checkpoints import GENES
@@ -13,7 +12,6 @@ from zsgate.models.pretrained.gene_order import GeneOrder
 from zsgate.models.pretrained.own import find_checkpoint
 from zsgate.models.pretrained.tensors import match_tensors, read_part
 from zsgate.models.pretrained.weights import refuse_other_genes
-from zsgate.system.cache import find_folder
 
 PART = "cell"  # the model in the file that upstream embeds cells with
 
@@ -56,8 +54,7 @@ def load(
         If a file is absent, truncated, altered or not that of an scFoundation encoder.
     """
     where = chosen_device(device)
-    folder = None if weights is None else expanded(weights)
-    checkpoint, files = find_checkpoint(name, folder, find_folder(cache), offline=offline)
+    checkpoint, files = find_checkpoint(name, weights, cache, offline=offline)
     refuse_other_genes(checkpoint, files[GENES])
     genes, model = GeneOrder.read(files[GENES].path, header="gene_name"), files["models.ckpt"].path
     tensors, config = read_part(model, PART)

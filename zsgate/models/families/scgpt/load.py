@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from zsgate.data.file.path import expanded
 from zsgate.models.device import chosen_device, chosen_dtype
 from zsgate.models.families.scgpt.adapter import ScGPT, ScGPTEncoder
 from zsgate.models.families.scgpt.network import (
@@ -23,7 +22,6 @@ from zsgate.models.families.scgpt.tokens import N_BINS
 from zsgate.models.pretrained.own import find_checkpoint
 from zsgate.models.pretrained.tensors import match_tensors, read_tensors, without_padding
 from zsgate.models.pretrained.weights import read_names_and_values
-from zsgate.system.cache import find_folder
 
 GENES = "encoder.embedding.weight"
 
@@ -67,8 +65,7 @@ def load(
         If a file is absent, truncated, altered or not that of an scGPT checkpoint.
     """
     where = chosen_device(device)
-    folder = None if weights is None else expanded(weights)
-    checkpoint, files = find_checkpoint(name, folder, find_folder(cache), offline=offline)
+    checkpoint, files = find_checkpoint(name, weights, cache, offline=offline)
     args, model = files["args.json"].path, files["best_model.pt"].path
     shape = ScGPTShape.read(args)
     tensors = use_torch_names(read_tensors(model))

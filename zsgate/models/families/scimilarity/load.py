@@ -6,14 +6,12 @@ from pathlib import Path
 
 import torch
 
-from zsgate.data.file.path import expanded
 from zsgate.models.device import chosen_device
 from zsgate.models.families.scimilarity.adapter import SCimilarity
 from zsgate.models.families.scimilarity.network import SCimilarityShape
 from zsgate.models.pretrained.gene_order import GeneOrder
 from zsgate.models.pretrained.own import find_checkpoint
 from zsgate.models.pretrained.tensors import match_tensors, read_tensors
-from zsgate.system.cache import find_folder
 
 
 def load(
@@ -48,8 +46,7 @@ def load(
         If a file is absent, truncated, altered or not that of an SCimilarity encoder.
     """
     where = chosen_device(device)
-    folder = None if weights is None else expanded(weights)
-    checkpoint, files = find_checkpoint(name, folder, find_folder(cache), offline=offline)
+    checkpoint, files = find_checkpoint(name, weights, cache, offline=offline)
     genes = GeneOrder.read(files["gene_order.tsv"].path)
     shape = SCimilarityShape.read(files["layer_sizes.json"].path, len(genes))
     model = files["encoder.ckpt"].path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zsgate.data.file.path import expanded
 from zsgate.errors import UsageProblem
 from zsgate.models.device import chosen_device, chosen_dtype
 from zsgate.models.families.uce.adapter import UCE
@@ -15,7 +14,6 @@ from zsgate.models.families.uce.network import KNOWN_EXTRAS, PROTEINS, UCEShape
 from zsgate.models.families.uce.tokens import LONGEST
 from zsgate.models.pretrained.own import find_checkpoint
 from zsgate.models.pretrained.tensors import match_tensors, read_tensors
-from zsgate.system.cache import find_folder
 
 
 def load(
@@ -59,8 +57,7 @@ def load(
         If a file is absent, truncated, altered or not that of a UCE checkpoint.
     """
     where = chosen_device(device)
-    folder = None if weights is None else expanded(weights)
-    checkpoint, files = find_checkpoint(name, folder, find_folder(cache), offline=offline)
+    checkpoint, files = find_checkpoint(name, weights, cache, offline=offline)
     model = next(file.path for each, file in files.items() if each.endswith(".torch"))
     tensors = read_tensors(model, mapped=True)  # 3 GB of proteins, of which a dataset needs some
     shape = UCEShape.of(tensors, where=model)
