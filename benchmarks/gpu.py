@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 import zsgate
-from benchmarks.gpu_parts import Asked, attention, cellama, distances, geneformer, scgpt, scvi
+from benchmarks.gpu_parts import Asked, attention, cellama, distances, family, geneformer, scgpt, scvi
 
 ROOT = Path(__file__).parent.parent
 zsgate.__path__.append(str(ROOT))  # where zsgate is not installed: zsgate.baselines lies beside zsgate/
@@ -68,6 +68,11 @@ PARTS = (
     Part("scGPT", 20, scgpt),
     Part("Geneformer V1 10M", 20, geneformer),
     Part("CELLama, untrained twin", 15, cellama),
+    Part("scFoundation", 20, family("scfoundation")),
+    Part("UCE, 4 layers", 20, family("uce_4l")),
+    Part("scBERT", 20, family("scbert_panglao")),
+    Part("GeneCompass", 20, family("genecompass_base")),
+    Part("SCimilarity", 10, family("scimilarity")),
     Part("flash-attn against torch", 10, attention),
     Part("scVI", 40, scvi),
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -158,6 +161,28 @@ def embedded(asked: Asked, found: float, shape: tuple[int, int, int, int], goal:
     share = found * layers * length * (8 * d * d + 4 * d * wide + 4 * length * d) / PEAK
     said = f"{found:,.1f} cells/s at {length:,} tokens in bfloat16, {share:.1%} of {PEAK / 1e12:.0f} TFLOP/s"
     return f"{said}, {bar(found, goal, most=False)}" if goal and not asked.small else said
+
+
+def family(name: str) -> Callable[[Asked], str]:
+    """Return what times a packaged checkpoint with random weights, counts to rows, on real cells."""
+
+    def measure(asked: Asked) -> str:
+        if importlib.util.find_spec("hormone2cell") is None:  # importing it would need scanpy
+            raise ModuleNotFoundError(name="hormone2cell")
+
+        from benchmarks.checkpoints import MAKERS
+        from zsgate.models import load
+        from zsgate.testing import some_cells
+
+        cells = some_cells(asked.size(1_500, 4))
+        with tempfile.TemporaryDirectory() as folder:
+            weights = MAKERS[name](Path(folder) / name, None)
+            model = load(name, weights=weights, device=asked.device.type)
+            seconds = [timed(asked, lambda: model.embed(cells)) for _ in range(2)]
+        kind = str(getattr(model, "dtype", torch.float32)).removeprefix("torch.")
+        return f"{cells.n_cells / seconds[1]:,.1f} cells/s, counts to rows, {kind}; {seconds[0]:.1f} s the first time"
+
+    return measure
 
 
 def attention(asked: Asked) -> str:
