@@ -1,9 +1,8 @@
 """Invariances: whether a candidate gives the same cells the same rows, in whatever form they are presented.
 
 Hypothesis draws the ways: few, the same in every run, on few cells. A row may move as far as
-:mod:`zsgate.run.checks.stability` lets it, a tenth of the distance between two cells: who is in a batch, and in what
-order sums are made, changes the rounding of a float32 by 1e-6 of that, of a bfloat16 by 1e-2, and a model that does not
-keep its rows moves them about as far as two cells are apart.
+:mod:`zsgate.run.checks.stability` lets it: who is in a batch, and in what order sums are made, changes the rounding,
+and a model that does not keep its rows moves them about as far as two cells are apart.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from zsgate.errors import in_words, machine_fault
 from zsgate.models.adapter import Adapter, is_foreign
 from zsgate.models.embedding import check_rows
 from zsgate.run.changed.forms import NUMBERS, Form, Presented, forms_for, other_numbers, with_clear_names
-from zsgate.run.checks.stability import REFUSED
+from zsgate.run.checks.stability import allowed, too_coarse
 from zsgate.system.progress import waiting
 
 Rows = npt.NDArray[np.float32]
@@ -181,11 +180,11 @@ class _Look:
         moves = np.linalg.norm(after - before, axis=1)
         self.moves.append(moves)
         worst = int(moves.argmax())
-        if moves[worst] <= REFUSED * self.apart:
+        if moves[worst] <= allowed(self.before, self.apart):
             return ""
         return (
             f"{name} gives a cell another row {words}: {shown.dataset.cell_ids[worst]} moved by {moves[worst]:.3g} "
-            f"where two cells are {self.apart:.3g} apart"
+            f"where two cells are {self.apart:.3g} apart{too_coarse(moves[worst], self.before)}"
         )
 
 

@@ -1,8 +1,9 @@
 """Checks: whether a candidate gives a cell the same row a second time, in another order, batch and shard.
 
 Few cells are embedded again, so an expensive model stays affordable. What moved by a tenth of the distance between two
-cells is refused; what moved less is carried into the scores, and a verdict that it could have decided does not pass. A
-model that draws chance may move by what two calls differ, and each row must stay with its cell.
+cells is refused, unless a bfloat16 rounds as much and each row stays with its cell; what moved less is carried into the
+scores, and a verdict that it could have decided does not pass. A model that draws chance may move by what two calls
+differ, and each row must stay with its cell.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.float32]
 SHARD, BATCH = 64, 16  # cells embedded alone, and cells of these in a smaller batch
 REFUSED, STEADY = 0.1, 1e-4  # in units of the median distance between two cells
+ROUNDING = 2.0**-6  # of a row's norm: a bfloat16 has 8 bits, and who else is in a batch decides the order of sums
 CHANCE = 3.0  # how much farther than from one call to the next chance may move a row
 STRAYED = 0.5  # share of the squared distance to other cells' rows; 1 where rows are dealt out anew
 
@@ -69,12 +71,15 @@ class _Usual:
     chance
         Largest distance between a row and the same row of the same call again, or of another draw; 0 for a model that
         draws nothing.
+    rounding
+        How far rounding may move a row.
     draws
         Whether it draws chance.
     """
 
     apart: float
     chance: float
+    rounding: float
     draws: bool
 
 
@@ -96,8 +101,8 @@ def check(model: Adapter, draws: Sequence[Rows], dataset: Dataset) -> list[dict[
     Raises
     ------
     ValueError
-        If a row moved by more than a tenth of the median distance between two cells, beyond what chance moves it; or,
-        where chance is drawn, rows are about as far from their own as from other cells' rows.
+        If a row moved farther than :func:`allowed`, beyond what chance moves it; or, where chance is drawn, rows are
+        about as far from their own as from other cells' rows.
     """
     name, chancy = model.info.name, model.info.stochastic
     generator = np.random.default_rng(0)
@@ -105,7 +110,8 @@ def check(model: Adapter, draws: Sequence[Rows], dataset: Dataset) -> list[dict[
     before = draws[0][some]
     apart = float(np.median(np.linalg.norm(before - np.roll(before, 1, axis=0), axis=1)))
     others = [each[some] for each in draws[1:]]
-    usual = _Usual(apart, max([float(_moves(each, before).max()) for each in others], default=0.0), chancy)
+    chance = max([float(_moves(each, before).max()) for each in others], default=0.0)
+    usual = _Usual(apart, chance, allowed(before, apart), chancy)
     found = [_compared(name, "in another draw", each, before, usual) for each in others]
     if why_unchecked(model, dataset):
         return found
@@ -128,15 +134,43 @@ def check(model: Adapter, draws: Sequence[Rows], dataset: Dataset) -> list[dict[
     return found + [_compared(name, what, *pair, usual) for what, pair in pairs.items()]
 
 
+def allowed(rows: Rows, apart: float) -> float:
+    """Return how far a row of a model that draws no chance may move.
+
+    A tenth of the distance between two cells, or what numbers of 8 bits round, up to half of that distance, so that
+    each row stays nearer to its own cell's than to others'. A network whose rows share a large part, as an untrained
+    one's do, loses that much of their differences in bfloat16.
+
+    Parameters
+    ----------
+    rows
+        Of some cells, (n_cells, n_dimensions).
+    apart
+        Median distance between two of them.
+    """
+    return max(REFUSED * apart, min(ROUNDING * _norm(rows), STRAYED * apart))
+
+
+def too_coarse(moved: float, rows: Rows) -> str:
+    """Return what else may have moved a row, in words; an empty string where it moved farther than rounding does."""
+    if moved > ROUNDING * _norm(rows):
+        return ""
+    return "; a bfloat16 rounds as much of such rows, so float32 may be what they need (dtype = 'float32')"
+
+
+def _norm(rows: Rows) -> float:
+    return float(np.median(np.linalg.norm(rows.astype(np.float64), axis=1)))
+
+
 def _compared(name: str, what: str, again: Rows, before: Rows, usual: _Usual) -> dict[str, Any]:
     moved = _moves(again, before)
     worst = float(moved.max())
     said = f"{name} embeds the same cell differently {what}: of {len(again)} cells a row moved by {worst:.3g} where "
-    if not worst <= REFUSED * usual.apart + CHANCE * usual.chance:
+    if not worst <= usual.rounding + CHANCE * usual.chance:
         by_chance = f" and chance moves a row by {usual.chance:.3g}" if usual.draws else ""
         msg = (
             f"{said}two cells are {usual.apart:.3g} apart{by_chance}. Rows must be in the order given; a model that "
-            "looks across cells declares independent_cells = False"
+            f"looks across cells declares independent_cells = False{too_coarse(worst, before)}"
         )
         raise ValueError(msg)
     if usual.draws and not _share_strayed(again, before) <= STRAYED:
