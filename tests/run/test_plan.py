@@ -29,6 +29,17 @@ def test_what_was_measured_here_counts_before_the_table(tmp_path, monkeypatch):
     assert known.of("embed hvg") == Rate(TABLE["embed hvg"], measured=False)
 
 
+def test_a_gpu_has_rates_of_its_own(tmp_path):
+    """What was measured on the CPU says nothing of it; what does not run there takes as long."""
+    here, there = Rates(tmp_path), Rates(tmp_path, "cuda")
+    assert there.of("embed scgpt_human").seconds < 0.01 * here.of("embed scgpt_human").seconds
+    assert there.of("embed hvg") == here.of("embed hvg")
+    here.learn([("embed scgpt", 10, 9.0)])
+    assert not there.of("embed scgpt").measured
+    there.learn([("embed scgpt", 1000, 1.0)])
+    assert (here.of("embed scgpt"), there.of("embed scgpt")) == (Rate(0.9, True), Rate(0.001, True))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"a": 1}', '{"a": {"read": "x"}}', '{"a": {"read": null}}'])
 def test_damaged_rates_are_no_rates(tmp_path, text):
     """They decide nothing, so nothing is said; the next run writes them anew."""

@@ -32,7 +32,24 @@ TABLE = {
     "embed cellama": 1.2e-2,
     "embed scgpt": 0.5,
     "embed geneformer": 0.4,
+    "embed scfoundation": 0.6,
+    "embed uce": 0.5,
+    "embed scbert": 2.2,
+    "embed genecompass": 1.2,
+    "embed scimilarity": 1e-3,
+    "embed gene2vec": 5e-4,
     "score": 2e-4,
+}
+# on a GPU, one H200 (benchmarks/RESULTS.md, "GPU"); what is not here takes as long as beside it
+ON_GPU = {
+    "embed scvi levels_off": 1e-2,
+    "embed cellama": 1e-3,
+    "embed scgpt": 1e-3,
+    "embed geneformer": 1e-3,
+    "embed scfoundation": 2e-3,
+    "embed uce": 2e-3,
+    "embed scbert": 3e-2,
+    "embed genecompass": 2e-3,
 }
 SUPERLINEAR = 1.3  # distances are of the square of the cells, partitions nearly linear
 
@@ -61,16 +78,20 @@ class Rates:
     ----------
     folder
         The cache folder.
+    device
+        Where models run, ``"cpu"`` or ``"cuda"``.
     """
 
     folder: Path
+    device: str = "cpu"
 
     def of(self, step: str) -> Rate | None:
         """Return the rate of a step; None where neither an earlier run nor the table knows it."""
-        own = self._all().get(machine(), {}).get(step)
+        own = self._all().get(self._machine, {}).get(step)
         if own is not None:
             return Rate(own, measured=True)
-        known = TABLE.get(step, TABLE.get(step.partition("_")[0]))  # a family's, of a checkpoint such as scgpt_human
+        table = TABLE | (ON_GPU if self.device == "cuda" else {})
+        known = table.get(step, table.get(step.partition("_")[0]))  # a family's, of a checkpoint such as scgpt_human
         return None if known is None else Rate(known, measured=False)
 
     def learn(self, measured: Iterable[tuple[str, float, float]]) -> None:
@@ -79,11 +100,15 @@ class Rates:
         if not found:
             return
         every = self._all()
-        every[machine()] = {**every.get(machine(), {}), **found}
+        every[self._machine] = {**every.get(self._machine, {}), **found}
         with suppress(OSError):
             make_folder(self.folder)
             with replaced_whole(self.folder / FILE) as part:
                 part.write_text(json.dumps(every, indent=1, sort_keys=True), encoding="utf-8")
+
+    @property
+    def _machine(self) -> str:
+        return machine() if self.device == "cpu" else f"{machine()} {self.device}"
 
     def _all(self) -> dict[str, dict[str, float]]:
         """Return the rates of all machines that share the folder; none where the file is damaged."""
