@@ -191,3 +191,16 @@ def test_a_missing_summary_is_a_remark(gate, verdict, monkeypatch):
     assert result.ret == 0
     assert verdict()["gate"] == "passed"
     result.stdout.fnmatch_lines(["zsgate: the step summary could not be written (*"])
+
+
+@pytest.mark.parametrize("isolation", ["process", "none"])
+def test_a_failing_candidate_is_shown_once_and_in_its_own_lines(gate, isolation):
+    """Where it was raised, not the way there through this package; the next test says so in one line."""
+    result = gate("models:broken", f"--isolation={isolation}", "-k", "hvg and (asw or nmi)")
+    text = str(result.stdout).partition("= FAILURES =")[2].partition("= zsgate =")[0]
+
+    assert text.count('raise RuntimeError("out of memory, as it were")') == 1
+    assert text.count("(in full above)") == 1
+    assert text.count("\nalone: pytest ") == 2
+    assert "def embedding" not in text
+    assert "pluggy" not in text

@@ -7,10 +7,14 @@ that ends without having judged anything has failed as well.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Generator
+from itertools import takewhile
+from pathlib import Path
 
 import pytest
 
+import zsgate
 from zsgate.errors import BaselineFailed, CandidateFailed
 from zsgate.plugin.collection import asked, is_of_gate
 from zsgate.report.record import ControlRecord, FailureRecord, VerdictRecord
@@ -19,6 +23,7 @@ from zsgate.run.ledger import Ledger
 from zsgate.verdict.uninformative import is_unsure
 
 FOREIGN = "a mark that does not count"  # title of the section of a report that says so
+PACKAGE = Path(zsgate.__file__).parent
 _ADVISORY = "advisory, breaks nothing: {} cannot be used: {}"
 
 
@@ -33,6 +38,7 @@ class Agreement:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self._said: set[str] = set()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -45,9 +51,19 @@ class Agreement:
         report.user_properties += to_properties(*self.ledger.timings)
         self.ledger.timings.clear()
         if call.excinfo is not None and not (_is_missed(item) and call.excinfo.errisinstance(AssertionError)):
-            report.user_properties += to_properties(_failure(item, call.excinfo))
+            failure = _failure(item, call.excinfo)
+            report.user_properties += to_properties(failure)
+            if failure.what != "gate":
+                report.longrepr = self._in_words(failure, call.excinfo.value)
         agree(report)
         return report
+
+    def _in_words(self, failure: FailureRecord, error: BaseException) -> str:
+        """Return who failed and how, and at the first time where in their own code, for the way there is not theirs."""
+        if failure.message in self._said:
+            return f"{failure.message.splitlines()[0]} (in full above)"
+        self._said.add(failure.message)
+        return "\n\n".join([failure.message, *getattr(error, "__notes__", ()), *_own_frames(error)])
 
 
 class LastWord:
@@ -66,6 +82,14 @@ class LastWord:
         """Let a report say what its test found."""
         if is_of_gate(report.nodeid):
             agree(report, f"{self.repeat} {report.nodeid!r}")
+
+
+def _own_frames(error: BaseException) -> list[str]:
+    """Return where in code that is not this package's an error was raised; nothing where that is not known."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    own = takewhile(lambda frame: not Path(frame.filename).is_relative_to(PACKAGE), frames)
+    shown = "".join(traceback.format_list(list(own)[::-1]))
+    return [shown.rstrip()] if shown else []
 
 
 def _is_missed(item: pytest.Item) -> bool:
@@ -105,6 +129,7 @@ def agree(report: pytest.TestReport, repeat: str = "") -> Found:
         found = _found_nothing(report)
     if found.failures:
         _fail(report, "\n".join(failure.message for failure in found.failures))
+        _add_command(report, repeat)
     elif found.verdicts:
         _as_verdict(report, found.verdicts[-1], repeat)
     elif found.controls:
@@ -154,8 +179,15 @@ def _as_verdict(report: pytest.TestReport, verdict: VerdictRecord, repeat: str) 
     elif why := excuse(verdict):
         _expect(report, why)
     else:
-        again = f"\n\nalone: {repeat}" if repeat else ""
-        _fail(report, f"{verdict.sentence}{again}", anew=True)
+        _fail(report, verdict.sentence, anew=True)
+        _add_command(report, repeat)
+
+
+def _add_command(report: pytest.TestReport, repeat: str) -> None:
+    """Add what runs the test alone, below words; a traceback, of what is nobody's failure, stays as it is."""
+    command = f"alone: {repeat}"
+    if repeat and isinstance(report.longrepr, str) and command not in report.longrepr:
+        report.longrepr += f"\n\n{command}"
 
 
 def _as_control(report: pytest.TestReport, control: ControlRecord) -> None:
