@@ -13,7 +13,7 @@ _HOMES = {  # imported when asked for: every pytest run of the environment impor
     "Reconstruction": "zsgate.models.reconstruction",
     "Score": "zsgate.verdict.score",
     "Verdict": "zsgate.verdict.verdict",
-    "judge": "zsgate.verdict.verdict",
+    "judge": "zsgate.run.notebook.judge",
     "progress": "zsgate.system.progress",
 }
 
