@@ -7,11 +7,10 @@ one reader, so the same cells have the same counts, labels and digests, and get 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,12 +32,6 @@ ROLES = ("label", "batch", "donor")
 OPTIONS = {**{f"--{role}": f"{role}_key" for role in ROLES}, "--counts layers/NAME, raw or X": "layer"}
 OPTIONS |= {"--counts": "layer", "--scope=cells": 'scope="cells"'}
 SPELT = re.compile("|".join(map(re.escape, OPTIONS)))
-
-
-def is_anndata(value: object) -> TypeGuard[anndata.AnnData]:
-    """Return whether something is an AnnData; none is where nobody has imported anndata."""
-    module = sys.modules.get("anndata")
-    return module is not None and isinstance(value, module.AnnData)
 
 
 def read_anndata(adata: anndata.AnnData, columns: Columns, folder: Path, name: str, scope: str = "donors") -> Dataset:

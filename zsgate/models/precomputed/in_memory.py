@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from zsgate.data.annotations import Columns
 from zsgate.data.counts import as_counts, fault_of
+from zsgate.data.file.in_memory import counts_at, read_anndata
 from zsgate.errors import UsageProblem, nearest
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import check_rows
@@ -77,6 +80,30 @@ class HeldRows:
             raise UsageProblem(str(error)) from None
 
     check = embed
+
+
+def read_with_rows(
+    adata: anndata.AnnData, key: str, columns: Columns, layer: str | None, folder: Path
+) -> tuple[Dataset, npt.NDArray[np.float32]]:
+    """Return the cells of an AnnData and their rows at ``key``, in the same order.
+
+    Parameters
+    ----------
+    adata, key
+        The cells, and where the embedding is.
+    columns, layer
+        Where label, batch and donor are, and the counts.
+    folder
+        As of :func:`zsgate.data.file.in_memory.read_anndata`.
+
+    Raises
+    ------
+    UsageProblem
+        As of that function and of :class:`HeldRows`.
+    """
+    rows = HeldRows.of(adata, key)
+    dataset = read_anndata(adata, counts_at(columns, layer), folder, "adata")
+    return dataset, rows.embed(dataset)
 
 
 def _values(adata: anndata.AnnData, key: str) -> npt.NDArray[Any]:

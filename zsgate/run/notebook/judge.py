@@ -15,8 +15,9 @@ from zsgate.baselines import BASELINES, ON_REQUEST, lacking
 from zsgate.config.config import Config
 from zsgate.config.parse import FEWEST_CELLS
 from zsgate.data.annotations import Columns
-from zsgate.data.file.in_memory import counts_at, is_anndata, read_anndata
+from zsgate.data.file.in_memory import counts_at, read_anndata
 from zsgate.errors import UsageProblem, unknown
+from zsgate.metrics.given import is_anndata
 from zsgate.metrics.neighbours.backend import BACKEND
 from zsgate.models.device import chosen
 from zsgate.models.precomputed.in_memory import HeldRows
