@@ -71,7 +71,7 @@ def test_what_is_due_is_what_is_due_of_the_gate(fair: Comparison, gate: Record) 
     """Tests against scVI make sense and were not asked."""
     assert fair.record.selection.n_due == gate.selection.n_due
     assert fair.record.selection.n_selected == gate.selection.n_selected
-    assert fair.record.selection.left_out_by == ("against",)
+    assert fair.record.selection.left_out_by == ("against=['hvg', 'pca', 'X_noise']",)
 
 
 @pytest.mark.parametrize("suite", [AGAINST, *SUITES.values()], ids=lambda suite: suite[0])

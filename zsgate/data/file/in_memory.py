@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from zsgate.data.annotations import Columns, refuse_duplicates
+from zsgate.data.annotations import Columns, refuse_duplicates, strings
 from zsgate.data.dataset import Dataset
 from zsgate.data.file.boundary import boundary
 from zsgate.data.genes import columns_of_genes
@@ -114,20 +114,18 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose columns every version of anndata writes: numbers as they are, words as categories."""
     import pandas as pd
 
-    found = {str(name): _words(table[name]) if table[name].dtype.kind not in "biuf" else table[name] for name in table}
+    found = {str(name): _column(table[name]) for name in table}
     plain = pd.DataFrame(found, index=table.index)
     plain.index = pd.Index(table.index.to_numpy(dtype=str).astype(object))
     return plain
 
 
-def _words(values: pd.Series) -> pd.Series:
+def _column(values: pd.Series) -> pd.Series:
     import pandas as pd
 
-    words = values.astype("category")
-    names = words.cat.categories
-    if names.dtype.kind in "biuf":
-        return words
-    return pd.Series(words.cat.rename_categories(pd.Index(list(map(str, names)), dtype=object)), index=values.index)
+    if values.dtype.kind in "biuf":
+        return values
+    return pd.Series(pd.Categorical(strings(values).astype(object)), index=values.index)
 
 
 def _plain_matrix(matrix: Any) -> Any:

@@ -231,7 +231,7 @@ def _recorded(run: HeldRun, names: Sequence[str], start: Start) -> Record:
     found = gather(run, trials, due)
     outcome = decide(_findings(found, trials))
     n_selected = sum(trial.decides for trial in trials)
-    left_out = ("against",) if n_selected < len(due) else ()
+    left_out = (f"against={list(names)!r}",) if n_selected < len(due) else ()
     selection = SelectionRecord(n_due=len(due), n_selected=n_selected, left_out_by=left_out)
     return record(run, found, outcome, selection, start)
 
