@@ -52,7 +52,7 @@ def refused(adata: anndata.AnnData, tmp_path: Path) -> Callable[..., str]:
         ({"against": "random_init"}, "against random_init: the candidate offers no random_init(seed)"),
         ({"against": ["a.json", "b.json"]}, "against: 2 files of earlier runs; name one"),
         ({"against": "a.json"}, "no verdict.json of zsgate"),
-        ({"metrics": ["azw"]}, "unknown metric 'azw'; did you mean 'asw'?"),
+        ({"metrics": "azw"}, "unknown metric 'azw'; did you mean 'asw'?"),
         ({"require": ["mse_gep"]}, "mse_gep cannot be computed on adata"),
         ({"policy": "best"}, "unknown policy 'best'"),
         ({"cells": 7}, "cells must be at least 100, or 0 for all, not 7"),
