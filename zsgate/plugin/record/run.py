@@ -24,6 +24,7 @@ from zsgate.report.record import (
 )
 from zsgate.run import datasets
 from zsgate.run.before.validate import not_tested
+from zsgate.run.findings.maps import maps
 from zsgate.run.run import Run
 
 QUICK_CAVEAT = "The quick tier has 1,500 cells of one dataset. It shows that a gate works; it does not clear a release."
@@ -76,6 +77,7 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
         ),
         metrics=tuple(_metric(EVERY[name]) for name in metrics),
         reconstruction=tuple(run.reconstructed(verdicts)),
+        maps=tuple(maps(run, verdicts)),
         timings=tuple(results.timings),
         caveats=(*_caveats(run, notes), *map(_FOREIGN.format, results.marks)),
         provenance=start.provenance(outcome, run.config),
