@@ -29,6 +29,7 @@ Claim = Literal["cell types", "batches", "genes", "robustness"]
 LeaveOuts = Callable[[Embedding, Cells, Recipe, int], Floats]
 Halves = Callable[[Embedding, Cells, Recipe], Floats]
 ByType = Callable[[Embedding, Cells, Recipe, int], Floats]
+Confusion = Callable[[Embedding, Cells, Recipe, int], tuple[tuple[int, ...], ...]]
 
 
 class MetricLike(Protocol):
@@ -98,6 +99,8 @@ class Metric:
         alone makes the interval.
     by_type
         Gives what it says of each cell type alone, shape (n_labels,), from what was computed for its value.
+    confusion
+        Gives the number of cells of each label in each cluster, likewise.
     clusters
         Whether cells are clustered, so that seeds matter and leave-outs keep a partition.
     higher_is_better
@@ -120,6 +123,7 @@ class Metric:
     uses_units: bool = False
     halves: Halves | None = None
     by_type: ByType | None = None
+    confusion: Confusion | None = None
     clusters: bool = False
     higher_is_better: bool = True
     noise_loses: bool = False
@@ -193,9 +197,8 @@ class Metric:
         TypeError
             If what is given is none of these, or does not go together.
         ValueError
-            If labels, batches or donors have missing values or another length than the embedding, if there
-            are too few cells or labels to score, or if batches or donors are needed and
-            unknown; a UsageProblem if an AnnData cannot be read.
+            If labels, batches or donors have missing values or another length than the embedding, if there are too few
+            cells or labels to score, or if what is needed is unknown; a UsageProblem if an AnnData cannot be read.
         """
         with taken(self.name, embedding, labels, said) as (given, cells):
             return self._score(given, cells, given.clusterings if seeds is None else seeds, recipe or given.recipe)
@@ -219,6 +222,7 @@ class Metric:
             balanced=float(balanced) if np.isfinite(balanced) else None,
             n_effective=cells.n_effective,
             by_type=() if self.by_type is None else _known(self.by_type(given, cells, recipe, seeds)),
+            confusion=() if self.confusion is None else self.confusion(given, cells, recipe, seeds),
         )
 
     def _refuse(self, embedding: Embedding, cells: Cells, seeds: int) -> None:
@@ -227,11 +231,9 @@ class Metric:
             if len(draw) != cells.n_cells:
                 msg = f"the embedding has {len(draw)} rows for {cells.n_cells} labels"
                 raise ValueError(msg)
-        if self.uses_batches and not cells.has_batches:
-            msg = f"{self.name} needs the batch of each cell and none is known"
-            raise ValueError(msg)
-        if self.uses_units and not cells.names:
-            msg = f"{self.name} needs the donor of each cell and none is known"
+        unknown = {"batch": self.uses_batches and not cells.has_batches, "donor": self.uses_units and not cells.names}
+        for what in (what for what, lacks in unknown.items() if lacks):
+            msg = f"{self.name} needs the {what} of each cell and none is known"
             raise ValueError(msg)
         if seeds < 1:
             msg = f"seeds must be at least 1, not {seeds}"

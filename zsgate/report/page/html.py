@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from zsgate.report import words
 from zsgate.report.columns import COVERAGE, TableSpec, verdict_table
 from zsgate.report.grid import ShownVerdict, VerdictGrid, grids, shown
-from zsgate.report.page import cell_types, contents, download, forest, reconstruction, walkthrough
+from zsgate.report.page import cell_types, confusion, contents, download, forest, maps, reconstruction, walkthrough
 from zsgate.report.record.dataset import CoverageRecord, DatasetRecord
 from zsgate.report.record.entry import Entry
 from zsgate.report.record.evidence import ControlRecord
@@ -39,6 +39,8 @@ class Section:
     panels: list[forest.Panel]
     claims: list[tuple[str, list[ShownVerdict]]]
     types: list[cell_types.TypeTable]
+    confusion: confusion.Confusion | None
+    maps: maps.Maps | None
     reconstruction: reconstruction.Block | None
 
 
@@ -126,6 +128,8 @@ def _sections(record: Record, datasets: list[str]) -> list[Section]:
                 panels=forest.panels(here),
                 claims=[(claim, [each for each in here if each.verdict.claim == claim]) for claim in claims],
                 types=list(cell_types.tables([each.verdict for each in here], cards.get(dataset))),
+                confusion=confusion.table(record.scores, cards[dataset]) if dataset in cards else None,
+                maps=maps.of_dataset(record.maps, cards.get(dataset), dataset),
                 reconstruction=reconstruction.block(record, dataset),
             )
         )

@@ -22,6 +22,7 @@ from zsgate.report.record import (
 from zsgate.run import datasets
 from zsgate.run.before.validate import not_tested
 from zsgate.run.findings.gathered import Gathered
+from zsgate.run.findings.maps import maps
 from zsgate.run.findings.outcome import Outcome
 from zsgate.run.findings.provenance import Start
 from zsgate.run.run import Run
@@ -76,6 +77,7 @@ def record(run: Run, results: Gathered, outcome: Outcome, selection: SelectionRe
         ),
         metrics=tuple(_metric(EVERY[name]) for name in metrics),
         reconstruction=tuple(run.reconstructed(verdicts)),
+        maps=tuple(maps(run, verdicts)),
         timings=tuple(results.timings),
         caveats=(*_caveats(run, notes), *map(_FOREIGN.format, results.marks)),
         provenance=start.provenance(outcome, run.config),
