@@ -38,6 +38,8 @@ class Settings(TypedDict, total=False):
         What passes, and the difference that counts as better.
     seeds
         Draws of what draws chance.
+    maps
+        Draw UMAPs for the page, which decide nothing; as a run of the gate does, unless this is false.
     gpu
         Compute baselines and distances on CUDA.
     cache, fresh
@@ -54,6 +56,7 @@ class Settings(TypedDict, total=False):
     policy: str
     margin: float
     seeds: int | None
+    maps: bool
     gpu: bool
     cache: str | Path | None
     fresh: bool
@@ -102,6 +105,7 @@ def config_of(key: str, names: Sequence[str], columns: Columns, settings: Settin
         policy=settings.get("policy", "beats"),
         margin=settings.get("margin", 0.0),
         seeds=settings.get("seeds"),
+        no_maps=not settings.get("maps", True),
         gpu=settings.get("gpu", False),
         cache=None if folder is None else Path(folder).expanduser(),
         fresh=settings.get("fresh", False),
