@@ -11,6 +11,7 @@ from zsgate.report.words import distinct, one_line
 LABEL = "zero-shot"
 LONGEST = 60  # characters of a message
 NAMED = 3  # baselines that a message names
+_NOTHING_CLAIMED = {GateState.BROKE: "broken", GateState.INTERRUPTED: "interrupted", GateState.RUNNING: "running"}
 
 
 def badge(record: Record) -> str:
@@ -42,11 +43,7 @@ def _said(record: Record) -> tuple[str, str]:
     if record.gate is GateState.LOST:
         against = _names(verdict.baseline for verdict in missed(verdicts))
         return f"lost to {against}" if against else "failed", "red"
-    if record.gate is GateState.BROKE:
-        return "broken", "lightgrey"
-    return {GateState.INTERRUPTED: "interrupted", GateState.RUNNING: "running"}.get(
-        record.gate, "no verdict"
-    ), "lightgrey"
+    return _NOTHING_CLAIMED.get(record.gate, "no verdict"), "lightgrey"
 
 
 def _passed(record: Record) -> tuple[str, str]:

@@ -75,7 +75,8 @@ class Shard:
         """Return how it contradicts itself, or an empty string; no run writes such a record."""
         record, code = self.record, self.record.provenance.exit_code
         twice = [nodeid for nodeid, n in Counter(verdict.nodeid for verdict in record.verdicts).items() if n > 1]
-        strange = {entry.dataset for entry in (*record.verdicts, *record.controls)} - set(self.datasets)
+        found = {verdict.dataset for verdict in record.verdicts} | {control.dataset for control in record.controls}
+        strange = found - set(self.datasets)
         if twice:
             return f"two verdicts are of one test, {twice[0]}"
         if strange:

@@ -54,9 +54,8 @@ def _facts(shard: Shard) -> Iterator[tuple[str, object]]:
     terms = WaiverTerms.__struct_fields__
     yield "the waivers", tuple(tuple(getattr(waiver, name) for name in terms) for waiver in record.waivers)
     yield "the settings", _settings(shard)
-    for name, version in source.plugins.items():
-        if version.startswith("sha256 "):  # of conftests and modules, which the commit ought to fix
-            yield f"the code of {name}", version
+    code = [(Path(name).name, version) for name, version in source.plugins.items() if version.startswith("sha256 ")]
+    yield "the code of conftests and modules with hooks", sorted(code)  # wherever a runner checks the project out
 
 
 def _settings(shard: Shard) -> dict[str, str]:
