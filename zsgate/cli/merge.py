@@ -46,10 +46,13 @@ def merge_shards(given: argparse.Namespace) -> int:
         record = _merged(given.shards, whole)
     except UsageProblem as problem:
         source = Provenance(command=whole.command, exit_code=4, exit_reason=str(problem))
-        _write(Record(gate=GateState.UNUSABLE, model="", provenance=source), given.out)
+        nothing = Record(gate=GateState.UNUSABLE, model="", provenance=source)
+        _write(nothing, given.out)
+        _announce(nothing)
         raise
     _write(record, given.out)
     _tell(record, given.out)
+    _announce(record)
     return int(record.provenance.exit_code or 0)
 
 
@@ -91,16 +94,21 @@ def _write(record: Record, folder: Path) -> None:
 
 
 def _tell(record: Record, folder: Path) -> None:
-    """Print the table, the exit code with its reason and where the page is, and tell the runner of a workflow."""
-    import os
-
-    from zsgate.errors import MachineFailed
-    from zsgate.report.github.publish import announce
+    """Print the table, the exit code with its reason, and where the page is."""
     from zsgate.report.terminal import table
 
     print(table(record), end="")
     print(f"exit {record.provenance.exit_code}: {record.provenance.exit_reason}")
     print(f"page: {folder / 'index.html'}")
+
+
+def _announce(record: Record) -> None:
+    """Tell the runner of a workflow; the summary is that of ``zsgate comment``, which knows more."""
+    import os
+
+    from zsgate.errors import MachineFailed
+    from zsgate.report.github.publish import announce
+
     try:
         announce(record, os.environ, sys.stdout)
     except OSError as error:
