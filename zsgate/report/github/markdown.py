@@ -50,10 +50,10 @@ def _value(column: Column[VerdictRecord], verdict: VerdictRecord) -> str:
 
 
 def matrices(record: Record) -> list[str]:
-    """Return the grids of a record, baselines by metrics, each under its dataset."""
+    """Return the grids of a record, baselines by metrics, each under its dataset and claim."""
     lines = []
     for grid in grids(record):
-        lines += [f"### {quiet(grid.dataset)}", ""]
+        lines += [f"### {', '.join(map(quiet, filter(None, (grid.dataset, grid.claim))))}", ""]
         lines += [
             f"| against | {' | '.join(map(quiet, grid.metrics))} |",
             "|---" * (len(grid.metrics) + 1) + "|",

@@ -65,7 +65,7 @@ class ModelSection:
 
 def render(found: Collected) -> str:
     """Return the page: no script, nothing loaded from elsewhere, every value escaped."""
-    style = resources.files("zsgate.report.page").joinpath("page.css").read_text(encoding="utf-8")
+    style = resources.files("zsgate.report.page").joinpath("templates", "page.css").read_text(encoding="utf-8")
     own = resources.files(__package__).joinpath("history.css").read_text(encoding="utf-8")
     return _template().render(
         css=Markup(style.partition(PALETTE_ENDS)[0] + own),

@@ -32,7 +32,7 @@ T = TypeVar("T")
 # what is merged by joining; an entry that several shards have, such as what is tested on no dataset, stands once
 JOINED = (
     *("twins", "controls", "failures", "not_tested", "datasets", "coverage"),
-    *("baselines", "metrics", "reconstruction", "timings", "caveats"),
+    *("baselines", "metrics", "reconstruction", "maps", "timings", "caveats"),
 )
 DIRTY = (
     "The shards were started in folders with uncommitted changes ({}); that these were the same in each is not known."

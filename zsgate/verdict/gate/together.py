@@ -15,7 +15,7 @@ from zsgate.verdict.gate.shard import Shard
 APART = frozenset(
     (
         *("datasets", "own", "label", "batch", "donor", "counts", "scope", "not_labels", "mirror"),
-        *("report", "cache", "cache_shared", "fresh", "offline", "gpu", "isolation", "timeout", "memory"),
+        *("report", "no_maps", "cache", "cache_shared", "fresh", "offline", "gpu", "isolation", "timeout", "memory"),
     )
 )
 LONGEST = 80  # characters of a value in a sentence
