@@ -186,6 +186,9 @@ FOREIGN = {
     "the recipe": lambda part: altered(part, recipe=RecipeRecord(id="default", hash="ffff")),
     "the policy": lambda part: altered(part, policy="point"),
     "the settings": lambda part: sourced(part, options={"datasets": "atlas", "margin": "0.5"}),
+    "what left out tests": lambda part: altered(
+        part, selection=replace(part.record.selection, n_due=9, left_out_by=("-k hvg",))
+    ),
     "the waivers": lambda part: altered(part, waivers=(WaiverRecord(**TERMS),)),
     "the code of conftests": lambda part: sourced(part, plugins={"conftest.py": "sha256 beef"}),
 }

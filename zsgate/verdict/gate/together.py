@@ -51,6 +51,7 @@ def _facts(shard: Shard) -> Iterator[tuple[str, object]]:
     yield "the recipe", f"{record.recipe.id}:{record.recipe.hash}"
     yield "the policy", record.policy
     yield "the datasets that the project judges on", record.selection.datasets
+    yield "what left out tests", record.selection.left_out_by
     terms = WaiverTerms.__struct_fields__
     yield "the waivers", tuple(tuple(getattr(waiver, name) for name in terms) for waiver in record.waivers)
     yield "the settings", _settings(shard)
