@@ -22,10 +22,10 @@ from zsgate.report.record import (
     WaiverRecord,
 )
 from zsgate.report.words import joined
+from zsgate.run.findings.outcome import Outcome, decide
+from zsgate.run.findings.shards.shard import Shard, findings
+from zsgate.run.findings.shards.together import absent, foreign
 from zsgate.verdict import holm
-from zsgate.verdict.gate.outcome import Outcome, decide
-from zsgate.verdict.gate.shard import Shard, findings
-from zsgate.verdict.gate.together import absent, foreign
 from zsgate.verdict.waiver import Waiver, review
 
 T = TypeVar("T")

@@ -26,10 +26,10 @@ from zsgate.report.record import (
     WaiverRecord,
     WaiverTerms,
 )
+from zsgate.run.findings.outcome import decide
+from zsgate.run.findings.shards.merge import Whole, merge
+from zsgate.run.findings.shards.shard import Shard, findings
 from zsgate.verdict import holm
-from zsgate.verdict.gate.merge import Whole, merge
-from zsgate.verdict.gate.outcome import decide
-from zsgate.verdict.gate.shard import Shard, findings
 
 NAMES = ("lab", "clinic", "atlas")
 ALL = Whole(datasets=NAMES)

@@ -9,7 +9,7 @@ import msgspec
 
 from zsgate.report.record import WaiverTerms
 from zsgate.report.words import counted, joined
-from zsgate.verdict.gate.shard import Shard
+from zsgate.run.findings.shards.shard import Shard
 
 # settings that shards of one run may have each their own: which cells, where things lie, and what a process may take
 APART = frozenset(
