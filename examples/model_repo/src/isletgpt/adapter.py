@@ -59,7 +59,7 @@ class Model:
         )
 
     def embed(self, adata: anndata.AnnData) -> npt.NDArray[np.float32]:
-        """Return the output of the class token, (n_cells, width)."""
+        """Return the embedding of each cell, (n_cells, width), in the order given."""
         cells = self._read(adata)
         rows = np.empty((len(cells), self.network.shape.width), np.float32)
         for where, _, output in self._outputs(cells):

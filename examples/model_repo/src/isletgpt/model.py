@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from isletgpt.tokens import FIRST_GENE, Batch
 
@@ -31,7 +32,11 @@ class Shape:
 
 
 class Output(NamedTuple):
-    """What the network says of cells: ``cell`` (n_cells, width), ``gep`` and ``gepc`` (n_cells, n_tokens)."""
+    """What the network says of cells.
+
+    ``cell`` is the embedding (n_cells, width): what ``gepc`` reads of the class token, at length 1 as scGPT's is.
+    ``gep`` and ``gepc`` are predictions on the scale of the values, (n_cells, n_tokens).
+    """
 
     cell: Tensor
     gep: Tensor
@@ -71,6 +76,6 @@ class Network(nn.Module):
         shown = batch.shown
         level = (batch.values * shown).sum(1, keepdim=True) / shown.sum(1, keepdim=True).clamp(min=1)
         expected = level + self.usual[batch.tokens]
-        cell = out[:, 0]
-        told = (self.query(names) * self.key(cell)[:, None]).sum(-1) / self.shape.width**0.5
-        return Output(cell, expected + self.gep(out)[..., 0], expected + told)
+        cell = self.key(out[:, 0])
+        told = (self.query(names) * cell[:, None]).sum(-1) / self.shape.width**0.5
+        return Output(functional.normalize(cell), expected + self.gep(out)[..., 0], expected + told)

@@ -36,7 +36,7 @@ SAYS_EVERY = 10.0  # seconds
 class Plan:
     """How long to train, and by which random numbers."""
 
-    steps: int = 2000
+    steps: int = 3000
     minutes: float = 4.0
     seed: int = 0
 
