@@ -2,8 +2,8 @@
 
     python -m isletgpt.pretrain --out checkpoints/isletgpt.safetensors
 
-The number of steps is fixed, so a seed gives the same weights again on the same machine; ``--minutes`` is a cap, which
-ends the training where a machine is slow.
+The number of steps is fixed, so a seed gives the same weights again on the same machine. ``--minutes`` is a cap: where
+at half of it fewer than half of the steps are done, the learning rate falls with the time, and training ends with it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _steps(network: Network, cells: Cells, plan: Plan) -> Iterator[float]:
     recent: float | None = None
     for step, rows in zip(range(plan.steps), _rows(cells, chance), strict=False):
         now = time.monotonic()
-        done = max(step / plan.steps, (now - began) / (60 * plan.minutes))  # the slower machine cools down in time, too
+        done, spent = step / plan.steps, (now - began) / (60 * plan.minutes)
+        if spent > 0.5:  # only then does time count: a machine that is fast enough makes the same weights each time
+            done = max(done, spent)
         if done >= 1:
             break
         for group in optimiser.param_groups:
@@ -86,7 +88,7 @@ def _steps(network: Network, cells: Cells, plan: Plan) -> Iterator[float]:
         optimiser.step()
         recent = loss.item() if recent is None else 0.95 * recent + 0.05 * loss.item()
         if now - said >= SAYS_EVERY:
-            said, left = now, (now - began) * (1 / done - 1)
+            said, left = now, (now - began) * (1 / max(done, spent) - 1)
             print(f"step {step:,} of {plan.steps:,}, loss {recent:.3f}, about {left:.0f} s left", flush=True)
         yield loss.item()
 

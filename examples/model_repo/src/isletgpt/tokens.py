@@ -143,11 +143,11 @@ def read(
     if len(known) < KNOWN * len(vocabulary):
         msg = f"{len(known)} of the {len(vocabulary)} genes of the vocabulary are there; they go by Ensembl ids"
         raise ValueError(msg)
-    mask = sp.csr_matrix((np.zeros(counts.nnz, bool), counts.indices, counts.indptr), counts.shape)
-    mask = mask if hidden is None else hidden
+    if hidden is None:
+        hidden = sp.csr_matrix((np.zeros(counts.nnz, bool), counts.indices, counts.indptr), counts.shape)
     expressed = np.diff(counts.indptr)
-    n_hidden = np.asarray(mask.sum(axis=1)).ravel()
-    found, marks = (_columns(each, columns[known], known, len(vocabulary)) for each in (counts, mask))
+    n_hidden = np.asarray(hidden.sum(axis=1)).ravel()
+    found, marks = (_columns(each, columns[known], known, len(vocabulary)) for each in (counts, hidden))
     return Cells(
         counts=found,
         total=np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel(),
