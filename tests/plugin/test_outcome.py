@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zsgate.plugin.outcome import Ending, ExitCode, Findings, decide
 from zsgate.report.record import (
     ControlRecord,
     FailureRecord,
@@ -18,6 +17,7 @@ from zsgate.report.record import (
     WaiverRecord,
     WaiverTerms,
 )
+from zsgate.run.findings.outcome import Ending, ExitCode, Findings, decide
 
 NAMES = {"dataset": "lab", "metric": "nmi", "baseline": "hvg"}
 TERMS = {"match": "*-nmi", "reason": "known", "owner": "me", "expires": "2027-01-31", "max_deficit": 0.1}
@@ -51,7 +51,9 @@ PASSES = Findings(planned=("a",), verdicts=(verdict(),), controls=(control(passe
 TABLE = {
     "all passed": (PASSES, "passed", 0, "every verdict that decides passed"),
     "one lost": (replace(PASSES, verdicts=(verdict("loses"),)), "lost", 1, "at least one verdict or test"),
-    "ahead but not passed": (replace(PASSES, verdicts=(verdict(passed=False),)), "lost", 1, "at least one verdict"),
+    "ahead but short of a condition": (
+        replace(PASSES, verdicts=(verdict(passed=False),)), "lost", 1, "at least one verdict",
+    ),
     "none lost, one unsure": (
         replace(PASSES, verdicts=(verdict("inconclusive"),)), "inconclusive", 1, "at least one verdict or test",
     ),

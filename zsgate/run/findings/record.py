@@ -7,10 +7,8 @@ from itertools import chain
 
 from zsgate.data.leakage.exposure import sentences
 from zsgate.metrics import EVERY
+from zsgate.metrics.metric import MetricLike
 from zsgate.models.pretrained.coverage import GeneCoverage
-from zsgate.plugin.outcome import Outcome
-from zsgate.plugin.record.provenance import Start
-from zsgate.plugin.results import Results
 from zsgate.report.record import (
     BaselineRecord,
     CheckRecord,
@@ -23,6 +21,10 @@ from zsgate.report.record import (
 )
 from zsgate.run import datasets
 from zsgate.run.before.validate import not_tested
+from zsgate.run.findings.gathered import Gathered
+from zsgate.run.findings.maps import maps
+from zsgate.run.findings.outcome import Outcome
+from zsgate.run.findings.provenance import Start
 from zsgate.run.run import Run
 
 QUICK_CAVEAT = "The quick tier has 1,500 cells of one dataset. It shows that a gate works; it does not clear a release."
@@ -30,7 +32,7 @@ _FOREIGN = "A conftest or plugin marks tests of the gate {}: that does not count
 Notes = Mapping[tuple[str, str], Mapping[str, object]]  # of embeddings, by who made it and dataset
 
 
-def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRecord, start: Start) -> Record:
+def record(run: Run, results: Gathered, outcome: Outcome, selection: SelectionRecord, start: Start) -> Record:
     """Return the record of a run that came to an end.
 
     Parameters
@@ -73,12 +75,18 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
             for (each, dataset), said in notes.items()
             if each != who
         ),
-        metrics=tuple(MetricRecord(name=name, card=EVERY[name].card) for name in metrics),
+        metrics=tuple(_metric(EVERY[name]) for name in metrics),
         reconstruction=tuple(run.reconstructed(verdicts)),
+        maps=tuple(maps(run, verdicts)),
         timings=tuple(results.timings),
         caveats=(*_caveats(run, notes), *map(_FOREIGN.format, results.marks)),
         provenance=start.provenance(outcome, run.config),
     )
+
+
+def _metric(metric: MetricLike) -> MetricRecord:
+    hidden = "hidden " if getattr(metric, "masked", 0) else ""
+    return MetricRecord(name=metric.name, card=metric.card, claim=f"{hidden}{metric.claim}")
 
 
 def _coverage(found: GeneCoverage) -> CoverageRecord:
@@ -86,7 +94,7 @@ def _coverage(found: GeneCoverage) -> CoverageRecord:
     return CoverageRecord(**fields | {"shared": len(found.shared)})
 
 
-def _notes(results: Results) -> Notes:
+def _notes(results: Gathered) -> Notes:
     return {(each.who, each.dataset or ""): each.notes for each in results.timings if each.who}
 
 
