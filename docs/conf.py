@@ -6,7 +6,7 @@ from zsgate import __version__
 
 project = "zsgate"
 author = "The zsgate developers"
-copyright = "2026, the zsgate developers"  # noqa: A001
+copyright = "2026, the zsgate developers"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -25,8 +25,9 @@ MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", flag
 
 def options() -> str:
     """Return the options of ``pytest`` that start and steer a run."""
-    rows = ((f"`--{name}`" if name in SWITCHES else f"`--{name} {name.upper()}`", about) for name, about in HELP.items())
-    return _table(("option", "what it does"), sorted(rows))
+    typed = {name: name if name in SWITCHES else f"{name} {name.upper()}" for name in HELP}
+    rows = sorted((f"`--{typed[name]}`", about) for name, about in HELP.items())
+    return _table(("option", "what it does"), rows)
 
 
 def commands() -> str:
@@ -110,8 +111,8 @@ def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:].rstrip(".") + "."
 
 
-def _table(heading: tuple[str, ...], rows: object) -> str:
-    lines = [heading, ("---",) * len(heading), *rows]  # type: ignore[misc]
+def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heading, ("---",) * len(heading), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
