@@ -283,6 +283,7 @@ def project(pytester: pytest.Pytester, cells_file: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("ZSGATE_CACHE", str(pytester.path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("ZSGATE_ISOLATION", "none")  # quicker; test_plugin_worker.py has candidates run apart
+    monkeypatch.setenv("ZSGATE_NO_MAPS", "1")  # quicker; test_plugin_maps.py has them drawn
     pytester.plugins.append("no:hypothesispytest")  # a second of imports that no test here needs
     return pytester
 

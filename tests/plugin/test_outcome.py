@@ -51,7 +51,9 @@ PASSES = Findings(planned=("a",), verdicts=(verdict(),), controls=(control(passe
 TABLE = {
     "all passed": (PASSES, "passed", 0, "every verdict that decides passed"),
     "one lost": (replace(PASSES, verdicts=(verdict("loses"),)), "lost", 1, "at least one verdict or test"),
-    "ahead but not passed": (replace(PASSES, verdicts=(verdict(passed=False),)), "lost", 1, "at least one verdict"),
+    "ahead but short of a condition": (
+        replace(PASSES, verdicts=(verdict(passed=False),)), "lost", 1, "at least one verdict",
+    ),
     "none lost, one unsure": (
         replace(PASSES, verdicts=(verdict("inconclusive"),)), "inconclusive", 1, "at least one verdict or test",
     ),

@@ -6,7 +6,7 @@ from made_records import SCORES, THEIRS, broken, judged, sample, verdict
 from msgspec.structs import replace
 
 from zsgate.report.grid import grids, shown
-from zsgate.report.record import NotTestedRecord, Record
+from zsgate.report.record import GateState, MetricRecord, NotTestedRecord, Record, SelectionRecord
 
 
 def states(record: Record) -> dict[tuple[str, str], str]:
@@ -22,12 +22,39 @@ def test_a_grid_holds_every_pair(record: Record) -> None:
 
 
 def test_an_error_is_another_thing_than_no_test() -> None:
-    """A test that erred is an error, one that never ran is not tested; a control's error is neither."""
+    """A test that erred is an error, one that never ran is not tested; a control's error is neither.
+
+    In a run that ended with every test that makes sense, what has no test is not applicable.
+    """
     record = broken()
     assert states(record)["scvi", "batch_score"] == "error"
     assert states(record)["random_init", "batch_score"] == "not tested"
     failed = replace(record.failures[0], what="control")
     assert states(replace(record, failures=(failed,)))["scvi", "batch_score"] == "not tested"
+
+
+def test_a_gap_in_a_whole_run_is_no_test() -> None:
+    """Where nothing was left out; else nobody knows whether there is one."""
+    record = judged(sample(), [each for each in sample().verdicts if (each.baseline, each.metric) != ("hvg", "asw")])
+    assert states(record)["hvg", "asw"] == "not applicable"
+    for changed in (
+        replace(record, selection=SelectionRecord(n_due=20, n_selected=19)),
+        replace(record, gate=GateState.INTERRUPTED),
+    ):
+        assert states(changed)["hvg", "asw"] == "not tested"
+
+
+def test_each_claim_has_a_grid_of_its_own() -> None:
+    """Cell types first; a baseline that could not be had is missed where it would have been asked, not among genes."""
+    named = {"asw": "cell types", "batch_score": "batches", "mse_gep": "hidden genes"}
+    verdicts = [
+        verdict("d", "mean" if name == "mse_gep" else "hvg", name) for name in ("batch_score", "mse_gep", "asw")
+    ]
+    metrics = tuple(MetricRecord(name=name, claim=claim) for name, claim in named.items())
+    absent = NotTestedRecord(what="scvi", reason="not installed")
+    found = grids(replace(judged(sample(), verdicts), metrics=metrics, not_tested=(absent,)))
+    assert [(grid.claim, grid.metrics) for grid in found] == [(named[name], [name]) for name in named]
+    assert [[name for name, _ in grid.rows] for grid in found] == [["hvg", "scvi"], ["hvg", "scvi"], ["mean"]]
 
 
 def test_baseline_never_judged_has_a_row() -> None:

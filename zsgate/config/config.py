@@ -90,6 +90,8 @@ class Config:
         twins and 5 clusterings.
     report
         Folder of the page.
+    no_maps
+        Draw no UMAPs for the page.
     cache
         Folder of the store; None takes the platform's cache folder.
     cache_shared
@@ -135,6 +137,7 @@ class Config:
     isolation: str = field(default="process", metadata={"parse": parse.TEXT})
     seeds: int | None = field(default=None, metadata={"parse": parse.WHOLE})
     report: Path = field(default=Path("zsgate-report"), metadata={"parse": parse.PATH})
+    no_maps: bool = field(default=False, metadata={"parse": parse.SWITCH})
     cache: Path | None = field(default=None, metadata={"parse": parse.PATH})
     cache_shared: bool = field(default=False, metadata={"parse": parse.SWITCH})
     fresh: bool = field(default=False, metadata={"parse": parse.SWITCH})
@@ -147,15 +150,9 @@ class Config:
         for name in ("metrics", "require"):
             each = ((metric,) if metric != GROUP else tuple(ROBUSTNESS) for metric in getattr(self, name))
             object.__setattr__(self, name, tuple(dict.fromkeys(chain.from_iterable(each))))
-        choices = (
-            ("tier", tuple(TIERS)),
-            ("recipe", tuple(RECIPES)),
-            ("policy", POLICIES),
-            ("scope", SCOPES),
-            ("leakage", ACTIONS),
-            ("isolation", ISOLATIONS),
-        )
-        stated = [(name, getattr(self, name), known) for name, known in choices]
+        choices = {"tier": tuple(TIERS), "recipe": tuple(RECIPES), "policy": POLICIES}
+        choices |= {"scope": SCOPES, "leakage": ACTIONS, "isolation": ISOLATIONS}
+        stated = [(name, getattr(self, name), known) for name, known in choices.items()]
         for what, value, known in (*stated, *(("baseline", name, tuple(BASELINES)) for name in self.baselines)):
             if value not in known:
                 raise UsageProblem(unknown(what, value, known))

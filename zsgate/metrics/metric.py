@@ -23,6 +23,7 @@ Claim = Literal["cell types", "batches", "genes", "robustness"]
 LeaveOuts = Callable[[Embedding, Cells, Recipe, int], Floats]
 Halves = Callable[[Embedding, Cells, Recipe], Floats]
 ByType = Callable[[Embedding, Cells, Recipe, int], Floats]
+Confusion = Callable[[Embedding, Cells, Recipe, int], npt.NDArray[np.intp]]
 
 
 class MetricLike(Protocol):
@@ -92,6 +93,8 @@ class Metric:
         alone makes the interval.
     by_type
         Gives what it says of each cell type alone, shape (n_labels,), from what was computed for its value.
+    confusion
+        Gives the number of cells of each cluster and label, shape (n_clusters, n_labels), likewise.
     clusters
         Whether cells are clustered, so that seeds matter and leave-outs keep a partition.
     higher_is_better
@@ -114,6 +117,7 @@ class Metric:
     uses_units: bool = False
     halves: Halves | None = None
     by_type: ByType | None = None
+    confusion: Confusion | None = None
     clusters: bool = False
     higher_is_better: bool = True
     noise_loses: bool = False
@@ -185,6 +189,7 @@ class Metric:
             balanced=float(balanced) if np.isfinite(balanced) else None,
             n_effective=cells.n_effective,
             by_type=() if self.by_type is None else _known(self.by_type(given, cells, recipe, seeds)),
+            confusion=() if self.confusion is None else _rows(self.confusion(given, cells, recipe, seeds)),
         )
 
     def _refuse(self, embedding: Embedding, cells: Cells, seeds: int) -> None:
@@ -207,6 +212,10 @@ class Metric:
         if self.halves is None or len(cells.names) < 2:  # nothing is said without units
             return ()
         return tuple((float(a), float(b)) for a, b in self.halves(embedding, cells, recipe))
+
+
+def _rows(counts: npt.NDArray[np.intp]) -> tuple[tuple[int, ...], ...]:
+    return tuple(map(tuple, counts.tolist()))
 
 
 def _known(values: Floats) -> tuple[float | None, ...]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-SWITCHES = ("gpu", "offline", "cache-shared", "fresh", "plan")
+SWITCHES = ("gpu", "offline", "cache-shared", "fresh", "no-maps", "plan")
 VALUES = (
     "model",
     "weights",
@@ -64,6 +64,7 @@ HELP = {
     "report": "folder of the page (default zsgate-report)",
     "cache": "folder of what is kept between runs",
     "cache-shared": "use that folder also where others can write to it",
+    "no-maps": "draw no UMAPs for the page (they need umap-learn and take seconds)",
     "plan": "say what a run would do, what of it is in the store, downloads and time; run nothing",
     "fresh": "read nothing that an earlier run kept; recommended before a release",
 }

@@ -83,8 +83,9 @@ def verdict_table(level: float = 0.9) -> TableSpec[VerdictRecord]:
             Column("theirs", lambda v: number(v.theirs)),
             Column("difference", lambda v: signed(v.difference)),
             Column(
-                "donors equal",
+                "donors weighted equally",
                 lambda v: signed(v.balanced),
+                narrow="equal donors",
                 explained="the difference if every donor weighed the same, however many cells it has",
             ),
             Column(f"{100 * level:g} % interval", lambda v: interval(v.interval), narrow="interval"),
@@ -107,9 +108,9 @@ def verdict_table(level: float = 0.9) -> TableSpec[VerdictRecord]:
                 "reads one baseline's rows as one claim",
             ),
             Column(
-                "detectable",
+                "found at 80 % power",
                 lambda v: number(v.detectable),
-                explained="the true difference that the test finds with 80 % power",
+                explained="the true difference that this test would find four times in five",
             ),
         )
     )

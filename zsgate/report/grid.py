@@ -1,20 +1,23 @@
-"""Grid: what became of every (dataset, baseline, metric), judged or not."""
+"""Grid: what became of every (dataset, baseline, metric), judged or not; one for each claim on each dataset."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
 from zsgate.report.record.evidence import FailureRecord, NotTestedRecord
-from zsgate.report.record.run import Record
+from zsgate.report.record.run import GateState, Record
 from zsgate.report.record.verdict import VerdictRecord
 from zsgate.report.words import distinct
 
 Key = tuple[str | None, str | None, str | None]
 Test = VerdictRecord | FailureRecord | NotTestedRecord
+_CLAIMS = ("cell types", "batches", "robustness", "hidden genes", "genes", "")  # as a reader wants them
+_OF_GENES = ("genes", "hidden genes")  # whose baselines are averages, which always are to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,20 @@ class GridCell:
 
 @dataclass(frozen=True, slots=True)
 class VerdictGrid:
-    """Baselines by metrics on one dataset: ``rows`` holds (baseline, cells in the order of ``metrics``)."""
+    """Baselines by metrics of one claim on one dataset: ``rows`` holds (baseline, cells in the order of ``metrics``).
+
+    ``claim`` is what the metrics are about, such as cell types; empty where nobody says.
+    """
 
     dataset: str
+    claim: str
     metrics: list[str]
     rows: list[tuple[str, list[GridCell]]]
+
+    @property
+    def states(self) -> list[str]:
+        """State of each cell."""
+        return [cell.state for _, cells in self.rows for cell in cells]
 
 
 def shown(record: Record) -> list[ShownVerdict]:
@@ -86,25 +98,33 @@ def shown(record: Record) -> list[ShownVerdict]:
 
 
 def grids(record: Record) -> list[VerdictGrid]:
-    """Return one grid for each dataset that anything was to be tested on."""
+    """Return one grid for each claim on each dataset that anything was to be tested on."""
     known = _judged(record) | _failed(record)
     failures = [failure for failure in record.failures if _has_no_verdict(failure)]
     measured = {verdict.metric for verdict in record.verdicts} | {failure.metric for failure in failures}
     skipped = [_named(entry, measured) for entry in record.not_tested if not entry.suite]
     planned: list[Test] = [*record.verdicts, *failures, *skipped]
+    claims = {metric.name: metric.claim for metric in record.metrics}
     metrics = distinct(test.metric for test in planned)
     found = []
     for dataset in distinct(test.dataset for test in planned):
         here = [test for test in planned if _is_on(test, dataset)]
-        columns = [name for name in metrics if name in {test.metric for test in here}]
-        missing = [entry for entry in skipped if _is_on(entry, dataset)]
-        rows = [
-            (name, [known.get((dataset, name, metric)) or _untested(metric, name, missing) for metric in columns])
-            for name in distinct(test.baseline for test in here)
-        ]
-        if columns:
-            found.append(VerdictGrid(dataset, columns, rows))
+        for claim in sorted({claims.get(name, "") for name in metrics}, key=_place):
+            columns = [name for name in metrics if claims.get(name, "") == claim and name in {t.metric for t in here}]
+            asked = [test for test in here if test.metric in columns or (not test.metric and claim not in _OF_GENES)]
+            missing = [entry for entry in asked if isinstance(entry, NotTestedRecord)]
+            untested = partial(_untested, missing=missing, whole=_is_whole(record))
+            rows = [
+                (name, [known.get((dataset, name, metric)) or untested(metric, name) for metric in columns])
+                for name in distinct(test.baseline for test in asked)
+            ]
+            if columns:
+                found.append(VerdictGrid(dataset, claim, columns, rows))
     return found
+
+
+def _place(claim: str) -> int:
+    return _CLAIMS.index(claim) if claim in _CLAIMS else len(_CLAIMS)
 
 
 def _is_on(test: Test, dataset: str) -> bool:
@@ -149,10 +169,20 @@ def _named(entry: NotTestedRecord, metrics: Collection[str | None]) -> NotTested
     return msgspec.structs.replace(entry, baseline=entry.what)
 
 
-def _untested(metric: str, baseline: str, missing: list[NotTestedRecord]) -> GridCell:
+def _is_whole(record: Record) -> bool:
+    """Return whether every test that makes sense has a verdict or a failure, so that a gap is no test."""
+    ended = (GateState.PASSED, GateState.WAIVED, GateState.LOST, GateState.INCONCLUSIVE)
+    return record.gate in ended and not record.selection.n_left_out
+
+
+def _untested(metric: str, baseline: str, *, missing: list[NotTestedRecord], whole: bool) -> GridCell:
     reasons = (
         entry.reason
         for entry in missing
         if (not entry.baseline or entry.baseline == baseline) and (not entry.metric or entry.metric == metric)
     )
-    return GridCell(metric, "not tested", why=next(reasons, "not selected in this run"))
+    if why := next(reasons, ""):
+        return GridCell(metric, "not tested", why=why)
+    if whole:
+        return GridCell(metric, "not applicable", why="no test compares the two by this metric")
+    return GridCell(metric, "not tested", why="not run")

@@ -13,7 +13,7 @@ _CLAIMS = {
     "point": ("scores above", "does not score above"),
 }
 _MIXED = ("meets the terms set against", "does not meet the terms set against")
-_NOT_PASSED = ("lost", "inconclusive", "ahead but not passed", "waived")
+_NOT_PASSED = ("lost", "inconclusive", "ahead but short of a condition", "waived")
 NOTHING = 5  # exit code of a run that selected nothing
 _NO_CLAIM = "No test that decides was run, so nothing is claimed about {}."
 
@@ -58,7 +58,7 @@ def _became(verdict: VerdictRecord) -> str:
     if verdict.waiver:
         return "waived"
     words = {Outcome.LOSES: "lost", Outcome.INCONCLUSIVE: "inconclusive"}
-    return words.get(verdict.outcome, "ahead but not passed")
+    return words.get(verdict.outcome, "ahead but short of a condition")
 
 
 def _passed(record: Record, model: str) -> str:
@@ -103,7 +103,7 @@ def _failed(record: Record, model: str) -> str:
         return f"{model} no longer needs {counted(len(needless), 'waiver')} ({joined(needless)}): {_counts(record)}."
     if not undefeated:
         return _NO_CLAIM.format(model)
-    if not counts["lost"] and not counts["ahead but not passed"] and not counts["error"]:
+    if not counts["lost"] and not counts["ahead but short of a condition"] and not counts["error"]:
         return f"{model} cannot be told apart from {joined(undefeated)}: {_counts(record)}."
     verb = _verbs(deciding(record.verdicts))[1]
     return f"{model} {verb} {joined(undefeated)}: {_counts(record)}."

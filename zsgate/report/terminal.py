@@ -19,6 +19,7 @@ _STYLES = {
     "inconclusive": "yellow",
     "error": "bold magenta",
     "not tested": "dim",
+    "not applicable": "dim",
 }
 _COLUMN = len("inconclusive") + 1
 _WIDEST_NAME = 16
@@ -60,13 +61,17 @@ def table(record: Record, *, width: int = 80, colour: bool = False) -> str:
 
 def _columns(grid: VerdictGrid, width: int) -> int:
     """Return how many metrics fit beside each other."""
-    name = max([len(grid.dataset), *(len(baseline) for baseline, _ in grid.rows)])
+    name = max([len(grid.dataset), len(grid.claim), *(len(baseline) for baseline, _ in grid.rows)])
     return max(1, (width - min(name, _WIDEST_NAME) - 1) // _COLUMN)
 
 
 def _table(grid: VerdictGrid, columns: slice) -> Table:
     drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    drawn.add_column(Text(one_line(grid.dataset)), max_width=_WIDEST_NAME, overflow="fold")
+    drawn.add_column(
+        Text("\n".join(map(one_line, filter(None, (grid.dataset, grid.claim))))),
+        max_width=_WIDEST_NAME,
+        overflow="fold",
+    )
     for metric in grid.metrics[columns]:
         drawn.add_column(Text(one_line(metric)), max_width=_COLUMN - 1, overflow="fold")
     for baseline, cells in grid.rows:

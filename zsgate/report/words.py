@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from zsgate.report.record.run import GateState
 from zsgate.report.record.verdict import VerdictRecord
 
-STATES = ("beats", "loses", "inconclusive", "error", "not tested")
-MARKS = {"beats": "▲", "loses": "▼", "inconclusive": "◆", "error": "✕", "not tested": "–"}
+STATES = ("beats", "loses", "inconclusive", "error", "not tested", "not applicable")
+MARKS = {"beats": "▲", "loses": "▼", "inconclusive": "◆", "error": "✕", "not tested": "–", "not applicable": "·"}
 LIKE = {  # the state whose mark and colour a gate has
     GateState.PASSED: "beats",
     GateState.WAIVED: "inconclusive",

@@ -218,7 +218,7 @@ def _read(path: Path) -> Record:
 def _score(entry: ScoreRecord, path: Path) -> Score:
     """Return a recorded score, null being NaN; refuse one whose value does not follow from the rest."""
     fields = {name: _numbers(getattr(entry, name)) for name in entry.__struct_fields__ if name != "dataset"}
-    fields |= {name: getattr(entry, name) for name in ("balanced", "n_effective", "by_type")}
+    fields |= {name: getattr(entry, name) for name in ("balanced", "n_effective", "by_type", "confusion")}
     score = Score(**fields)
     wrong = ""
     if not score.draws:

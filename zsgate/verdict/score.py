@@ -45,6 +45,9 @@ class Score:
     by_type
         What the metric says of each cell type alone (mean over seeds), types in the order of their names; None where it
         says nothing of one. Empty for metrics that do not tell types apart. It decides nothing.
+    confusion
+        Number of cells of each type, in the order of their names, in each cluster of the partition that was scored
+        first; empty for metrics that do not cluster. It decides nothing.
     """
 
     metric: str
@@ -60,6 +63,7 @@ class Score:
     balanced: float | None = None
     n_effective: float | None = None
     by_type: tuple[float | None, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
 
     @classmethod
     def of_draws(cls, metric: str, draws: Sequence[float], leave_outs: Sequence[np.ndarray], **rest: Any) -> Self:

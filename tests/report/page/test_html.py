@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import re
 
 import msgspec
@@ -13,6 +16,7 @@ from msgspec.structs import replace
 from parsed import Page
 
 from zsgate.report.columns import verdict_table
+from zsgate.report.page import download
 from zsgate.report.page.html import render
 from zsgate.report.record import GateState, Provenance, Record
 
@@ -36,28 +40,38 @@ def test_verdicts_have_anchors(any_record: Record) -> None:
 
 
 def test_nothing_is_loaded(any_record: Record) -> None:
-    """The page loads nothing and runs nothing: no script, no src, no address but fragments."""
+    """The page loads nothing and runs nothing: no script, no src, no address but fragments and the table it holds."""
     text = render(any_record)
     page = Page(text)
     assert not {"script", "img", "link", "iframe", "object", "base", "form"} & set(page.tags)
     assert not [
         entry for entry in page.attributes if entry[1] in {"src", "srcset", "style"} or entry[1].startswith("on")
     ]
-    assert all(value.startswith("#") for _, name, value in page.attributes if name == "href")
+    held = (
+        f"data:text/csv;charset=utf-8;base64,{base64.b64encode(download.table(any_record.verdicts).encode()).decode()}"
+    )
+    assert {value for _, name, value in page.attributes if name == "href" and not value.startswith("#")} <= {held}
     assert not re.search(r"url\(|@import|https?:", text)
 
 
 def test_first_screen(record: Record) -> None:
     """The model, the gate, the sentence why and the matrix come before any detail."""
     first = Page(render(record)).text.split("Difference in score")[0]
-    for words in ("cellama", "LOST", "3 of 20 tests passed, 12 lost, 5 inconclusive", "loses −0.041", "beats +0.029"):
+    for words in (
+        "cellama",
+        "LOST",
+        "3 of 20 tests passed, 12 lost, 5 inconclusive",
+        "loses −0.041 0.512 against 0.553",
+        "beats +0.029",
+    ):
         assert words in first
 
 
 @pytest.mark.parametrize("outcome", ["beats", "loses", "inconclusive"])
 def test_outcome_has_shape_word_and_colour(record: Record, outcome: str) -> None:
     """An outcome is told three ways: by the mark, by the word, by the class that colours it."""
-    pattern = rf'class="outcome {outcome}"><svg class="mark" [^>]*><use href="#mark-{outcome}"/></svg> {outcome}'
+    mark = rf'<svg class="mark" [^>]*><use href="#mark-{outcome}"/></svg>'
+    pattern = rf'class="outcome {outcome}">{mark} <span class="word">{outcome}<'
     assert len(re.findall(pattern, render(record))) > 2
 
 
@@ -77,7 +91,7 @@ def test_verdicts_for_these_donors_only_have_marks_that_are_not_filled() -> None
     made = render(broken())
     assert made.count('class="mark outlined"') == 1 + 3  # the legend; grid, plot, table
     assert made.count('<use class="outlined"') == 1
-    assert render(changed(broken(), 5, unit="donor")).count('class="mark outlined"') == 1
+    assert render(changed(broken(), 5, unit="donor")).count('class="mark outlined"') == 0
 
 
 def test_margin_is_drawn() -> None:
@@ -95,7 +109,7 @@ def test_policy_that_disagrees_with_outcome_is_told(record: Record) -> None:
 def test_the_table_has_the_columns_of_the_list(record: Record) -> None:
     """Heading and cells come from one list; every row has as many, and a cell that spans them all spans as many."""
     text, columns = render(record), verdict_table().columns
-    table = re.search(r"<caption>Every verdict</caption>(.*?)</table>", text, re.DOTALL)
+    table = re.search(r"<caption>Every verdict on pancreas_quick</caption>(.*?)</table>", text, re.DOTALL)
     assert table is not None
     assert table[1].count('scope="col"') == len(columns)
     rows = re.findall(r'<tr id="verdict-.*?</tr>', table[1], re.DOTALL)
@@ -174,8 +188,8 @@ def test_text_has_contrast(record: Record, scheme: int) -> None:
 
 
 def test_hundred_verdicts_stay_small() -> None:
-    """Five datasets, five metrics and four baselines stay below 300 kB."""
-    assert len(render(large()).encode()) < 300_000
+    """Five datasets, five metrics and four baselines stay below 350 kB."""
+    assert len(render(large()).encode()) < 350_000
 
 
 def test_long_messages_are_cut() -> None:
@@ -193,3 +207,32 @@ def test_what_would_have_been_enough_is_said() -> None:
     text = Page(render(replace(sample(), verdicts=tuple(made)))).text
     assert "asw against hvg: a difference of +0.125 would have been enough" in text
     assert text.count("would have been enough") == 1
+
+
+def test_a_sign_that_depends_on_the_weight_of_donors_is_pointed_out() -> None:
+    """Where every donor weighing the same turns the difference around; not where one of the two is next to nothing."""
+    made = [
+        verdict("d", "hvg", name, difference=0.012, balanced=each) for name, each in (("asw", -0.02), ("nmi", 0.02))
+    ]
+    slight = verdict("d", "hvg", "ari", difference=0.012, balanced=-0.0001)
+    text = Page(render(replace(sample(), verdicts=(*made, slight)))).text
+    assert text.count("the sign depends on who counts") == 1
+    assert "+0.012 with every cell of the same weight, −0.020 with every donor of the same weight" in text
+
+
+def test_the_table_to_save_holds_every_verdict_and_no_formula() -> None:
+    """Numbers as in the record, to the last digit; words that a spreadsheet would compute are led by an apostrophe."""
+    made = replace(sample().verdicts[0], dataset="=1+1", sentence='@a, "b"\nc')
+    rows = list(csv.DictReader(io.StringIO(download.table([made, *sample().verdicts[1:]]))))
+    assert len(rows) == 20
+    assert (rows[0]["dataset"], rows[0]["sentence"]) == ("'=1+1", '\'@a, "b"\nc')
+    assert [float(row["difference"]) for row in rows] == [each.difference for each in sample().verdicts]
+    assert [(float(row["low"]), float(row["high"])) for row in rows] == [each.ci for each in sample().verdicts]
+
+
+def test_contents_lead_to_every_part(any_record: Record) -> None:
+    """Each part that the page has is listed once, in its order."""
+    page = Page(render(any_record))
+    parts = [name for name in page.ids if re.fullmatch(r"matrix|dataset-\d+|[a-z]+", name)]
+    listed = [link for link in page.links() if link in parts]
+    assert listed[: len(parts)] == parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from zsgate.metrics.cells import Cells, Floats
 from zsgate.metrics.embedding.shared import agreements, halves
@@ -46,6 +47,12 @@ def _f1_by_type(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) 
     return np.asarray(found.reshape(len(found), cells.labels.max() + 1, -1)[:, :, 0].mean(axis=0))
 
 
+def _confusion(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> npt.NDArray[np.intp]:
+    """Return the number of cells of each cluster and type, by the first clustering's best partition."""
+    found = np.array(agreements(embedding, cells, recipe, seeds)["confusion"][0])
+    return found.reshape(-1, cells.labels.max() + 1).astype(np.intp)
+
+
 nmi = Metric(
     "nmi",
     "Normalised mutual information (arithmetic mean) between the cell types and the best of 20 Louvain "
@@ -56,6 +63,7 @@ nmi = Metric(
     noise_loses=True,
     halves=_nmi_halves,
     by_type=_f1_by_type,
+    confusion=_confusion,
     clusters=True,
 )
 ari = Metric(

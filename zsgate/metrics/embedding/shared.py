@@ -44,15 +44,19 @@ class Clustering(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """What a clustering comes to: columns of ``nmi`` and ``ari``, and the flattened columns of each label's F1."""
+    """What a clustering comes to: columns of ``nmi`` and ``ari``, and the flattened columns of each label's F1.
+
+    ``confusion`` holds the flattened numbers of cells by cluster and label in the partition with the best NMI.
+    """
 
     nmi: list[float]
     ari: list[float]
     label_f1: list[float]
+    confusion: list[float]
 
 
 def agreements(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> Part:
-    """Return the columns of ``nmi`` and ``ari`` of each clustering, and the flattened ``label_f1``.
+    """Return the columns of ``nmi`` and ``ari`` of each clustering, and the flattened ``label_f1`` and ``confusion``.
 
     One clustering for each of several draws, draw s with seed s; ``seeds`` clusterings of a single draw.
     Each takes the resolution whose partition has the best NMI with everybody, a label's F1 the one that suits it best;
@@ -120,7 +124,7 @@ def _best(cells: Cells, partitions: list[Partition]) -> Agreement:
     Leave-outs keep these partitions.
     """
     if not partitions:
-        return Agreement([math.nan], [math.nan], [])
+        return Agreement([math.nan], [math.nan], [], [])
     tables = [everybody(partition, cells) for partition in partitions]
     best = _first_best(np.array([nmi_columns(table)[0] for table in tables]))
     suited = _first_best(np.array([f1_columns(table)[:, 0] for table in tables]))
@@ -129,7 +133,9 @@ def _best(cells: Cells, partitions: list[Partition]) -> Agreement:
     for number in np.unique(suited):
         labels = np.flatnonzero(suited == number)
         f1[labels] = f1_columns(contingency(partitions[number], cells), labels)
-    return Agreement(nmi_columns(table).tolist(), ari_columns(table).tolist(), f1.ravel().tolist())
+    return Agreement(
+        nmi_columns(table).tolist(), ari_columns(table).tolist(), f1.ravel().tolist(), table[..., 0].ravel().tolist()
+    )
 
 
 def _first_best(scores: Floats) -> npt.NDArray[np.intp]:

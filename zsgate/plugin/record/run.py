@@ -7,6 +7,7 @@ from itertools import chain
 
 from zsgate.data.leakage.exposure import sentences
 from zsgate.metrics import EVERY
+from zsgate.metrics.metric import MetricLike
 from zsgate.models.pretrained.coverage import GeneCoverage
 from zsgate.plugin.outcome import Outcome
 from zsgate.plugin.record.provenance import Start
@@ -23,6 +24,7 @@ from zsgate.report.record import (
 )
 from zsgate.run import datasets
 from zsgate.run.before.validate import not_tested
+from zsgate.run.findings.maps import maps
 from zsgate.run.run import Run
 
 QUICK_CAVEAT = "The quick tier has 1,500 cells of one dataset. It shows that a gate works; it does not clear a release."
@@ -73,12 +75,18 @@ def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRec
             for (each, dataset), said in notes.items()
             if each != who
         ),
-        metrics=tuple(MetricRecord(name=name, card=EVERY[name].card) for name in metrics),
+        metrics=tuple(_metric(EVERY[name]) for name in metrics),
         reconstruction=tuple(run.reconstructed(verdicts)),
+        maps=tuple(maps(run, verdicts)),
         timings=tuple(results.timings),
         caveats=(*_caveats(run, notes), *map(_FOREIGN.format, results.marks)),
         provenance=start.provenance(outcome, run.config),
     )
+
+
+def _metric(metric: MetricLike) -> MetricRecord:
+    hidden = "hidden " if getattr(metric, "masked", 0) else ""
+    return MetricRecord(name=metric.name, card=metric.card, claim=f"{hidden}{metric.claim}")
 
 
 def _coverage(found: GeneCoverage) -> CoverageRecord:

@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 
 from zsgate.report import words
 from zsgate.report.columns import COVERAGE, TableSpec, verdict_table
-from zsgate.report.grid import ShownVerdict, grids, shown
-from zsgate.report.page import cell_types, forest, reconstruction, walkthrough
+from zsgate.report.grid import ShownVerdict, VerdictGrid, grids, shown
+from zsgate.report.page import cell_types, confusion, contents, download, forest, maps, reconstruction, walkthrough
 from zsgate.report.record.dataset import CoverageRecord, DatasetRecord
 from zsgate.report.record.entry import Entry
 from zsgate.report.record.evidence import ControlRecord
@@ -21,6 +21,7 @@ from zsgate.report.record.run import Record
 from zsgate.report.record.verdict import VerdictRecord
 from zsgate.report.sentence import headline
 
+_SLIGHT = 0.0005  # a difference that three decimals show as none
 _LONGEST_MESSAGE = 2_000  # characters; the whole message is in verdict.json
 
 
@@ -29,6 +30,7 @@ class Section:
     """What the page shows of one dataset; ``claims`` holds (claim, verdicts that test it)."""
 
     name: str
+    number: int
     card: DatasetRecord | None
     coverage: list[CoverageRecord]
     level: float
@@ -37,6 +39,8 @@ class Section:
     panels: list[forest.Panel]
     claims: list[tuple[str, list[ShownVerdict]]]
     types: list[cell_types.TypeTable]
+    confusion: confusion.Confusion | None
+    maps: maps.Maps | None
     reconstruction: reconstruction.Block | None
 
 
@@ -51,14 +55,21 @@ class ControlGroup:
 
 def render(record: Record) -> str:
     """Return the page of ``record``: no script, nothing loaded from elsewhere, every value escaped."""
+    tables = grids(record)
+    datasets = words.distinct([*(grid.dataset for grid in tables), *(verdict.dataset for verdict in record.verdicts)])
+    sections = _sections(record, datasets)
+    style = resources.files(__package__).joinpath("templates", "page.css").read_text(encoding="utf-8")
     return _template().render(
         record=record,
-        css=Markup(resources.files(__package__).joinpath("page.css").read_text()),
+        css=Markup(f"{style}\n{contents.rules(len(datasets))}"),
+        contents=list(contents.entries(record, {section.number: section.name for section in sections})),
+        datasets=datasets,
+        csv=download.link(record.verdicts),
         headline=headline(record),
         policies=words.distinct(verdict.policy for verdict in record.verdicts) or [record.policy],
         like=words.LIKE[record.gate],
-        grids=grids(record),
-        sections=_sections(record),
+        grids=_by_dataset(tables),
+        sections=sections,
         example=walkthrough.chosen(record.verdicts),
         control_groups=_control_groups(record),
         coverage_table=COVERAGE,
@@ -68,7 +79,7 @@ def render(record: Record) -> str:
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__, ""),
+        loader=jinja2.PackageLoader(__package__, "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -77,23 +88,38 @@ def _template() -> jinja2.Template:
     filters = (words.number, words.signed, words.interval, words.counted, words.seconds)
     environment.filters.update({function.__name__: function for function in filters})
     environment.filters.update(
-        breakable=_breakable, listed=_listed, capped=_capped, given=_given, fields=_fields, steps=walkthrough.steps
+        breakable=_breakable,
+        flips=_flips,
+        listed=_listed,
+        capped=_capped,
+        given=_given,
+        fields=_fields,
+        steps=walkthrough.steps,
     )
     return environment.get_template("page.html.jinja")
 
 
-def _sections(record: Record) -> list[Section]:
+def _by_dataset(tables: list[VerdictGrid]) -> list[tuple[str, list[VerdictGrid]]]:
+    names = words.distinct(grid.dataset for grid in tables)
+    return [(name, [grid for grid in tables if grid.dataset == name]) for name in names]
+
+
+def _sections(record: Record, datasets: list[str]) -> list[Section]:
     """Return for each dataset its card, its forest plots and its verdicts under the claim they test."""
     verdicts = shown(record)
     cards = {card.name: card for card in record.datasets}
     sections = []
-    for dataset in words.distinct(verdict.dataset for verdict in record.verdicts):
+    judged = words.distinct(verdict.dataset for verdict in record.verdicts)
+    for number, dataset in enumerate(datasets, start=1):
+        if dataset not in judged:
+            continue
         here = [each for each in verdicts if each.verdict.dataset == dataset]
         claims = dict.fromkeys(each.verdict.claim for each in here)
         level = here[0].verdict.level
         sections.append(
             Section(
                 name=dataset,
+                number=number,
                 card=cards.get(dataset),
                 coverage=[found for found in record.coverage if found.dataset == dataset],
                 level=level,
@@ -102,6 +128,8 @@ def _sections(record: Record) -> list[Section]:
                 panels=forest.panels(here),
                 claims=[(claim, [each for each in here if each.verdict.claim == claim]) for claim in claims],
                 types=list(cell_types.tables([each.verdict for each in here], cards.get(dataset))),
+                confusion=confusion.table(record.scores, cards[dataset]) if dataset in cards else None,
+                maps=maps.of_dataset(record.maps, cards.get(dataset), dataset),
                 reconstruction=reconstruction.block(record, dataset),
             )
         )
@@ -121,6 +149,17 @@ def _control_groups(record: Record) -> list[ControlGroup]:
 def _breakable(name: str) -> Markup:
     """Return a name, escaped, that may be broken behind its underscores."""
     return Markup(escape(name).replace("_", Markup("_<wbr>")))
+
+
+def _flips(verdict: VerdictRecord) -> str:
+    """Return in words that a difference changes its sign with the weight of donors; an empty string where it keeps."""
+    cells, donors = verdict.difference, verdict.balanced
+    if cells is None or donors is None or cells * donors >= 0 or min(abs(cells), abs(donors)) < _SLIGHT:
+        return ""
+    return (
+        f"the sign depends on who counts: {words.signed(cells)} with every cell of the same weight, "
+        f"{words.signed(donors)} with every donor of the same weight"
+    )
 
 
 def _fields(entry: Entry) -> list[tuple[str, object]]:

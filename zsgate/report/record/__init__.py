@@ -19,6 +19,7 @@ from zsgate.report.record.evidence import (
     SelectionRecord,
     TwinsRecord,
 )
+from zsgate.report.record.maps import MapRecord
 from zsgate.report.record.reconstruction import DensityRecord, FiguresRecord, GeneErrors, ReconstructionRecord
 from zsgate.report.record.run import GateState, Record
 from zsgate.report.record.verdict import Outcome, SeedsRecord, VarianceRecord, VerdictRecord, deciding, missed
@@ -36,6 +37,7 @@ __all__ = [
     "FiguresRecord",
     "GateState",
     "GeneErrors",
+    "MapRecord",
     "MetricRecord",
     "ModelCard",
     "NotTestedRecord",

@@ -97,10 +97,13 @@ class MetricRecord(Entry, frozen=True, kw_only=True):
         Its name.
     card
         Its description.
+    claim
+        What it is about: cell types, batches, genes, hidden genes, robustness.
     """
 
     name: str
     card: str = ""
+    claim: str = ""
 
 
 class TimingRecord(Entry, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ class ScoreRecord(Entry, frozen=True, kw_only=True):
         Number of equally large units that know as much.
     by_type
         What the metric says of each cell type, in the order of their names.
+    confusion
+        Number of cells of each type, in that order, in each cluster of the partition that was scored first.
     """
 
     dataset: str
@@ -56,6 +58,7 @@ class ScoreRecord(Entry, frozen=True, kw_only=True):
     balanced: float | None = None
     n_effective: float | None = None
     by_type: tuple[float | None, ...] = ()
+    confusion: tuple[tuple[Count, ...], ...] = ()
 
 
 class ControlRecord(Entry, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from zsgate.report.record.evidence import (
     SelectionRecord,
     TwinsRecord,
 )
+from zsgate.report.record.maps import MapRecord
 from zsgate.report.record.reconstruction import ReconstructionRecord
 from zsgate.report.record.verdict import VerdictRecord
 from zsgate.report.record.waiver import WaiverRecord
@@ -96,6 +97,8 @@ class Record(Entry, frozen=True, kw_only=True):
         What each measures.
     reconstruction
         What became of the genes of each dataset.
+    maps
+        Cells in two dimensions by each method.
     timings
         How long each step took.
     caveats
@@ -125,6 +128,7 @@ class Record(Entry, frozen=True, kw_only=True):
     baselines: tuple[BaselineRecord, ...] = ()
     metrics: tuple[MetricRecord, ...] = ()
     reconstruction: tuple[ReconstructionRecord, ...] = ()
+    maps: tuple[MapRecord, ...] = ()
     timings: tuple[TimingRecord, ...] = ()
     caveats: tuple[str, ...] = ()
     provenance: Provenance = Provenance()
