@@ -22,6 +22,8 @@ autodoc_typehints = "none"  # the sections of docstrings say them
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "sphinx_book_theme"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"zsgate {version}"
 html_theme_options = {
     "repository_url": "https://github.com/zsgate/zsgate",
@@ -29,4 +31,5 @@ html_theme_options = {
     "path_to_docs": "docs",
     "show_navbar_depth": 1,
     "use_download_button": False,
+    "navbar_persistent": [],  # the search stands in the side bar
 }

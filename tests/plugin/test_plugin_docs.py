@@ -216,8 +216,9 @@ def test_the_documents_say_of_each_model_what_is_shown():
 
 
 def test_the_tables_of_the_reference_are_the_code_s():
-    """Options, settings, commands and fields of verdict.json: ``python docs/tables.py`` writes them."""
-    tables = runpy.run_path(str(ROOT / "docs" / "tables.py"))
+    """Options, settings, commands and fields of verdict.json: ``python docs/reference/tables.py`` writes them."""
+    folder = ROOT / "docs" / "reference"
+    tables = runpy.run_path(str(folder / "tables.py"))
     for page in tables["PAGES"]:
-        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        assert tables["written"](text) == text, f"docs/{page}: run python docs/tables.py"
+        text = (folder / page).read_text(encoding="utf-8")
+        assert tables["written"](text) == text, f"{page}: run python docs/reference/tables.py"

@@ -1,4 +1,4 @@
-"""Tables of the reference that are made from the code: ``python docs/tables.py`` writes them into their pages.
+"""Tables of the reference made from the code: ``python docs/reference/tables.py`` writes them into their pages.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``. A test holds the pages against the code.
 """
@@ -19,7 +19,7 @@ from zsgate.config.config import Config
 from zsgate.plugin.options import HELP, SWITCHES
 from zsgate.report.schema import text
 
-PAGES = ("reference/command_line.md", "reference/settings.md", "reference/verdict_json.md")
+PAGES = ("command_line.md", "settings.md", "verdict_json.md")
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", flags=re.DOTALL)
 
 
