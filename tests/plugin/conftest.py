@@ -277,6 +277,7 @@ def project(pytester: pytest.Pytester, cells_file: Path, monkeypatch: pytest.Mon
         "ZSGATE_TEST_DATA",
         "GITHUB_ACTIONS",
         "GITHUB_STEP_SUMMARY",
+        "GITHUB_OUTPUT",
         "PYTEST_ADDOPTS",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -139,7 +139,7 @@ def test_what_ran_is_said_first(gate, project, verdict):
     result = gate("models:good", "-k", "hvg and asw")
     assert result.ret == 0
     selection = verdict()["selection"]
-    assert selection == {"n_due": selection["n_due"], "n_selected": 1, "left_out_by": ["-k 'hvg and asw'"]}
+    assert (selection["n_selected"], selection["left_out_by"]) == (1, ["-k 'hvg and asw'"])
     n = selection["n_due"]
     said = f"models:good passed the 1 of {n} tests that was selected, against hvg on cells. {n - 1} of {n} tests were"
     page = (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")

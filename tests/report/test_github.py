@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from made_records import broken, empty, judged, large, sample, verdict
 from msgspec.structs import replace
 
-from zsgate.report.github import LIMIT, annotations, publish, summary
+from zsgate.report.github.annotations import annotations
+from zsgate.report.github.publish import publish
+from zsgate.report.github.summary import LIMIT, summary
 from zsgate.report.record import FailureRecord, NotTestedRecord, Outcome, Record
 from zsgate.report.sentence import headline
 

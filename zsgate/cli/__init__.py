@@ -1,8 +1,9 @@
 """The command line: ``zsgate NOUN VERB`` and ``python -m zsgate``, thin over the functions that the gate uses.
 
 A noun is a module of :mod:`zsgate.cli` and a line in :data:`NOUNS`. The module's docstring is its help; its
-``add_verbs(parser)`` adds sub-commands, each with ``set_defaults(run=function)``, and the function takes the parsed
-arguments and returns an exit code. Modules import what is heavy inside those functions.
+``add_verbs(parser)`` adds sub-commands, or the arguments of the one thing that is done with it, with
+``set_defaults(run=function)``, and the function takes the parsed arguments and returns an exit code. Modules import
+what is heavy inside those functions.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import NoReturn
 import zsgate
 from zsgate.errors import MachineFailed, UsageProblem, without_credentials
 
-NOUNS = ("cache", "data", "leakage", "metrics", "models")
+NOUNS = ("badge", "cache", "comment", "data", "history", "leakage", "merge", "metrics", "models")
 BROKE = 3
 BAD_USAGE = 4  # as in a run of the gate; argparse's own 2 means "interrupted" there
 
@@ -35,7 +36,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0 done, 1 something is wrong with what was checked, 3 zsgate itself or the machine failed, 4 bad usage.
+    0 done, 1 something is wrong with what was checked, 3 zsgate itself or the machine failed, 4 bad usage; of ``merge``
+    the exit code of the run that it puts together.
     """
     given = _parser().parse_args(arguments)
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
-    """Add ``list`` and ``clean``."""
+    """Add ``list``, ``clean`` and ``key``."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="what is kept, by kind, with its size and age")
     listing.set_defaults(run=show_list)
@@ -30,6 +30,11 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     cleaning.add_argument("--kind", action="append", metavar="KIND", help="only these, as list names them; repeatable")
     cleaning.add_argument("--yes", action="store_true", help="remove it")
     cleaning.set_defaults(run=clean)
+    key = verbs.add_parser("key", help="a key for a copy of the cache folder: of all code, weights and versions")
+    key.add_argument("--model", required=True, metavar="NAME|pkg.mod:attr|PATH")
+    key.add_argument("--weights", help="folder or file of its weights")
+    key.add_argument("--also", default="", metavar="TEXT", help="what else tells copies apart, such as the datasets")
+    key.set_defaults(run=show_key)
     for verb in (listing, cleaning):
         verb.add_argument("--cache", help="folder of what is kept")
 
@@ -73,6 +78,20 @@ def clean(given: argparse.Namespace) -> int:
     said = "freed" if given.yes else "would be freed; --yes frees it"
     held = f"; {len(idle) - len(chosen)} are in use or not yours and stay" if len(chosen) < len(idle) else ""
     print(f"{_size(chosen)} {said}{held}" if idle else f"nothing has been idle for {given.older_than:g} days")
+    return 0
+
+
+def show_key(given: argparse.Namespace) -> int:
+    """Print a key that is another one as soon as any code, weight or version is.
+
+    Raises
+    ------
+    UsageProblem
+        If the source of the model cannot be found, or its weights cannot be read.
+    """
+    from zsgate.cli.key import key_of
+
+    print(key_of(given.model, Path(given.weights) if given.weights else None, given.also))
     return 0
 
 

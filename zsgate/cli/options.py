@@ -40,3 +40,26 @@ def shelf_of(given: argparse.Namespace) -> Shelf:
 
     settings = settings_of(given)
     return replace(datasets.shelf_of(settings), offline="offline" in given and settings.offline)
+
+
+def put(text: str, file: Path | None) -> None:
+    """Write a text to a file, whole or not at all; without one, print it.
+
+    Raises
+    ------
+    MachineFailed
+        If the file cannot be written.
+    """
+    from zsgate.errors import MachineFailed
+    from zsgate.system.files import make_folder, replaced_whole
+
+    if file is None:
+        print(text, end="")
+        return
+    try:
+        make_folder(file.parent)
+        with replaced_whole(file) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"{file}: cannot write there ({error.strerror or error})"
+        raise MachineFailed(msg) from None

@@ -14,7 +14,6 @@ import pytest
 
 from zsgate.plugin.agreement import LastWord
 from zsgate.plugin.completeness import Completeness
-from zsgate.plugin.outcome import Ending, ExitCode, Findings, Outcome, decide
 from zsgate.plugin.record.provenance import Start
 from zsgate.plugin.record.run import record
 from zsgate.plugin.results import Results, told
@@ -23,6 +22,7 @@ from zsgate.report import write
 from zsgate.report.record import GateState, Record
 from zsgate.run.before.validate import not_tested
 from zsgate.run.run import Run
+from zsgate.verdict.gate.outcome import Ending, ExitCode, Findings, Outcome, decide
 
 
 class Finish:
@@ -173,7 +173,8 @@ class Finish:
     def _record(self, outcome: Outcome) -> Record:
         if outcome.state is GateState.UNUSABLE and not self.results.verdicts:
             return self.start.bare(outcome)
-        chosen = selection(self.config, self.completeness.due, self.completeness.planned)
+        usual = self.run.config.usual
+        chosen = selection(self.config, self.completeness.due, self.completeness.planned, usual)
         return record(self.run, self.results, outcome, chosen, self.start)
 
     def _show(self) -> None:
@@ -194,12 +195,12 @@ class Finish:
 
     def _publish(self) -> None:
         """Append GitHub's step summary and annotate, now that nothing can change any more."""
-        from zsgate.report import github
+        from zsgate.report.github.publish import publish
 
         assert self.record is not None
         lines = io.StringIO()
         try:
-            github.publish(self.record, os.environ, lines)
+            publish(self.record, os.environ, lines)
         except OSError as error:
             lines.write(f"zsgate: the step summary could not be written ({error})\n")
         writer = self.config.pluginmanager.get_plugin("terminalreporter")

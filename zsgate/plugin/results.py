@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from zsgate.config.config import Config
 from zsgate.plugin.agreement import FOREIGN, agree
 from zsgate.plugin.collection import is_of_gate
-from zsgate.plugin.outcome import needless_waiver
 from zsgate.report.record import (
     CheckRecord,
     ControlRecord,
@@ -23,6 +22,7 @@ from zsgate.report.record import (
     WaiverRecord,
 )
 from zsgate.verdict import holm, uninformative
+from zsgate.verdict.gate.outcome import needless_waiver
 from zsgate.verdict.waiver import NEEDLESS, review
 
 

@@ -30,7 +30,9 @@ def choices(config: pytest.Config) -> Iterator[str]:
         yield shlex.join(config.invocation_params.dir.joinpath(arg).name for arg in config.args)
 
 
-def selection(config: pytest.Config, due: Iterable[str], planned: Iterable[str]) -> SelectionRecord:
+def selection(
+    config: pytest.Config, due: Iterable[str], planned: Iterable[str], datasets: tuple[str, ...] = ()
+) -> SelectionRecord:
     """Return what a run selected of the gate's tests.
 
     Parameters
@@ -41,11 +43,13 @@ def selection(config: pytest.Config, due: Iterable[str], planned: Iterable[str])
         Node ids of all tests that decide the run, selected or not.
     planned
         Node ids of what was to run.
+    datasets
+        Names of what the project judges on, in this run or another.
     """
     every = set(due)
     selected = every.intersection(planned)
     how = (tuple(choices(config)) or ("a conftest or plugin",)) if selected < every else ()
-    return SelectionRecord(n_due=len(every), n_selected=len(selected), left_out_by=how)
+    return SelectionRecord(n_due=len(every), n_selected=len(selected), left_out_by=how, datasets=datasets)
 
 
 def why_nothing(config: pytest.Config, planned: Iterable[str], not_tested: Iterable[NotTestedRecord]) -> Iterator[str]:

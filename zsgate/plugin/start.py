@@ -22,7 +22,6 @@ from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.ahead import PLANNING, Ahead, Busy, speak_on
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.completeness import Completeness
-from zsgate.plugin.outcome import ExitCode, Outcome
 from zsgate.plugin.record.provenance import Start
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
@@ -35,6 +34,7 @@ from zsgate.run.run import Run
 from zsgate.system import cache
 from zsgate.system.processes import end_with, interrupt_at_sigterm
 from zsgate.system.store import Store
+from zsgate.verdict.gate.outcome import ExitCode, Outcome
 
 RUNNING = Outcome(GateState.RUNNING, ExitCode.INTERRUPTED, "started, not finished: nothing is known of this run")
 IDENTITY = pytest.StashKey[str]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from browser import ask, console, needs_chromium, sheets
 from made_records import broken, large, sample
 from msgspec.structs import replace
 
+from benchmarks.picture import take
 from zsgate.report.page.html import render
 from zsgate.report.record import Record
 
@@ -120,3 +122,12 @@ def test_the_grid_is_what_the_record_says(page: Path) -> None:
     found = ask(page, script, (1280,))[1280]
     assert found
     assert all(found)
+
+
+def test_the_picture_of_the_readme_is_taken_by_a_command(page: Path) -> None:
+    """A PNG of the size that is asked for."""
+    picture = page.with_suffix(".png")
+    take(page, picture, size=(640, 400))
+    head = picture.read_bytes()[:24]
+    assert head.startswith(b"\x89PNG")
+    assert struct.unpack(">2I", head[16:]) == (640, 400)

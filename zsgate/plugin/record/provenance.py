@@ -16,10 +16,10 @@ import pytest
 
 import zsgate
 from zsgate.config.config import Config
-from zsgate.plugin.outcome import Outcome
 from zsgate.report.record import GateState, Provenance, Record
 from zsgate.system.files import sha256_of
 from zsgate.system.sources import versions
+from zsgate.verdict.gate.outcome import Outcome
 
 SHOWN = (
     *("numpy", "scipy", "pandas", "torch", "scvi-tools", "scikit-learn"),

@@ -9,7 +9,6 @@ from zsgate.data.leakage.exposure import sentences
 from zsgate.metrics import EVERY
 from zsgate.metrics.metric import MetricLike
 from zsgate.models.pretrained.coverage import GeneCoverage
-from zsgate.plugin.outcome import Outcome
 from zsgate.plugin.record.provenance import Start
 from zsgate.plugin.results import Results
 from zsgate.report.record import (
@@ -26,6 +25,7 @@ from zsgate.run import datasets
 from zsgate.run.before.validate import not_tested
 from zsgate.run.findings.maps import maps
 from zsgate.run.run import Run
+from zsgate.verdict.gate.outcome import Outcome
 
 QUICK_CAVEAT = "The quick tier has 1,500 cells of one dataset. It shows that a gate works; it does not clear a release."
 _FOREIGN = "A conftest or plugin marks tests of the gate {}: that does not count."

@@ -227,11 +227,14 @@ class SelectionRecord(Entry, frozen=True, kw_only=True):
         Those of them that were to run.
     left_out_by
         What left out the others, as one would type it: ``-k``, node ids, a conftest.
+    datasets
+        Names of what the project judges on, in this run or another; a shard says by them what the others are of.
     """
 
     n_due: Count = 0
     n_selected: Count = 0
     left_out_by: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
 
     @property
     def n_left_out(self) -> int:

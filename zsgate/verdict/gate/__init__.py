@@ -1,0 +1,1 @@
+"""Gate: what all verdicts of a run, or of its shards, come to."""
