@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from documents import PAGES, Block, Folder, blocks
+from documents import PAGES, ROOT, Block, Folder, blocks
 
 from zsgate.config.config import Config
 from zsgate.models import MODELS
@@ -43,6 +45,7 @@ LONG = {
     ("docs/howto/page.md", "pytest --model=pca"),
     ("docs/howto/reconstruction.md", "pytest --model=my_pkg.half:HalfRight"),
     ("docs/tutorials/ci.md", "pytest --model=hvg"),
+    ("docs/tutorials/ci.md", "zsgate"),
     ("docs/tutorials/own_data.md", "zsgate data check"),
     ("docs/tutorials/own_data.md", "pytest --model=pca -k"),
     ("docs/tutorials/own_data.md", "pytest --model=embeddings/"),
@@ -124,17 +127,34 @@ def test_what_is_not_run_is_there():
         assert any(page == listed[0] and line.startswith(listed[1]) for page, line in lines), listed
 
 
-def test_workflows_type_what_exists():
-    """The commands of the workflows of the documents have options that exist, and use no request's text."""
-    from test_plugin_docs import known_options
-
+def jobs_of_documents() -> Iterator[dict[str, Any]]:
+    """Yield the jobs of the workflows that pages show."""
     for page in PAGES:
         for block in blocks(page):
             if block.language == "yaml":
-                jobs = yaml.safe_load(block.text)["jobs"].values()
-                runs = [step["run"] for job in jobs for step in job.get("steps", ()) if "run" in step]
-                assert set(re.findall(r"--([a-z][a-z-]*)", " ".join(runs))) <= known_options() | {"junitxml"}
-                assert "${{" not in " ".join(runs)
+                yield from yaml.safe_load(block.text)["jobs"].values()
+
+
+def test_workflows_type_what_exists():
+    """The commands of the documents' workflows have options that exist, and no text of a request in them."""
+    from test_plugin_docs import known_options
+
+    runs = [step["run"] for job in jobs_of_documents() for step in job.get("steps", ()) if "run" in step]
+    assert set(re.findall(r"--([a-z][a-z-]*)", " ".join(runs))) <= known_options() | {"junitxml"}
+    assert "${{" not in " ".join(runs)
+
+
+def test_workflows_give_what_ours_take():
+    """The reusable workflow and the action of this repository have the inputs that the documents give them."""
+    given = [each for job in jobs_of_documents() for each in (job, *job.get("steps", ())) if "uses" in each]
+    ours = [each for each in given if each["uses"].startswith("zsgate/zsgate")]
+    assert len(ours) >= 3
+    for each in ours:
+        place = each["uses"].partition("@")[0].removeprefix("zsgate/zsgate").strip("/")
+        said = yaml.safe_load((ROOT / (place or "action.yml")).read_text(encoding="utf-8"))
+        inputs = (said[True]["workflow_call"] if place else said)["inputs"]  # YAML 1.1 reads `on` as true
+        needed = {name for name, about in inputs.items() if about.get("required")}
+        assert needed <= set(each["with"]) <= set(inputs)
 
 
 @pytest.mark.parametrize("page", PAGES)
