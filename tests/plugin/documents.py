@@ -74,6 +74,7 @@ class Folder:
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
             "ZSGATE_CACHE": str(cache),
             "OMP_NUM_THREADS": "1",
+            "MPLBACKEND": "Agg",
             "PYTEST_ADDOPTS": "-p no:hypothesispytest",  # a second of imports
         }
 
