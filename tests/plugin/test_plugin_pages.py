@@ -132,10 +132,8 @@ def test_every_block_says_its_language(page):
 def test_what_is_not_run_is_there():
     """An entry of the tables that no page has any more is gone."""
     lines = [(page, line) for page in PAGES for block in blocks(page) for line in block.commands]
-    for listed in (*NOT_RUN, *LONG):
-        assert listed[1] == "python" or any(page == listed[0] and line.startswith(listed[1]) for page, line in lines), (
-            listed
-        )
+    for page, begins in (*NOT_RUN, *LONG):
+        assert begins == "python" or any(each == page and line.startswith(begins) for each, line in lines), begins
 
 
 def jobs_of_documents() -> Iterator[dict[str, Any]]:
