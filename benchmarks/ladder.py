@@ -27,7 +27,7 @@ from zsgate.baselines import hvg, pca
 from zsgate.data.dataset import Dataset
 from zsgate.metrics import METRICS
 from zsgate.models.embedding import Embedding
-from zsgate.run.controls import shuffled_twin
+from zsgate.run.checks.controls import shuffled_twin
 from zsgate.system.store import Store
 from zsgate.verdict.score import Score
 from zsgate.verdict.terms import Floor, Signal, Terms

@@ -89,7 +89,7 @@ def graph(dataset, folder, who):
 def controls(dataset, folder, who):
     """Make every control, and the shuffled twin of a wide embedding."""
     from zsgate.models.embedding import Embedding
-    from zsgate.run import controls
+    from zsgate.run.checks import controls
 
     pca, wide = (Embedding((kept(folder, name),), name) for name in ("pca", who))
     for name in controls.MAKERS:

@@ -3,7 +3,7 @@
 import pytest
 
 from zsgate.metrics import EVERY, METRICS, knn_purity
-from zsgate.run.controls import COPIES, DEAD, KNOWN
+from zsgate.run.checks.controls import COPIES, DEAD, KNOWN
 
 
 def cases(controls):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import zsgate
+from zsgate.verdict.verdict import judge
 
 
 @pytest.mark.parametrize("name", zsgate.__all__)
@@ -32,11 +33,11 @@ def test_importing_it_imports_nothing_else():
     assert eval(done.stdout) == ["zsgate"]
 
 
-def test_two_scores_are_judged_from_the_face():
+def test_two_scores_of_the_face_are_judged():
     """The names go together."""
     draws = {"draws": (0.9,), "units": tuple("abcdefgh"), "cells": "x", "recipe": "default"}
     ours = zsgate.Score("asw", 0.9, leave_outs=(0.9, 0.901, 0.899, 0.9, 0.902, 0.9, 0.898, 0.9), **draws)
     theirs = zsgate.Score("asw", 0.5, leave_outs=(0.5,) * 8, **draws | {"draws": (0.5,)})
-    verdict = zsgate.judge(ours, theirs)
+    verdict = judge(ours, theirs)
     assert isinstance(verdict, zsgate.Verdict)
     assert verdict.outcome == "beats"

@@ -5,15 +5,16 @@ from __future__ import annotations
 from importlib import import_module
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "Embedding", "ModelInfo", "Reconstruction", "Score", "Verdict", "judge", "progress"]
+__all__ = ["Comparison", "Dataset", "Embedding", "ModelInfo", "Reconstruction", "Score", "Verdict", "judge", "progress"]
 _HOMES = {  # imported when asked for: every pytest run of the environment imports this file
+    "Comparison": "zsgate.run.notebook.comparison",
     "Dataset": "zsgate.data.dataset",
     "Embedding": "zsgate.models.embedding",
     "ModelInfo": "zsgate.models.adapter",
     "Reconstruction": "zsgate.models.reconstruction",
     "Score": "zsgate.verdict.score",
     "Verdict": "zsgate.verdict.verdict",
-    "judge": "zsgate.verdict.verdict",
+    "judge": "zsgate.run.notebook.judge",
     "progress": "zsgate.system.progress",
 }
 

@@ -108,6 +108,8 @@ def test_comment_badge_and_history_write_what_they_say(tmp_path, capsys):
     assert "1 test: new loss" in text
     assert main(["comment", new]) == 0
     assert capsys.readouterr().out.startswith("<!-- zsgate: mine -->\n")
+    assert main(["comment", new, "--against=nowhere.json", "--out=comment.md"]) == 0
+    assert "Nothing is compared: nowhere.json: cannot be read" in Path("comment.md").read_text(encoding="utf-8")
     assert main(["badge", old, "--out=out/badge.json"]) == 0
     drawn = json.loads((tmp_path / "out" / "badge.json").read_text(encoding="utf-8"))
     assert (drawn["message"], drawn["color"]) == ("passed 1/1", "brightgreen")

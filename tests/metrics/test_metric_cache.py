@@ -11,7 +11,7 @@ from zsgate.metrics.cells import SPLITS
 from zsgate.metrics.clustering.neighbour_graph import NeighbourGraph
 from zsgate.metrics.embedding import distance_pass
 from zsgate.models.embedding import Embedding
-from zsgate.run.controls import shuffled_twin
+from zsgate.run.checks.controls import shuffled_twin
 from zsgate.system.sources import files, packages
 from zsgate.system.store import Store
 

@@ -17,7 +17,7 @@ from zsgate.report.record import (
     WaiverRecord,
     WaiverTerms,
 )
-from zsgate.verdict.gate.outcome import Ending, ExitCode, Findings, decide
+from zsgate.run.findings.outcome import Ending, ExitCode, Findings, decide
 
 NAMES = {"dataset": "lab", "metric": "nmi", "baseline": "hvg"}
 TERMS = {"match": "*-nmi", "reason": "known", "owner": "me", "expires": "2027-01-31", "max_deficit": 0.1}

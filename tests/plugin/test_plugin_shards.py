@@ -14,7 +14,7 @@ from zsgate.cli import main
 from zsgate.report.record import Record
 
 EQUAL = ("gate", "model", "model_card", "recipe", "policy", "verdicts", "scores", "checks", "twins", "waivers")
-ALSO = ("failures", "datasets", "coverage", "baselines", "metrics", "selection", "tier")
+ALSO = ("failures", "datasets", "coverage", "baselines", "metrics", "selection", "tier", "maps")
 IN_ANY_ORDER = ("controls", "not_tested")  # with -k, controls that it left out come last in a run
 SELECT = ("-k", "(hvg or pca) and (asw or nmi)")
 Judge = Callable[..., int]

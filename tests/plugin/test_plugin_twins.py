@@ -13,7 +13,7 @@ from zsgate.fixtures.twins import compared
 from zsgate.metrics import nmi
 from zsgate.models.embedding import Embedding
 from zsgate.report.record import TwinsRecord
-from zsgate.run.controls import shuffled_twin
+from zsgate.run.checks.controls import shuffled_twin
 
 SELECT = ("-k", "random_init and asw and test_separates")
 

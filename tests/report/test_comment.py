@@ -6,7 +6,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
-from made_records import changed, judged, large, sample, verdict
+from made_records import broken, changed, judged, large, sample, verdict
 from msgspec.structs import replace
 
 from zsgate.report.github.comment import LIMIT, comment, marker
@@ -52,6 +52,13 @@ def test_what_changed_is_said() -> None:
     assert text.index("new loss") < text.index("new pass") < text.index("moved beyond both intervals")
     assert re.search(r"asw against random\\_init: beats .* → loses", text)
     assert "- 17 tests as before" in text
+
+
+def test_what_went_wrong_is_listed() -> None:
+    """Failed controls and tests without a verdict, of a gate that broke."""
+    text = comment(broken())
+    assert "- noise beats hvg by nmi: the test is broken" in text
+    assert "ValueError: loss is nan at epoch 3" in text
 
 
 def test_a_move_within_either_interval_is_none() -> None:

@@ -12,7 +12,7 @@ from zsgate.metrics import EVERY, METRICS, asw, batch_score, nmi
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 from zsgate.metrics.robustness.metric import ROBUSTNESS
 from zsgate.models.embedding import Embedding
-from zsgate.run import controls
+from zsgate.run.checks import controls
 
 NEEDED = {
     "cell types": {"oracle", "shuffled", "noise"},

@@ -19,8 +19,8 @@ from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import asw, nmi
 from zsgate.models.embedding import Embedding
 from zsgate.report.record import Outcome, PretrainingRecord, VerdictRecord, WaiverTerms
-from zsgate.run import controls
-from zsgate.run.judgement import Judgement, judge_in_run
+from zsgate.run.checks import controls
+from zsgate.run.findings.judgement import Judgement, judge_in_run
 from zsgate.run.reference import Reference
 from zsgate.verdict.score import Score
 from zsgate.verdict.terms import Names, Signal, Terms

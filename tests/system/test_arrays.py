@@ -17,8 +17,7 @@ from zsgate.metrics import METRICS, asw, avg_bio, batch_score
 from zsgate.metrics.cache import forget
 from zsgate.metrics.cells import Cells
 from zsgate.models.embedding import Embedding, check_rows
-from zsgate.run import controls
-from zsgate.run.checks import stability
+from zsgate.run.checks import controls, stability
 from zsgate.system import arrays
 from zsgate.system.store import Store
 

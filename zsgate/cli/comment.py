@@ -18,16 +18,22 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
 
 
 def write(given: argparse.Namespace) -> int:
-    """Write the comment.
+    """Write the comment; of a base that cannot be read it says so.
 
     Raises
     ------
     UsageProblem
-        If a file is no verdict.json.
+        If the file is no verdict.json.
     """
+    from zsgate.errors import UsageProblem
     from zsgate.report.github.comment import comment
     from zsgate.report.record.stored import read
 
-    base = None if given.against is None else read(given.against)
-    put(comment(read(given.verdict), base, given.artifact), given.out)
+    record = read(given.verdict)
+    try:
+        base = None if given.against is None else read(given.against)
+    except UsageProblem as problem:  # an older record that nobody can read keeps no change from being shown
+        put(comment(record, str(problem), given.artifact), given.out)
+        return 0
+    put(comment(record, base, given.artifact), given.out)
     return 0

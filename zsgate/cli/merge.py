@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zsgate.report.record import Record
-    from zsgate.verdict.gate.merge import Whole
+    from zsgate.run.findings.shards.merge import Whole
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +58,8 @@ def merge_shards(given: argparse.Namespace) -> int:
 
 def _merged(paths: list[Path], whole: Whole) -> Record:
     from zsgate.report.record.stored import read
-    from zsgate.verdict.gate.merge import merge
-    from zsgate.verdict.gate.shard import Shard
+    from zsgate.run.findings.shards.merge import merge
+    from zsgate.run.findings.shards.shard import Shard
 
     return merge([Shard(str(path), read(path)) for path in paths], whole)
 
@@ -70,7 +70,7 @@ def _whole(given: argparse.Namespace) -> Whole:
 
     from zsgate.data.catalogue.tiers import TIERS
     from zsgate.data.file.path import is_file
-    from zsgate.verdict.gate.merge import Whole
+    from zsgate.run.findings.shards.merge import Whole
 
     command = shlex.join(["zsgate", "merge", *map(str, given.shards)])
     if given.datasets is None:

@@ -2,6 +2,7 @@
 
 >>> from zsgate.metrics import asw
 >>> asw(embedding, labels).value  # doctest: +SKIP
+>>> asw(adata, "X_pca", label_key="cell_type", donor_key="donor").value  # doctest: +SKIP
 """
 
 from __future__ import annotations

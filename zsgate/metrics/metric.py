@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from zsgate.data.dataset import Dataset
 from zsgate.metrics.cells import Cells, Floats
+from zsgate.metrics.given import Said, taken
 from zsgate.models.embedding import Embedding
 from zsgate.system.progress import waiting
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    import anndata
 
 # what a metric speaks of: whether cell types lie apart, whether batches mix, how well genes are predicted, whether
 # cells that are poorer in counts are recognised
@@ -23,7 +29,7 @@ Claim = Literal["cell types", "batches", "genes", "robustness"]
 LeaveOuts = Callable[[Embedding, Cells, Recipe, int], Floats]
 Halves = Callable[[Embedding, Cells, Recipe], Floats]
 ByType = Callable[[Embedding, Cells, Recipe, int], Floats]
-Confusion = Callable[[Embedding, Cells, Recipe, int], npt.NDArray[np.intp]]
+Confusion = Callable[[Embedding, Cells, Recipe, int], tuple[tuple[int, ...], ...]]
 
 
 class MetricLike(Protocol):
@@ -94,7 +100,7 @@ class Metric:
     by_type
         Gives what it says of each cell type alone, shape (n_labels,), from what was computed for its value.
     confusion
-        Gives the number of cells of each cluster and label, shape (n_clusters, n_labels), likewise.
+        Gives the number of cells of each label in each cluster, likewise.
     clusters
         Whether cells are clustered, so that seeds matter and leave-outs keep a partition.
     higher_is_better
@@ -132,6 +138,7 @@ class Metric:
     def __repr__(self) -> str:
         return f"<metric {self.name}>"
 
+    @overload
     def __call__(
         self,
         embedding: Embedding | npt.ArrayLike,
@@ -141,37 +148,63 @@ class Metric:
         donors: npt.ArrayLike | None = None,
         seeds: int | None = None,
         recipe: Recipe | None = None,
+    ) -> Score: ...
+
+    @overload
+    def __call__(
+        self,
+        embedding: anndata.AnnData,
+        labels: str,
+        *,
+        label_key: str,
+        batch_key: str | None = None,
+        donor_key: str | None = None,
+        layer: str | None = None,
+        seeds: int | None = None,
+        recipe: Recipe | None = None,
+    ) -> Score: ...
+
+    def __call__(
+        self,
+        embedding: object,
+        labels: object = None,
+        *,
+        seeds: int | None = None,
+        recipe: Recipe | None = None,
+        **said: Unpack[Said],
     ) -> Score:
         """Return the score of an embedding.
 
         Parameters
         ----------
         embedding
-            An Embedding, or an array of shape (n_cells, n_dimensions).
+            An Embedding, or an array of shape (n_cells, n_dimensions); or an AnnData.
         labels
-            A Dataset, which brings its batches and units along, or the label of each cell.
-        batches
-            Batch of each cell, with an array of labels.
-        donors
-            Donor of each cell, with an array of labels; without them there are no leave-outs.
+            A Dataset, which brings its batches and units along, or the label of each cell; of an AnnData the key of
+            ``obsm`` that holds the embedding, or ``"X"`` where that is dense and holds no counts. Its cells are those
+            that a run would judge on if it took all: with a label, a batch and a donor, and ten detected genes.
         seeds
             Clusterings of an embedding of one draw; None takes the embedding's own number. Several draws are
             clustered once each.
         recipe
             Choices that shape the value; None takes the embedding's own.
+        **said
+            ``batches`` and ``donors`` of each cell, with an array of labels; without donors there are no leave-outs.
+            ``label_key``, ``batch_key`` and ``donor_key``, the columns of an AnnData, and ``layer``, its counts.
 
         Raises
         ------
+        TypeError
+            If what is given is none of these, or does not go together.
         ValueError
-            If labels, batches or donors have missing values or another length than the embedding, if there
-            are too few cells or labels to score, or if batches or donors are needed and
-            unknown.
+            If labels, batches or donors have missing values or another length than the embedding, if there are too few
+            cells or labels to score, or if what is needed is unknown; a UsageProblem if an AnnData cannot be read.
         """
-        given = embedding if isinstance(embedding, Embedding) else Embedding.of(np.asarray(embedding))
-        cells = Cells.of(labels, batches, donors)
-        seeds = given.clusterings if seeds is None else seeds
+        with taken(self.name, embedding, labels, said) as (given, cells):
+            return self._score(given, cells, given.clusterings if seeds is None else seeds, recipe or given.recipe)
+
+    def _score(self, given: Embedding, cells: Cells, seeds: int, recipe: Recipe) -> Score:
         self._refuse(given, cells, seeds)
-        recipe = given.recipe if recipe is None else recipe
         with waiting(f"{given.source}: {self.name}", background=True):
             columns = self.columns(given, cells, recipe, seeds)
         n_units = len(cells.names)
@@ -189,7 +222,7 @@ class Metric:
             balanced=float(balanced) if np.isfinite(balanced) else None,
             n_effective=cells.n_effective,
             by_type=() if self.by_type is None else _known(self.by_type(given, cells, recipe, seeds)),
-            confusion=() if self.confusion is None else _rows(self.confusion(given, cells, recipe, seeds)),
+            confusion=() if self.confusion is None else self.confusion(given, cells, recipe, seeds),
         )
 
     def _refuse(self, embedding: Embedding, cells: Cells, seeds: int) -> None:
@@ -198,11 +231,9 @@ class Metric:
             if len(draw) != cells.n_cells:
                 msg = f"the embedding has {len(draw)} rows for {cells.n_cells} labels"
                 raise ValueError(msg)
-        if self.uses_batches and not cells.has_batches:
-            msg = f"{self.name} needs the batch of each cell and none is known"
-            raise ValueError(msg)
-        if self.uses_units and not cells.names:
-            msg = f"{self.name} needs the donor of each cell and none is known"
+        unknown = {"batch": self.uses_batches and not cells.has_batches, "donor": self.uses_units and not cells.names}
+        for what in (what for what, lacks in unknown.items() if lacks):
+            msg = f"{self.name} needs the {what} of each cell and none is known"
             raise ValueError(msg)
         if seeds < 1:
             msg = f"seeds must be at least 1, not {seeds}"
@@ -212,10 +243,6 @@ class Metric:
         if self.halves is None or len(cells.names) < 2:  # nothing is said without units
             return ()
         return tuple((float(a), float(b)) for a, b in self.halves(embedding, cells, recipe))
-
-
-def _rows(counts: npt.NDArray[np.intp]) -> tuple[tuple[int, ...], ...]:
-    return tuple(map(tuple, counts.tolist()))
 
 
 def _known(values: Floats) -> tuple[float | None, ...]:

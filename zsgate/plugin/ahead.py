@@ -13,7 +13,7 @@ from zsgate.plugin.results import Results
 from zsgate.plugin.xdist import parameters
 from zsgate.run.before.steps import Asked, Plan
 from zsgate.run.changed.held import STEP
-from zsgate.run.controls import COPIES, DEAD, KNOWN
+from zsgate.run.checks.controls import COPIES, DEAD, KNOWN
 from zsgate.run.run import Run
 from zsgate.system import progress
 

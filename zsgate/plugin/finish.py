@@ -14,15 +14,15 @@ import pytest
 
 from zsgate.plugin.agreement import LastWord
 from zsgate.plugin.completeness import Completeness
-from zsgate.plugin.record.provenance import Start
-from zsgate.plugin.record.run import record
 from zsgate.plugin.results import Results, told
 from zsgate.plugin.selection import is_selection, selection, why_nothing
 from zsgate.report import write
 from zsgate.report.record import GateState, Record
 from zsgate.run.before.validate import not_tested
+from zsgate.run.findings.outcome import Ending, ExitCode, Findings, Outcome, decide
+from zsgate.run.findings.provenance import Start
+from zsgate.run.findings.record import record
 from zsgate.run.run import Run
-from zsgate.verdict.gate.outcome import Ending, ExitCode, Findings, Outcome, decide
 
 
 class Finish:

@@ -22,19 +22,20 @@ from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.ahead import PLANNING, Ahead, Busy, speak_on
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.completeness import Completeness
-from zsgate.plugin.record.provenance import Start
+from zsgate.plugin.surroundings import began
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
 from zsgate.run.before.lookup import ReadOnly
 from zsgate.run.before.standin import stand_in
 from zsgate.run.before.validate import check_patterns, not_tested, preflight
+from zsgate.run.findings.outcome import ExitCode, Outcome
+from zsgate.run.findings.provenance import Start
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
 from zsgate.system import cache
 from zsgate.system.processes import end_with, interrupt_at_sigterm
 from zsgate.system.store import Store
-from zsgate.verdict.gate.outcome import ExitCode, Outcome
 
 RUNNING = Outcome(GateState.RUNNING, ExitCode.INTERRUPTED, "started, not finished: nothing is known of this run")
 IDENTITY = pytest.StashKey[str]()
@@ -62,26 +63,26 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
     if hasattr(config, "workerinput"):
         end_with(os.getppid())
     config.add_cleanup(speak_on(stream))
-    began = Start.of(config, options["model"])
+    started = began(config, options["model"])
     if options.pop("plan", False):
         config.stash[PLANNING] = True
         config.option.collectonly = True  # nobody starts workers, or anything else, for a list of tests
     runs = not (config.option.collectonly or hasattr(config, "workerinput") or config.getoption("showfixtures", False))
-    folder = began.folder / (options.get("report") or REPORT)
+    folder = started.folder / (options.get("report") or REPORT)
     if config.getoption("usepdb", False):
         options["isolation"] = "none"
     try:
         settings = Config.gather(
-            options, os.environ, began.folder, models=tuple(MODELS), pyproject=_settings_of(config)
+            options, os.environ, started.folder, models=tuple(MODELS), pyproject=_settings_of(config)
         )
-        folder = began.folder / settings.report
+        folder = started.folder / settings.report
         if runs:
             _refuse_unwritable("report", folder)
-            _begin(began, folder)
-        run = _prepared(config, settings, began.folder)
+            _begin(started, folder)
+        run = _prepared(config, settings, started.folder)
     except UsageProblem as problem:
         if runs:
-            _say_unusable(began, str(problem), folder)
+            _say_unusable(started, str(problem), folder)
         msg = f"zsgate: {without_credentials(str(problem))}"
         raise pytest.UsageError(msg) from None
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
@@ -89,7 +90,7 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
     config.stash[methods.RUN] = run
     config.args[:] = _collected(config)
     config.add_cleanup(BACKEND.leave)
-    _register(config, run, began)
+    _register(config, run, started)
 
 
 def _settings_of(config: pytest.Config) -> Path | None:
@@ -129,7 +130,7 @@ def _identity(config: pytest.Config) -> str:
     return given or config.stash.setdefault(IDENTITY, uuid.uuid4().hex)
 
 
-def _register(config: pytest.Config, run: Run, began: Start) -> None:
+def _register(config: pytest.Config, run: Run, started: Start) -> None:
     """Register the gate's hooks, under no name that ``-p no:NAME`` could block."""
     register = config.pluginmanager.register
     completeness = Completeness(config, _identity(config))
@@ -140,7 +141,7 @@ def _register(config: pytest.Config, run: Run, began: Start) -> None:
         from zsgate.plugin.results import Results
 
         results = Results(run.config, _repeat(config))
-        finish = Finish(run, completeness, results, began, config)
+        finish = Finish(run, completeness, results, started, config)
         register(results)
         register(Ahead(run, results, config))
         register(finish)
@@ -157,19 +158,19 @@ def _stores(settings: Config, run: str, kind: type[Store]) -> tuple[Store, Store
     return kind(root, run, settings.fresh), kind(root / "runs" / run, run)
 
 
-def _begin(began: Start, folder: Path) -> None:
+def _begin(started: Start, folder: Path) -> None:
     """Write that the run was started, in the place of the pages of the one before."""
     try:
-        begin(began.bare(RUNNING), folder)
+        begin(started.bare(RUNNING), folder)
     except OSError as error:
         msg = f"--report {folder}: cannot write the report there ({error.strerror or error})"
         raise UsageProblem(msg) from None
 
 
-def _say_unusable(began: Start, why: str, folder: Path) -> None:
+def _say_unusable(started: Start, why: str, folder: Path) -> None:
     """Write the page of a run that cannot start, in the place of the one before."""
     try:
-        write(began.bare(Outcome(GateState.UNUSABLE, ExitCode.UNUSABLE, why)), folder)
+        write(started.bare(Outcome(GateState.UNUSABLE, ExitCode.UNUSABLE, why)), folder)
     except OSError:  # the sentence on the terminal is all that can be had
         return
 

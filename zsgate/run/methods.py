@@ -20,8 +20,8 @@ from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.own import FAMILIES
-from zsgate.run import controls
 from zsgate.run.before.loading import load_model
+from zsgate.run.checks import controls
 from zsgate.run.ledger import Ledger
 from zsgate.system.progress import waiting
 from zsgate.verdict.score import Score

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from browser import ask, console, needs_chromium
 from made_records import DATASET, PROVENANCE, SCORES, THEIRS, judged, sample, verdict
 from msgspec.structs import replace
 from parsed import Page
@@ -187,3 +188,24 @@ def test_a_history_of_nothing_says_so() -> None:
     page = render(Collected((), (("x.json", "damaged"),)))
     Page(page)
     assert "0 runs of 0 models" in page
+
+
+@needs_chromium
+def test_a_browser_shows_it_whole(tmp_path: Path) -> None:
+    """No sideways scroll at any width, no resource, no message; axe-core finds nothing, in light and dark."""
+    page = tmp_path / "history.html"
+    page.write_text(render(Collected((*many(3, 1), run(1, model="m" * 90)), (("x" * 90, "damaged"),))), "utf-8")
+    widths = (320, 390, 761, 1280)
+    asked = "return [document.documentElement.scrollWidth, performance.getEntriesByType('resource').length];"
+    assert ask(page, asked, widths) == {width: [width, 0] for width in widths}
+    assert console(page) == []
+    package = pytest.importorskip("axe_core_python")
+    (tmp_path / "axe.min.js").write_bytes((Path(package.__file__).parent / "axe.min.js").read_bytes())
+    script = """
+    const tag = document.createElement("script"); tag.src = "axe.min.js"; document.head.append(tag);
+    await new Promise(done => { tag.onload = done; });
+    const found = await axe.run(document, {resultTypes: ["violations"]});
+    return found.violations.map(each => [each.id, each.nodes.slice(0, 3).map(node => node.html.slice(0, 200))]);
+    """
+    for options in ((), ("--blink-settings=preferredColorScheme=0",)):
+        assert ask(page, script, (390, 1280), *options) == {390: [], 1280: []}

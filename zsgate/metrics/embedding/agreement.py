@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from zsgate.metrics.cells import Cells, Floats
 from zsgate.metrics.embedding.shared import agreements, halves
@@ -47,10 +46,10 @@ def _f1_by_type(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) 
     return np.asarray(found.reshape(len(found), cells.labels.max() + 1, -1)[:, :, 0].mean(axis=0))
 
 
-def _confusion(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> npt.NDArray[np.intp]:
-    """Return the number of cells of each cluster and type, by the first clustering's best partition."""
+def _confusion(embedding: Embedding, cells: Cells, recipe: Recipe, seeds: int) -> tuple[tuple[int, ...], ...]:
+    """Return the number of cells of each type in each cluster, by the first clustering's best partition."""
     found = np.array(agreements(embedding, cells, recipe, seeds)["confusion"][0])
-    return found.reshape(-1, cells.labels.max() + 1).astype(np.intp)
+    return tuple(map(tuple, found.reshape(-1, cells.labels.max() + 1).astype(np.intp).tolist()))
 
 
 nmi = Metric(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from zsgate.report.github import markdown
+from zsgate.report.github.badness import control_words, failure_words
 from zsgate.report.github.markdown import quiet
 from zsgate.report.history.change import Change, Comparison, Kind, compare
 from zsgate.report.record import Record
@@ -14,7 +15,7 @@ from zsgate.report.sentence import headline
 from zsgate.report.words import LIKE, MARKS, counted
 
 LIMIT = 60_000  # bytes; GitHub takes 65,536 characters
-MOST = 50  # changes of one kind that are listed
+MOST = 50  # changes of one kind, or things that went wrong, that are listed
 COMMIT = 40  # characters of a commit as it is shown
 
 
@@ -25,7 +26,7 @@ def marker(model: str) -> str:
     return f"<!-- zsgate: {plain}{'' if plain == model else f' {digest}'} -->"
 
 
-def comment(record: Record, base: Record | None = None, artifact: str = "") -> str:
+def comment(record: Record, base: Record | str | None = None, artifact: str = "") -> str:
     """Return Markdown below 60,000 bytes: marker, sentence why, link, what changed, grids.
 
     Parameters
@@ -33,15 +34,21 @@ def comment(record: Record, base: Record | None = None, artifact: str = "") -> s
     record
         What a run found.
     base
-        What a run on the base branch found; None compares with nothing.
+        What a run on the base branch found, or in words why that is not known; None compares with nothing.
     artifact
         Address of the artefact that holds the page; empty shows no link.
     """
     state = LIKE[record.gate]
+    wrong = [control_words(each) for each in record.controls if not each.passed and not each.advisory]
+    wrong += [failure_words(each) for each in record.failures]
     lines = [marker(record.model), f"## {MARKS[state]} zsgate: {quiet(record.model or 'no model')} {record.gate}", ""]
     lines += [quiet(headline(record)), "", " · ".join(_about(record, artifact)), ""]
-    if base is not None:
+    lines += [f"- {quiet(said)}" for said in wrong[:MOST]] + [f"- and {len(wrong) - MOST} more"] * (len(wrong) > MOST)
+    lines += [""] * bool(wrong)
+    if isinstance(base, Record):
         lines += [f"### Against the base ({_commit(base)})", "", *_changed(compare(record, base)), ""]
+    elif base is not None:
+        lines += ["### Against the base", "", *_changed(Comparison(refused=base)), ""]
     lines += [f"- {quiet(caveat)}" for caveat in record.caveats] + [""] * bool(record.caveats)
     lines += markdown.matrices(record)
     return markdown.within(lines, LIMIT)

@@ -15,7 +15,7 @@ from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 from zsgate.metrics.robustness.metric import ROBUSTNESS
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
 from zsgate.models.pretrained.weights import absent_files
-from zsgate.run import controls, datasets
+from zsgate.run import datasets
 from zsgate.run.before.lookup import Absent, Lookup
 from zsgate.run.before.rates import SUPERLINEAR, Rates
 from zsgate.run.before.steps import Asked, Plan, Size, Step
@@ -23,6 +23,7 @@ from zsgate.run.changed.copies import MOST_CELLS, key_of
 from zsgate.run.changed.held import KIND, STEP
 from zsgate.run.changed.held import key_of as key_of_held
 from zsgate.run.changed.invariances import EMBEDDED
+from zsgate.run.checks import controls
 from zsgate.run.checks.stability import draws_of
 from zsgate.run.methods import Method
 from zsgate.run.run import Run

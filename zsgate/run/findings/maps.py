@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.data.dataset import Dataset
-from zsgate.metrics import METRICS, layout
+from zsgate.metrics import METRICS
+from zsgate.metrics.neighbours import layout
 from zsgate.report.record import MapRecord, VerdictRecord
 from zsgate.report.record.maps import SIDE, packed
 from zsgate.run.methods import Method

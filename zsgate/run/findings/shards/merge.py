@@ -22,10 +22,10 @@ from zsgate.report.record import (
     WaiverRecord,
 )
 from zsgate.report.words import joined
+from zsgate.run.findings.outcome import Outcome, decide
+from zsgate.run.findings.shards.shard import Shard, findings
+from zsgate.run.findings.shards.together import absent, foreign
 from zsgate.verdict import holm
-from zsgate.verdict.gate.outcome import Outcome, decide
-from zsgate.verdict.gate.shard import Shard, findings
-from zsgate.verdict.gate.together import absent, foreign
 from zsgate.verdict.waiver import Waiver, review
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ def merge(shards: Sequence[Shard], whole: Whole) -> Record:
 
 def _ordered(shards: Sequence[Shard], whole: Whole) -> list[Shard]:
     """Return the shards in the order in which a run judges on their datasets."""
-    order = whole.datasets or shards[0].record.selection.datasets
+    order = whole.datasets or next((s.record.selection.datasets for s in shards if not s.is_bare), ())
     place = {name: position for position, name in enumerate(order)}
     return sorted(shards, key=lambda shard: min((place.get(name, len(place)) for name in shard.datasets), default=0))
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
-
-import pytest
 
 import zsgate
 from zsgate.config.config import Config
 from zsgate.report.record import GateState, Provenance, Record
-from zsgate.system.files import sha256_of
+from zsgate.run.findings.outcome import Outcome
 from zsgate.system.sources import versions
-from zsgate.verdict.gate.outcome import Outcome
 
 SHOWN = (
     *("numpy", "scipy", "pandas", "torch", "scvi-tools", "scikit-learn"),
@@ -42,21 +38,15 @@ class Start:
         When, in seconds since the epoch.
     model
         The candidate, as ``--model`` names it.
-    manager
-        Knows the conftests and plugins of the run.
+    plugins
+        Says what else had hooks in the run, once it has ended; nothing has where there is no pytest.
     """
 
     command: str
     folder: Path
     began: float
     model: str
-    manager: pytest.PytestPluginManager = field(repr=False)
-
-    @classmethod
-    def of(cls, config: pytest.Config, model: str) -> Start:
-        """Return what is known of a run that starts now."""
-        command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
-        return cls(command, config.invocation_params.dir, time.time(), model, config.pluginmanager)
+    plugins: Callable[[], dict[str, str]] = field(default=dict, repr=False)
 
     def provenance(self, outcome: Outcome, asked: Config | None = None) -> Provenance:
         """Return on what the run ran, and how it ended; with what was asked for, where that could be read."""
@@ -72,7 +62,7 @@ class Start:
             git=_git(self.folder),
             settings_file=None if asked is None or asked.pyproject is None else str(asked.pyproject),
             options={} if asked is None else _options(asked),
-            plugins=_plugins(self.manager),
+            plugins=self.plugins(),
             exit_code=None if outcome.state is GateState.RUNNING else outcome.exit_code,
             exit_reason=outcome.reason,
         )
@@ -91,18 +81,6 @@ def _options(asked: Config) -> dict[str, str]:
         if each.name not in ELSEWHERE and value not in (usual, {}, ()):
             found[each.name] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return found
-
-
-def _plugins(manager: pytest.PytestPluginManager) -> dict[str, str]:
-    """Return what else has hooks in the run: plugins with their versions, conftests and modules with their digests."""
-    installed = manager.list_plugin_distinfo()
-    found = {dist.project_name: dist.version for _, dist in installed}
-    theirs = {id(plugin) for plugin, _ in installed}
-    for plugin in manager.get_plugins():
-        path = getattr(plugin, "__file__", None) if isinstance(plugin, ModuleType) else None
-        if path and id(plugin) not in theirs and not plugin.__name__.startswith(("_pytest.", "zsgate.", "xdist.")):
-            found[str(path)] = f"sha256 {sha256_of(Path(path))[:12]}"
-    return dict(sorted(found.items()))
 
 
 def _device(gpu: bool) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from zsgate.report.record import GateState, Record, deciding
-from zsgate.verdict.gate.outcome import ExitCode, Findings, Outcome, decide
+from zsgate.run.findings.outcome import ExitCode, Findings, Outcome, decide
 
 JUDGED = (GateState.PASSED, GateState.WAIVED, GateState.LOST, GateState.INCONCLUSIVE)  # what verdicts come to
 CODES = {GateState.BROKE: ExitCode.BROKE, GateState.INTERRUPTED: ExitCode.INTERRUPTED, GateState.RUNNING: None}

@@ -9,8 +9,6 @@ from zsgate.data.leakage.exposure import sentences
 from zsgate.metrics import EVERY
 from zsgate.metrics.metric import MetricLike
 from zsgate.models.pretrained.coverage import GeneCoverage
-from zsgate.plugin.record.provenance import Start
-from zsgate.plugin.results import Results
 from zsgate.report.record import (
     BaselineRecord,
     CheckRecord,
@@ -23,16 +21,18 @@ from zsgate.report.record import (
 )
 from zsgate.run import datasets
 from zsgate.run.before.validate import not_tested
+from zsgate.run.findings.gathered import Gathered
 from zsgate.run.findings.maps import maps
+from zsgate.run.findings.outcome import Outcome
+from zsgate.run.findings.provenance import Start
 from zsgate.run.run import Run
-from zsgate.verdict.gate.outcome import Outcome
 
 QUICK_CAVEAT = "The quick tier has 1,500 cells of one dataset. It shows that a gate works; it does not clear a release."
 _FOREIGN = "A conftest or plugin marks tests of the gate {}: that does not count."
 Notes = Mapping[tuple[str, str], Mapping[str, object]]  # of embeddings, by who made it and dataset
 
 
-def record(run: Run, results: Results, outcome: Outcome, selection: SelectionRecord, start: Start) -> Record:
+def record(run: Run, results: Gathered, outcome: Outcome, selection: SelectionRecord, start: Start) -> Record:
     """Return the record of a run that came to an end.
 
     Parameters
@@ -94,7 +94,7 @@ def _coverage(found: GeneCoverage) -> CoverageRecord:
     return CoverageRecord(**fields | {"shared": len(found.shared)})
 
 
-def _notes(results: Results) -> Notes:
+def _notes(results: Gathered) -> Notes:
     return {(each.who, each.dataset or ""): each.notes for each in results.timings if each.who}
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from zsgate.report.record import WaiverTerms
 from zsgate.report.words import counted, joined
-from zsgate.verdict.gate.shard import Shard
+from zsgate.run.findings.shards.shard import Shard
 
 # settings that shards of one run may have each their own: which cells, where things lie, and what a process may take
 APART = frozenset(
@@ -51,6 +51,7 @@ def _facts(shard: Shard) -> Iterator[tuple[str, object]]:
     yield "the recipe", f"{record.recipe.id}:{record.recipe.hash}"
     yield "the policy", record.policy
     yield "the datasets that the project judges on", record.selection.datasets
+    yield "what left out tests", record.selection.left_out_by
     terms = WaiverTerms.__struct_fields__
     yield "the waivers", tuple(tuple(getattr(waiver, name) for name in terms) for waiver in record.waivers)
     yield "the settings", _settings(shard)

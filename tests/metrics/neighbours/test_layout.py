@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import normalized_mutual_info_score
 
 from zsgate.metrics import nmi
-from zsgate.metrics.layout import layout
+from zsgate.metrics.neighbours.layout import layout
 from zsgate.models.embedding import Embedding
 
 

@@ -1,1 +1,0 @@
-"""The record of a run: put together, with what it ran on."""

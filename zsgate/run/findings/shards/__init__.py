@@ -1,0 +1,1 @@
+"""Shards: records of parts of a run, each of other datasets, made one again."""

@@ -1,1 +1,0 @@
-"""Gate: what all verdicts of a run, or of its shards, come to."""
