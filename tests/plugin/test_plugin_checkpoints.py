@@ -74,7 +74,6 @@ TWINS = "(hvg or random_init) and nmi"
     ("name", "chosen"),
     [
         ("geneformer_v1_10m", TWINS),
-        ("scgpt_human", "hvg and nmi"),
         pytest.param("scgpt_human", TWINS, marks=pytest.mark.slow),
     ],
 )
@@ -180,6 +179,7 @@ def pytest_collection_modifyitems(items):
 PAPER = ("--datasets=pancreas.h5ad", *ISLETS[1:], "--recipe=kedzierska2023", "--offline")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "published"),
     [

@@ -24,6 +24,7 @@ def test_a_classical_method_is_judged_like_a_model(gate: Gate, verdict: Callable
     assert against_pca["difference"] == pytest.approx(-against_hvg["difference"], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_harmony_is_compared_with_on_request(gate: Gate, verdict: Callable[[], dict]) -> None:
     """And may be the candidate; chance it draws is in its interval."""
     pytest.importorskip("harmony")

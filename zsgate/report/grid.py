@@ -76,6 +76,13 @@ class VerdictGrid:
     rows: list[tuple[str, list[GridCell]]]
 
     @property
+    def deciding(self) -> tuple[int, int]:
+        """How many cells that decide passed, and how many there are; a test without a verdict is one of them."""
+        cells = [cell for _, cells in self.rows for cell in cells]
+        count = [cell for cell in cells if cell.state == "error" or (cell.verdict and not cell.verdict.advisory)]
+        return sum(cell.verdict is not None and cell.verdict.passed for cell in count), len(count)
+
+    @property
     def states(self) -> list[str]:
         """State of each cell."""
         return [cell.state for _, cells in self.rows for cell in cells]

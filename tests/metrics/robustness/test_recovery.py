@@ -32,6 +32,7 @@ def made(some):
     return dataset, rows, rows + np.random.default_rng(0).normal(scale=rows.std(axis=0), size=rows.shape).astype("f4")
 
 
+@pytest.mark.slow
 def test_it_is_a_classifier_on_other_donors(made):
     """With everybody and without each of the donors, whose copies and originals both leave; balanced, too."""
     dataset, rows, moved = made

@@ -61,7 +61,7 @@ def test_first_screen(record: Record) -> None:
         "cellama",
         "LOST",
         "3 of 20 tests passed, 12 lost, 5 inconclusive",
-        "loses −0.041 0.512 against 0.553",
+        "loses −0.041 0.512 / 0.553",
         "beats +0.029",
     ):
         assert words in first

@@ -7,13 +7,13 @@ import struct
 
 import numpy as np
 import pytest
-from made_records import DATASET, sample
+from made_records import DATASET, judged, sample, verdict
 from msgspec.structs import replace
 from parsed import Page
 
 from zsgate.report.page import confusion, maps
 from zsgate.report.page.html import render
-from zsgate.report.record import MapRecord, Record, ScoreRecord
+from zsgate.report.record import MapRecord, MetricRecord, Record, ScoreRecord
 from zsgate.report.record.maps import numbers, packed
 
 TYPES = tuple((f"type {place}", 10 + place) for place in range(14))
@@ -105,3 +105,28 @@ def test_clusters_stand_by_their_largest_type_and_small_ones_together() -> None:
     assert confusion.table([score], replace(card, cell_types=(("a", 1),))) is None
     text = Page(render(replace(sample(), datasets=(card,), scores=(score,)))).text
     assert "Which types share a cluster: cellama's 4 clusters" in text
+
+
+def test_a_full_page_stays_small_and_begins_with_all_datasets_at_a_glance() -> None:
+    """Five datasets, six baselines, fifteen metrics, eight UMAPs each of 4,000 cells: below 5 MB."""
+    claims = {"cell types": [f"t{n}" for n in range(9)], "batches": [f"b{n}" for n in range(4)], "genes": ["g0", "g1"]}
+    metrics = tuple(MetricRecord(name=name, claim=claim) for claim, names in claims.items() for name in names)
+    datasets, baselines = [f"d{n}" for n in range(5)], [f"baseline_{n}" for n in range(6)]
+    verdicts = [
+        verdict(dataset, baseline, metric.name, advisory=metric.claim == "genes")
+        for dataset in datasets
+        for metric in metrics
+        for baseline in baselines
+    ]
+    made = replace(
+        judged(sample(), verdicts),
+        metrics=metrics,
+        datasets=tuple(replace(CELLS, name=name) for name in datasets),
+        maps=tuple(drawn(4000, ("m", *baselines, "twin"), dataset=name) for name in datasets),
+    )
+    text = render(made)
+    assert len(text.encode()) < 5_000_000
+    first = Page(text).text.partition("Tests that decide, passed of all")[2]
+    passed = sum(each.passed for each in verdicts if each.dataset == "d0" and each.metric.startswith("t"))
+    assert f"dataset cell types batches genes d0 {passed} of 54" in first
+    assert "advisory d1" in first
