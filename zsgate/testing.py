@@ -11,8 +11,9 @@
         pass
 
 What has no ``info`` and ``fingerprint`` is no adapter but a model of one's own: it gets AnnData, as in a run of
-``--model=pkg.mod:attr``. A fixture ``cells`` in that class replaces the default's 24 real cells. What a model does not
-offer is skipped, with the reason.
+``--model=pkg.mod:attr``; one that has both is taken for an adapter unless the class says ``takes_anndata = True``. A
+fixture ``cells`` in that class replaces the default's 24 real cells. What a model does not offer is skipped, with the
+reason.
 """
 
 from __future__ import annotations
@@ -51,15 +52,15 @@ class AdapterContract:
     """Ten tests of a model; a subclass needs a fixture ``adapter``, an adapter or what ``pkg.mod:attr`` may name."""
 
     tolerance = TOLERANCE
+    takes_anndata = False  # whether it is a model of one's own although it looks like an adapter
 
     @pytest.fixture
     def wrapped(self, adapter: Any) -> Adapter:
         """Return the adapter; what is none is wrapped as ``--model=pkg.mod:attr`` wraps it, and gets AnnData."""
         return self._wrap(adapter)
 
-    @staticmethod
-    def _wrap(adapter: Any) -> Adapter:
-        if isinstance(adapter, Adapter):
+    def _wrap(self, adapter: Any) -> Adapter:
+        if isinstance(adapter, Adapter) and not self.takes_anndata:
             return adapter
         name = getattr(adapter, "__qualname__", type(adapter).__qualname__)
         return UserModel(f"{adapter.__module__}:{name}", model=adapter)

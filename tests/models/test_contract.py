@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zsgate.data.dataset import Dataset
-from zsgate.models.adapter import Adapter
+from zsgate.models.adapter import Adapter, ModelInfo
 from zsgate.testing import AdapterContract, some_cells
 
 
@@ -85,3 +85,29 @@ def test_a_model_that_draws_chance_skips_what_it_cannot_keep() -> None:
     for rule in ("rows_follow_the_cells", "a_cell_does_not_see_its_company", "chance_is_not_global"):
         with pytest.raises(pytest.skip.Exception, match="it draws chance; a gate checks that its rows stay"):
             getattr(contract, f"test_{rule}")(wrapped, cells, rows)
+
+
+class Declared(Chancy):
+    """A model of one's own that declares all that an adapter has."""
+
+    stochastic = False
+    info = ModelInfo(name="declared")
+    fingerprint = "1"
+
+    def embed(self, adata) -> np.ndarray:  # type: ignore[no-untyped-def]
+        """Return the counts of a few genes, by name."""
+        return adata[:, sorted(adata.var_names)[:500]].X.toarray()
+
+
+def test_a_model_of_ones_own_that_looks_like_an_adapter_says_that_it_takes_anndata() -> None:
+    """It has info and fingerprint, so it is taken for an adapter unless the class says otherwise."""
+
+    class OfDeclared(AdapterContract):
+        takes_anndata = True
+
+    cells = some_cells(12)
+    usual, told = (kind.wrapped.__wrapped__(kind(), Declared()) for kind in (AdapterContract, OfDeclared))  # type: ignore[attr-defined]
+    assert type(usual) is Declared
+    contract = OfDeclared()
+    contract.test_one_finite_float32_row_a_cell(told, cells, told.embed(cells))
+    contract.test_rows_follow_the_cells(told, cells, told.embed(cells))
