@@ -47,6 +47,7 @@ LONG = {
     ("docs/howto/reconstruction.md", "pytest --model=my_pkg.half:HalfRight"),
     ("docs/tutorials/ci.md", "pytest --model=hvg"),
     ("docs/tutorials/ci.md", "zsgate"),
+    ("docs/tutorials/notebook.md", "python"),
     ("docs/tutorials/own_data.md", "zsgate data check"),
     ("docs/tutorials/own_data.md", "pytest --model=pca -k"),
     ("docs/tutorials/own_data.md", "pytest --model=embeddings/"),
