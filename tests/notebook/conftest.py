@@ -16,6 +16,7 @@ from zsgate.data.dataset import Dataset
 from zsgate.run.notebook.comparison import Comparison
 
 COLUMNS = {"label_key": "cell_type", "batch_key": "sample", "donor_key": "donor"}
+QUICK = {**COLUMNS, "maps": False}
 
 
 def of_cells(cells: Dataset) -> anndata.AnnData:
@@ -54,7 +55,7 @@ def judged(few_cells: Dataset, kept: Path) -> Callable[..., Comparison]:
 
     def judged(key: str, **settings: Any) -> Comparison:
         other = "X_good" if key == "X_noise" else "X_noise"
-        given: dict[str, Any] = {"against": ["hvg", "pca", other], "name": "cells", "cache": kept, **COLUMNS}
+        given: dict[str, Any] = {"against": ["hvg", "pca", other], "name": "cells", "cache": kept, **QUICK}
         return zsgate.judge(of_cells(few_cells), key, **given | settings)
 
     return judged

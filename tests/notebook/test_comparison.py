@@ -142,3 +142,16 @@ def test_the_page_is_the_gate_s(good: Comparison, tmp_path: Path) -> None:
     assert Record.of_json(good.save(str(tmp_path / "report.json")).read_bytes()) == good.record
     with pytest.raises(UsageProblem, match=r"a page ends in \.html"):
         good.save(tmp_path / "report.pdf")
+
+
+def test_it_says_how_it_was_asked(good: Comparison) -> None:
+    """In a line that gives the same again, on the page like a command."""
+    provenance = good.record.provenance
+    assert provenance.command.startswith(
+        "zsgate.judge(adata, 'X_good', against=['hvg', 'pca', 'X_noise'], label_key='ce"
+    )
+    assert {name: provenance.options[name] for name in ("label", "batch", "donor")} == {
+        "label": "cell_type",
+        "batch": "sample",
+        "donor": "donor",
+    }

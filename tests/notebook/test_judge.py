@@ -15,7 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 import zsgate
-from conftest import COLUMNS
+from conftest import QUICK
 from zsgate.errors import UsageProblem
 from zsgate.report.record import GateState
 from zsgate.run.notebook.comparison import Comparison
@@ -26,7 +26,7 @@ def refused(adata: anndata.AnnData, tmp_path: Path) -> Callable[..., str]:
     """Return the sentence with which the cells are refused; nothing is computed or kept before."""
 
     def refused(key: str = "X_good", **settings: Any) -> str:
-        given: dict[str, Any] = {"against": ["hvg"], "cache": tmp_path / "kept", **COLUMNS}
+        given: dict[str, Any] = {"against": ["hvg"], "cache": tmp_path / "kept", **QUICK}
         with pytest.raises(UsageProblem) as problem:
             zsgate.judge(adata, key, **given | settings)
         assert "\n" not in str(problem.value)
@@ -52,7 +52,7 @@ def refused(adata: anndata.AnnData, tmp_path: Path) -> Callable[..., str]:
         ({"against": "random_init"}, "against random_init: the candidate offers no random_init(seed)"),
         ({"against": ["a.json", "b.json"]}, "against: 2 files of earlier runs; name one"),
         ({"against": "a.json"}, "no verdict.json of zsgate"),
-        ({"metrics": ["azw"]}, "unknown metric 'azw'; did you mean 'asw'?"),
+        ({"metrics": "azw"}, "unknown metric 'azw'; did you mean 'asw'?"),
         ({"require": ["mse_gep"]}, "mse_gep cannot be computed on adata"),
         ({"policy": "best"}, "unknown policy 'best'"),
         ({"cells": 7}, "cells must be at least 100, or 0 for all, not 7"),
@@ -127,7 +127,7 @@ def test_nothing_of_the_anndata_is_changed(adata: anndata.AnnData, kept: Path) -
     """Neither its arrays nor its columns, and nothing is added."""
     adata.obs["donor"] = adata.obs["donor"].astype(object)  # writing a file would make categories of it
     before = joblib.hash(adata.__dict__)
-    zsgate.judge(adata, "X_good", against="hvg", cache=kept, **COLUMNS)
+    zsgate.judge(adata, "X_good", against="hvg", cache=kept, **QUICK)
     assert joblib.hash(adata.__dict__) == before
 
 
@@ -159,7 +159,7 @@ def test_an_earlier_run_is_compared_with(judged: Callable[..., Comparison], fair
 def test_a_key_may_be_called_like_a_baseline(adata: anndata.AnnData, kept: Path) -> None:
     """It is told from it."""
     adata.obsm["pca"] = adata.obsm["X_good"]
-    found = zsgate.judge(adata, "pca", against="hvg", cache=kept, **COLUMNS)
+    found = zsgate.judge(adata, "pca", against="hvg", cache=kept, **QUICK)
     assert {(verdict.model, verdict.baseline) for verdict in found.verdicts} == {("pca@obsm", "hvg")}
 
 
@@ -169,7 +169,7 @@ def test_counts_may_be_anywhere(adata: anndata.AnnData, kept: Path, fair: Compar
     adata.layers["umi"] = sp.csc_matrix(counts)
     adata.X = np.log1p(counts.toarray())
     view = adata[:, :]
-    found = zsgate.judge(view, "X_fair", against="hvg", layer="umi", cache=kept, **COLUMNS)
+    found = zsgate.judge(view, "X_fair", against="hvg", layer="umi", cache=kept, **QUICK)
     expected = {verdict.metric: verdict.difference for verdict in fair.verdicts if verdict.baseline == "hvg"}
     assert {verdict.metric: verdict.difference for verdict in found.verdicts} == expected
 
@@ -180,7 +180,7 @@ sys.modules["pytest"] = sys.modules["_pytest"] = None
 import anndata
 import zsgate
 adata = anndata.read_h5ad(sys.argv[1])
-columns = {"label_key": "cell_type", "batch_key": "sample", "donor_key": "donor"}
+columns = {"label_key": "cell_type", "batch_key": "sample", "donor_key": "donor", "maps": False}
 found = zsgate.judge(adata, "X_good", against="X_noise", cache=sys.argv[2], **columns)
 found.plot(), found.plot("table"), found.to_frame(), found._repr_html_(), found.save(sys.argv[3])
 print(bool(found), len(found.verdicts))

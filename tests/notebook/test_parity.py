@@ -29,7 +29,16 @@ def gate(few_cells: Dataset, kept: Path, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("gate")
     of_cells(few_cells).write_h5ad(folder / "cells.h5ad")
     options = ["--model=cells.h5ad#X_fair", "--against=cells.h5ad#X_noise", "--datasets=cells.h5ad", "--cache=kept"]
-    options += ["--label=cell_type", "--batch=sample", "--donor=donor", "-k", "not scvi", "-p", "no:hypothesispytest"]
+    options += [
+        "--label=cell_type",
+        "--batch=sample",
+        "--donor=donor",
+        "-k",
+        "not scvi",
+        "--no-maps",
+        "-p",
+        "no:hypothesispytest",
+    ]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     subprocess.run(command, cwd=folder, capture_output=True, check=False)
     return Record.of_json((folder / "zsgate-report" / "verdict.json").read_bytes())

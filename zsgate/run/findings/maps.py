@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -47,23 +47,25 @@ def maps(run: Run, verdicts: Sequence[VerdictRecord]) -> Iterator[MapRecord]:
     with steps("drawing UMAPs for the page", total) as advance:
         for dataset, names in asked.items():
             try:
-                yield _record(run, run.dataset(dataset), names)
+                yield _record(run, run.dataset(dataset), names, advance)
             except Exception as error:  # whatever it is, the page is worth more than its pictures
                 yield MapRecord(dataset=dataset, why=f"UMAPs could not be drawn: {type(error).__name__}: {error}")
-            advance(1 + len(names))
 
 
 def _embeds(verdict: VerdictRecord) -> bool:
     return verdict.metric in METRICS
 
 
-def _record(run: Run, dataset: Dataset, names: Sequence[str]) -> MapRecord:
+def _record(run: Run, dataset: Dataset, names: Sequence[str], advance: Callable[[int], None]) -> MapRecord:
     if dataset.n_cells < FEWEST:
         return MapRecord(dataset=dataset.name, why=f"UMAPs of fewer than {FEWEST} cells say nothing")
     cells = np.arange(dataset.n_cells)
     if len(cells) > MOST:
         cells = np.sort(np.random.default_rng(0).choice(cells, MOST, replace=False))
-    methods: list[Method] = [run.candidate, *map(run.method, names)]
+    methods: list[tuple[str, str]] = []
+    for each in (run.candidate, *map(run.method, names)):
+        methods += [(each.name, _places(run, each, dataset, cells))] if _has_rows(each) else []
+        advance(1)
     types = np.unique(dataset.cell_types, return_inverse=True)[1]
     batch_names, batches = (
         (np.array([]), None) if dataset.batches is None else np.unique(dataset.batches, return_inverse=True)
@@ -71,7 +73,7 @@ def _record(run: Run, dataset: Dataset, names: Sequence[str]) -> MapRecord:
     return MapRecord(
         dataset=dataset.name,
         n_cells=len(cells),
-        methods=tuple((each.name, _places(run, each, dataset, cells)) for each in methods if _has_rows(each)),
+        methods=tuple(methods),
         cell_types=_packed(types[cells]),
         batches="" if batches is None else _packed(batches[cells]),
         batch_names=tuple(map(str, batch_names)),
