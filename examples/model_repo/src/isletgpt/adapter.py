@@ -51,7 +51,7 @@ class Model:
             weights=((path.name, self.fingerprint),),
             dimensions=self.network.shape.width,
             gene_ids="ensembl",
-            pretraining=(record.dataset,),
+            pretraining=(record.dataset, "pancreas_quick"),  # which is drawn from it
             notes=(
                 f"pretrained by masked expression on {record.n_cells:,} cells of {record.dataset}, of the donors "
                 f"{', '.join(record.donors)}: {record.steps:,} steps, seed {record.seed}",
