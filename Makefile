@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow gpu check clean
+.PHONY: demo test test-slow gpu check docs dist clean
 
 demo: $(VENV)/.quickstart
 	@$(BIN)/python -m pytest --model=cellama --tier=quick --quiet --tb=no --no-summary; code=$$?; \
@@ -30,6 +30,17 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/python tests/types_checked.py
 
+# every warning is an error; the pages are in docs/_build/html
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+
+# the source distribution, the wheel made of it, and what an index would refuse of them
+dist: $(VENV)/.docs
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . > /dev/null
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python -m twine check --strict dist/*
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -43,5 +54,9 @@ $(VENV)/.test: $(VENV)/.quickstart
 	$(PIP) --editable '.[test]'
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.quickstart
+	$(PIP) --editable '.[dist,docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist zsgate-report *.egg-info
+	rm -rf $(VENV) build dist docs/_build zsgate-report *.egg-info

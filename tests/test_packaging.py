@@ -4,22 +4,57 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+import zsgate
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the source distribution, and from it the wheel."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the source distribution, and from it the wheel; return their folder."""
     out = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return next(out.glob("*.whl"))
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    """Return the wheel."""
+    return next(built.glob("*.whl"))
+
+
+def test_the_source_distribution_holds_the_documents(built):
+    """Every page, what Sphinx needs to build them, and how to cite."""
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.*") if path.suffix != ".pyc"}
+    assert {name for name in pages if not name.startswith("docs/_build/")} <= names
+    assert {"CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "constraints.txt"} <= names
+
+
+def test_what_is_said_of_the_package_agrees():
+    """Version and licence stand in three files; issue forms are what GitHub reads."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert project["version"] == cited["version"] == zsgate.__version__
+    assert project["license"] == cited["license"]
+    assert project["authors"] == [{"name": each["name"]} for each in cited["authors"]]
+    forms = [path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
+    assert {path.stem for path in forms} == {"bug", "dataset", "model"}
+    for path in forms:
+        form = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert {"name", "description", "body"} <= set(form)
+        assert {each["type"] for each in form["body"]} <= {"textarea", "input", "dropdown", "checkboxes", "markdown"}
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):

@@ -1,14 +1,16 @@
-"""What the documents show is what runs."""
+"""What the documents show is what the code has: models, options, exit codes, tables, links, length."""
 
 from __future__ import annotations
 
 import re
+import runpy
 import sys
 import tomllib
 from datetime import date
-from pathlib import Path
 
 import numpy as np
+import pytest
+from documents import PAGES, ROOT, blocks, of_language
 
 from zsgate import cli
 from zsgate.config.config import Config
@@ -17,18 +19,16 @@ from zsgate.models.pretrained.checkpoints import TABLE
 from zsgate.plugin import options as plugin
 from zsgate.run.datasets import chosen
 
-ROOT = Path(__file__).parent.parent.parent
-
-
-def blocks(document: str, language: str) -> list[str]:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+HERE = "https://github.com/zsgate/zsgate/"
+RAW = "https://raw.githubusercontent.com/zsgate/zsgate/main/"
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PYTESTS = {"junitxml", "html", "help", "zsgate-model"}
 
 
 def test_the_readme_s_model_runs_with_its_pyproject(project, verdict):
     """The 20 lines of the README gate a model, its untrained twin included."""
-    (code,) = blocks("README.md", "python")
-    table = blocks("README.md", "toml")[0]
+    (code,) = of_language("README.md", "python")
+    table = of_language("README.md", "toml")[0]
     (project.path / "my_pkg").mkdir()
     (project.path / "my_pkg" / "gate.py").write_text(code, encoding="utf-8")
     assert len(code.splitlines()) <= 20
@@ -47,7 +47,7 @@ def test_the_contributing_model_is_an_adapter(few_cells):
     from zsgate.models.adapter import Adapter
 
     namespace: dict = {}
-    exec(blocks("CONTRIBUTING.md", "python")[0], namespace)
+    exec(of_language("CONTRIBUTING.md", "python")[0], namespace)
     model = namespace["Lengths"]()
 
     assert isinstance(model, Adapter)
@@ -56,14 +56,14 @@ def test_the_contributing_model_is_an_adapter(few_cells):
     assert rows.dtype == np.float32
 
 
-def test_the_contributing_model_reconstructs(few_cells):
+def test_the_model_of_the_documents_reconstructs(few_cells):
     """The example's windows are read; halves of the shown counts are told from what it says of hidden ones."""
     from zsgate.baselines.averages import AVERAGES
     from zsgate.metrics.reconstruction.one_pass import one_pass
     from zsgate.models.user_model import UserModel
 
     namespace: dict = {}
-    exec(blocks("CONTRIBUTING.md", "python")[2], namespace)
+    exec(of_language("docs/howto/reconstruction.md", "python")[0], namespace)
     model = UserModel("docs:HalfRight", model=namespace["HalfRight"]())
     found = {masked: one_pass(model, few_cells, AVERAGES, masked) for masked in (0.0, 0.15)}
 
@@ -75,13 +75,23 @@ def test_the_contributing_model_reconstructs(few_cells):
     assert ours[0.15] > ours[0.0]
 
 
+def test_a_control_that_is_merely_unsure_breaks_nothing(gate, project, verdict):
+    """Counts of few cells cannot tell a copy of the input from a gene's mean: the documents' model loses, exit 1."""
+    (project.path / "half.py").write_text(of_language("docs/howto/reconstruction.md", "python")[0], encoding="utf-8")
+    result = gate("half:HalfRight", "-k", "reconstruction or identity_copy")
+
+    copies = [each for each in verdict()["controls"] if each["control"] == "identity_copy" and not each["advisory"]]
+    assert ("inconclusive", True, True) in {(each["got"], each["too_little"], each["passed"]) for each in copies}
+    assert (result.ret, verdict()["gate"]) == (1, "lost"), result.stdout.str()
+
+
 def test_the_models_of_the_documents_pass_the_contract(pytester):
     """CONTRIBUTING's adapter and the README's own model pass the ten tests that come with the package."""
-    adapter, contract, _ = blocks("CONTRIBUTING.md", "python")
+    adapter, of_adapter = of_language("CONTRIBUTING.md", "python")
+    _, contract, _ = of_language("docs/tutorials/own_model.md", "python")
     (pytester.path / "my_pkg").mkdir()
-    (pytester.path / "my_pkg" / "gate.py").write_text(blocks("README.md", "python")[0], encoding="utf-8")
-    (pytester.path / "my_pkg" / "lengths.py").write_text(adapter, encoding="utf-8")
-    of_adapter = contract.replace("my_pkg.gate import MyModel", "my_pkg.lengths import Lengths as MyModel")
+    (pytester.path / "my_pkg" / "gate.py").write_text(of_language("README.md", "python")[0], encoding="utf-8")
+    (pytester.path / "lengths.py").write_text(adapter, encoding="utf-8")
     pytester.makepyfile(test_own=contract, test_adapter=of_adapter)
     result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-W", "error::pytest.PytestWarning", "-rs")
 
@@ -89,11 +99,12 @@ def test_the_models_of_the_documents_pass_the_contract(pytester):
     result.assert_outcomes(passed=17, skipped=3)  # both read any gene; the adapter has no twin
 
 
-def test_the_readme_s_policies_and_waivers_run(project, verdict, gate):
-    """Its table makes noise that loses pass: advisory metrics are shown, and the waiver covers HVG."""
-    (table,) = (block for block in blocks("README.md", "toml") if "waiver" in block)
+def test_the_documents_policies_and_waivers_run(project, verdict, gate):
+    """Their table makes noise that loses pass: advisory metrics are shown, and the waiver covers HVG."""
+    (table,) = of_language("docs/howto/waivers.md", "toml")
     table = table.replace("2027-06-30", str(date.today()))  # that day will have passed
-    (project.path / "pyproject.toml").write_text(table.replace('"lab-', '"cells-'), encoding="utf-8")
+    table = table.replace('"lab-', '"cells-').replace("lab.h5ad", "cells.h5ad")
+    (project.path / "pyproject.toml").write_text(table, encoding="utf-8")
     result = gate("models:bad", "-k", "hvg and (avg_bio or label_transfer or connectivity or bras)")
 
     judged = {each["metric"]: each for each in verdict()["verdicts"]}
@@ -104,13 +115,20 @@ def test_the_readme_s_policies_and_waivers_run(project, verdict, gate):
     assert result.ret == (0 if judged["label_transfer"]["waiver"] else 1)
 
 
-def test_every_option_in_the_readme_exists():
-    """Each --option that the README types is one of the plugin or of zsgate NOUN VERB, pytest's own aside."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    typed = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", text))
+@pytest.mark.parametrize("page", PAGES)
+def test_every_option_of_a_page_exists(page):
+    """Each --option in code is one of the plugin or of zsgate NOUN VERB, pytest's own and other programs' aside."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    code = [each.text for each in blocks(page) if each.language == "bash"] + re.findall(r"`([^`\n]+)`", text)
+    ours = [line for each in code for line in each.splitlines() if re.match(r"(--|pytest|zsgate)", line.strip())]
+    typed = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", "\n".join(ours)))
 
-    known = {*plugin.SWITCHES, *plugin.VALUES, *options_of(cli._parser())}
-    assert typed - {"junitxml", "html", "help", "zsgate-model"} <= known
+    assert typed - PYTESTS - {"pdb", "co", "dist", "runxfail"} <= known_options()
+
+
+def known_options() -> set[str]:
+    """Return the long options of the plugin and of ``zsgate``."""
+    return {*plugin.SWITCHES, *plugin.VALUES, *options_of(cli._parser())}
 
 
 def options_of(parser):
@@ -120,30 +138,53 @@ def options_of(parser):
     return own.union(*map(options_of, below))
 
 
-def test_the_exit_codes_are_explained():
-    """The README has a row for every exit code."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/exit_codes.md"])
+def test_the_exit_codes_are_explained(page):
+    """There is a row for every exit code."""
+    text = (ROOT / page).read_text(encoding="utf-8")
 
     assert [f"| {code} |" in text for code in range(6)] == [True] * 6
 
 
-def test_the_readme_s_tables_of_datasets_are_read(tmp_path):
-    """The second table of the README is one that zsgate reads as it says."""
-    (tmp_path / "pyproject.toml").write_text(blocks("README.md", "toml")[1], encoding="utf-8")
+def test_the_readme_is_short():
+    """What, two commands, a picture, 20 lines of a model and of CI; all else is in docs/."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.split()) <= 1200
+    assert [len(each.splitlines()) for each in of_language("README.md", "yaml")] <= [20]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    """What a page links of this project is in the checkout; README and CONTRIBUTING link by full addresses."""
+    for target in LINK.findall((ROOT / page).read_text(encoding="utf-8")):
+        inside = re.sub(rf"^({re.escape(RAW)}|{re.escape(HERE)}(blob|tree)/main/)", "", target)
+        if not inside.startswith(("http", "#")):
+            full = inside != target
+            assert full or page not in ("README.md", "CONTRIBUTING.md"), f"{target} is broken on a package index"
+            base = ROOT if full else (ROOT / page).parent
+            assert (base / inside.partition("#")[0]).exists(), target
+
+
+def test_the_documents_tables_of_datasets_are_read(tmp_path):
+    """The table of the user's data is one that zsgate reads as it says."""
+    table = of_language("docs/tutorials/own_data.md", "toml")[0]
+    (tmp_path / "pyproject.toml").write_text(table, encoding="utf-8")
     config = Config.gather({"model": "my_pkg.gate:MyModel"}, {}, tmp_path)
-    assert list(chosen(config)) == ["mine", "pancreas_quick"]
-    assert config.models["my_pkg.gate:MyModel"]["pretraining"] == ("mine",)
+    assert list(chosen(config)) == ["islets", "pancreas_quick"]
+    (tmp_path / "pyproject.toml").write_text(of_language("docs/howto/leakage.md", "toml")[0], encoding="utf-8")
+    config = Config.gather({"model": "my_pkg.gate:MyModel"}, {}, tmp_path)
+    assert config.models["my_pkg.gate:MyModel"]["pretraining"] == ("pancreas",)
 
 
 def test_the_worker_of_the_documents_is_judged(project, verdict, monkeypatch):
     """The script and the table of docs/worker.md, beside the file that the command line writes."""
     monkeypatch.delenv("ZSGATE_ISOLATION")
-    (code,) = blocks("docs/worker.md", "python")
-    (table,) = blocks("docs/worker.md", "toml")
+    (code,) = of_language("docs/worker.md", "python")
+    (table,) = of_language("docs/worker.md", "toml")
     (project.path / "worker.py").write_text(code, encoding="utf-8")
     assert cli.main(["models", "worker", str(project.path)]) == 0
-    assert "uv run --project model worker.py" in table
-    command = table.replace("uv run --project model", sys.executable)
+    command = table.replace('"python worker.py"', f'"{sys.executable} worker.py"')
+    assert command != table
     (project.path / "pyproject.toml").write_text(command, encoding="utf-8")
     columns = ("--datasets=cells.h5ad", "--label=cell_type", "--batch=sample", "--donor=donor")
     result = project.runpytest_subprocess("--model=mine", *columns, "-k", "(hvg or random_init) and asw")
@@ -153,9 +194,9 @@ def test_the_worker_of_the_documents_is_judged(project, verdict, monkeypatch):
     assert verdict()["model_card"]["code_licence"] == "MIT"
 
 
-def test_the_readme_says_of_each_model_what_is_shown():
-    """Its columns are those of `zsgate models list`, family by family."""
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+def test_the_documents_say_of_each_model_what_is_shown():
+    """The columns are those of `zsgate models list`, family by family; the README names what the long table has."""
+    lines = (ROOT / "docs/reference/models.md").read_text(encoding="utf-8").splitlines()
     first = next(place for place, line in enumerate(lines) if line.startswith("| `--model` | what it is"))
     told = {}
     for line in lines[first + 2 :]:
@@ -170,3 +211,14 @@ def test_the_readme_says_of_each_model_what_is_shown():
         flags = (shown.tokens, shown.forward, shown.end_to_end, shown.published)
         expected = ["yes" if each else "no" for each in flags]
         assert told[name] == expected, name
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [each.checkpoints[0].name for each in TABLE if f"`{each.checkpoints[0].name}`" not in readme] == []
+
+
+def test_the_tables_of_the_reference_are_the_code_s():
+    """Options, settings, commands and fields of verdict.json: ``python docs/reference/tables.py`` writes them."""
+    folder = ROOT / "docs" / "reference"
+    tables = runpy.run_path(str(folder / "tables.py"))
+    for page in tables["PAGES"]:
+        text = (folder / page).read_text(encoding="utf-8")
+        assert tables["written"](text) == text, f"{page}: run python docs/reference/tables.py"

@@ -18,7 +18,7 @@ FAILING = ("PCA and 3 centroids", "noise", "noise and 2 of types", "merged types
 
 @pytest.mark.slow  # scVI is trained six times
 def test_which_embeddings_pass_the_quick_tier(project, gate, verdict):
-    """Of the ladder in docs/verdict.md; PCA with centroids separates better than scVI, and fails by mixing alone."""
+    """Of the ladder (docs/statistics): PCA with centroids separates better than scVI, and fails by mixing alone."""
     dataset = load("pancreas_quick")
     ladder = {rung.name: rung for rung in rungs(dataset, trained(dataset, Store(project.path / "trained"))[0])}
     adata = anndata.AnnData(
