@@ -57,6 +57,7 @@ def test_the_last_release_is_paired_by_what_it_recorded(gate, project, verdict):
             assert each[key] == beside[each["metric"]][key], key
 
 
+@pytest.mark.slow
 def test_other_cells_of_the_same_dataset_are_compared_unpaired(gate, project, verdict):
     """After a new draw of cells the variances add, and verdict.json, page and sentence say that this is weaker."""
     gate("models:bad", "-k", "hvg and (asw or nmi)")
@@ -86,6 +87,7 @@ def test_other_cells_of_the_same_dataset_are_compared_unpaired(gate, project, ve
 GENES = ("-k", "mse_gep and not gene_mean")
 
 
+@pytest.mark.slow
 def test_predicted_genes_are_compared_too(gate, project, verdict):
     """Hidden and shown, with another model and with what it recorded alone: the same verdicts, by donors."""
     result = gate("models:Knower", "--against=models:Blind", "test_against.py", *GENES)
@@ -176,6 +178,7 @@ def test_what_an_earlier_run_did_not_score_is_said(gate, project, verdict):
     assert "has no recorded score on other, only on cells" in result.stderr.str()
 
 
+@pytest.mark.slow
 def test_what_is_not_comparable_is_refused(gate, project, verdict):
     """Another recipe, another population, no scores, no record, the candidate itself: exit 4, with the reason."""
     gate("models:bad", "-k", "hvg and asw")

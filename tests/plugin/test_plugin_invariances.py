@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+import pytest
+
 SOME = ("-k", "form or (hvg and asw)")
 NODE = "test_invariances.py::test_form_changes_nothing[cells]"
 MODELS = """
@@ -58,6 +60,7 @@ def test_a_row_that_follows_the_form_fails_the_candidate(gate, project, verdict)
     assert said in case.find("failure").get("message")  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_who_keeps_its_rows_passes_and_is_not_asked_again(gate, project, verdict):
     """What was seen stands in the record, and a second run has it from the store, without Hypothesis."""
     assert run(gate, project, "Honest", NODE).ret == 5  # by itself it is no verdict
@@ -74,6 +77,7 @@ def test_who_keeps_its_rows_passes_and_is_not_asked_again(gate, project, verdict
     assert [each for each in verdict()["checks"] if each["nodeid"]] == checks
 
 
+@pytest.mark.slow
 def test_who_cannot_be_asked_is_said_to_be_so(gate, project, verdict):
     """A model that draws chance, one that looks across cells, and rows in a file."""
     done = run(gate, project, "Chance", "--collect-only", "-q")

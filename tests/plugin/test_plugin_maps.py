@@ -16,6 +16,7 @@ def drawn(project, monkeypatch):
     monkeypatch.delenv("ZSGATE_NO_MAPS")
 
 
+@pytest.mark.slow
 def test_maps_are_of_whom_was_compared(gate, verdict):
     """The same cells by the candidate and both baselines; a run that wants none has none, and the same verdicts."""
     result = gate("models:good", *CHOSEN)

@@ -13,6 +13,7 @@ def pytest_addoption(parser):
 """
 
 
+@pytest.mark.slow
 def test_both_spellings_and_both_names_work(project):
     """--x=v, --x v and --zsgate-x are one option, also when the value is an existing path."""
     long = [f"--zsgate-{name}" for name in ("model", "datasets", "label", "donor")]

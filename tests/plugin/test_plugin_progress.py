@@ -80,6 +80,7 @@ def gaps(project, model: str, seconds: float, *args: str, faster: bool = True) -
     return lines, max(after - before for before, after in pairwise(times))
 
 
+@pytest.mark.slow
 def test_a_slow_call_is_spoken_of(project):
     """In a log, from within a test whose output pytest captures: by a clock."""
     lines, _ = gaps(project, "OneCall", 4.0)
@@ -87,6 +88,7 @@ def test_a_slow_call_is_spoken_of(project):
     assert 2 <= len(said) <= 6, lines
 
 
+@pytest.mark.slow
 def test_a_slow_loop_is_spoken_of(project):
     """From a worker, which names itself: by batches."""
     lines, _ = gaps(project, "ByBatches", 4.0, "-n", "1")

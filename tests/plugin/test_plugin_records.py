@@ -147,6 +147,7 @@ def test_a_report_that_cannot_be_written_in_the_end_exits_3(gate, project):
     result.stderr.fnmatch_lines(["*cannot write the report there*"])
 
 
+@pytest.mark.slow
 def test_a_verdict_on_data_seen_in_pretraining_fails_if_asked(gate, verdict, project):
     """What the user declares is on every verdict, on the page's caveats, and with --leakage=fail decides."""
     table = '[tool.zsgate.models."models:good"]\npretraining = ["cells.h5ad"]\n'

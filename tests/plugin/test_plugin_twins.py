@@ -33,6 +33,7 @@ def test_twins_of_noise_are_remarked_on(gate, project, verdict):
     assert f"remark: {twins['remark']}" in " ".join(result.stdout.str().split())
 
 
+@pytest.mark.slow
 def test_honest_twins_are_not_and_nothing_is_made_twice(gate, verdict):
     """Random weights are as good as a random projection; workers make each thing once, a second run nothing."""
     gate("models:Mixing", *SELECT, "-n", "2")

@@ -154,6 +154,7 @@ class Model:
 """
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_served_to_the_same_model_only(
     apart: pytest.Pytester, gate: Gate, verdict: Callable[[], dict]
 ) -> None:
@@ -197,6 +198,7 @@ class Model:
 """
 
 
+@pytest.mark.slow
 def test_rows_of_chance_prove_nothing(apart: pytest.Pytester, gate: Gate) -> None:
     """Of a model that does not give the same rows twice nothing is served to a later run."""
     apart.makepyfile(chance=CHANCE)

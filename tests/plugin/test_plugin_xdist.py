@@ -20,6 +20,7 @@ def pytest_configure(config):
 """
 
 
+@pytest.mark.slow
 def test_verdicts_do_not_depend_on_the_number_of_workers(gate, verdict):
     """-n 2 gives the same verdicts, controls and exit code as one process."""
     assert gate("models:bad", *SELECT).ret == 1
