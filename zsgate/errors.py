@@ -6,6 +6,7 @@ import errno
 import re
 from collections.abc import Collection
 from difflib import get_close_matches
+from typing import Literal
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
@@ -50,6 +51,13 @@ def machine_fault(error: BaseException | None) -> str:
         where = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror}{where}; TMPDIR and --cache name folders with room"
     return str(error) if isinstance(error, MachineFailed) else machine_fault(error.__cause__)
+
+
+def whose(error: BaseException) -> Literal["candidate", "baseline", "gate"]:
+    """Return whose fault it is that a test ended by an error; the gate's where it is nobody else's."""
+    if isinstance(error, CandidateFailed):
+        return "candidate"
+    return "baseline" if isinstance(error, BaselineFailed) else "gate"
 
 
 def in_words(error: BaseException) -> str:

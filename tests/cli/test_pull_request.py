@@ -58,7 +58,10 @@ def test_merge_refuses_what_is_no_shard(tmp_path, monkeypatch, capsys):
     good, other = write(tmp_path, shard("lab"), shard("clinic"))
     cases = {
         "cut": (Path(other).read_text(encoding="utf-8")[:500], "no verdict.json of this version"),
-        "newer": (shard("clinic").to_json().replace("verdict/1", "verdict/2"), "no verdict.json of this version"),
+        "newer": (
+            shard("clinic").to_json().replace("verdict/1", "verdict/2"),
+            "no verdict.json of this version",
+        ),
         "foreign": (shard("clinic", provenance=replace(SOURCE, git="def")).to_json(), "the commit differs"),
         "forged": (replace(lost("clinic"), gate=GateState.PASSED).to_json(), "it says passed"),
     }

@@ -34,3 +34,14 @@ def test_a_fault_of_a_picture_is_a_sentence(gate, project, verdict):
     project.makepyfile(umap="raise RuntimeError('no UMAP today')")
     assert gate("models:good", *CHOSEN).ret == 0
     assert "no UMAP today" in verdict()["maps"][0]["why"]
+
+
+def test_who_interrupts_the_drawing_loses_pictures_only(gate, project, verdict):
+    """Every test had its turn, so the run ends as it would have; one that is interrupted in its tests draws none."""
+    project.makepyfile(umap="raise KeyboardInterrupt")
+    assert gate("models:good", *CHOSEN).ret == 0
+    assert (verdict()["gate"], verdict()["maps"][0]["why"]) == ("passed", "the drawing of UMAPs was interrupted")
+    project.makepyfile(stops="def pytest_runtest_logfinish():\n    raise KeyboardInterrupt\n")
+    assert gate("models:good", *CHOSEN, "-p", "stops").ret == 2
+    found = verdict()
+    assert (found["gate"], len(found["verdicts"]), found["maps"]) == ("interrupted", 1, [])

@@ -6,7 +6,7 @@ from made_records import SCORES, THEIRS, broken, judged, sample, verdict
 from msgspec.structs import replace
 
 from zsgate.report.grid import grids, shown
-from zsgate.report.record import GateState, MetricRecord, NotTestedRecord, Record, SelectionRecord
+from zsgate.report.record import GateState, MetricRecord, NotTestedRecord, Record, SelectionRecord, VerdictRecord
 
 
 def states(record: Record) -> dict[tuple[str, str], str]:
@@ -92,3 +92,21 @@ def test_anchors_are_unique(record: Record) -> None:
         "verdict-pancreas_quick-hvg-asw-2",
     ]
     assert grids(twice)[0].rows[0][1][0].anchor == "verdict-pancreas_quick-hvg-asw"
+
+
+def test_what_stands_for_a_grid_is_the_worst_of_what_decides() -> None:
+    """Beats only where every test passed and none is missing; an advisory verdict says nothing of it."""
+    passes = [verdict("d", name, "asw", outcome="beats", passed=True) for name in ("hvg", "pca")]
+    loses = verdict("d", "scvi", "asw", outcome="loses", passed=False)
+    unsure = verdict("d", "harmony", "asw", outcome="inconclusive", passed=False)
+    absent = replace(sample(), not_tested=(NotTestedRecord(what="scvi", reason="not installed"),))
+
+    def standing(*verdicts: VerdictRecord, of: Record | None = None) -> tuple[str, tuple[int, int]]:
+        (grid,) = grids(judged(sample() if of is None else of, list(verdicts)))
+        return grid.standing, grid.deciding
+
+    assert standing(*passes) == ("beats", (2, 2))
+    assert standing(*passes, replace(loses, advisory=True)) == ("beats", (2, 2))
+    assert standing(*passes, unsure) == ("inconclusive", (2, 3))
+    assert standing(*passes, unsure, loses) == ("loses", (2, 4))
+    assert standing(*passes, of=absent) == ("not tested", (2, 2))

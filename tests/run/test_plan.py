@@ -31,7 +31,7 @@ def test_what_was_measured_here_counts_before_the_table(tmp_path, monkeypatch):
 
 def test_a_gpu_has_rates_of_its_own(tmp_path):
     """What was measured on the CPU says nothing of it; what does not run there takes as long."""
-    here, there = Rates(tmp_path), Rates(tmp_path, "cuda")
+    here, there = Rates(tmp_path), Rates(tmp_path, gpu=True)
     assert there.of("embed scgpt_human").seconds < 0.01 * here.of("embed scgpt_human").seconds
     assert there.of("embed hvg") == here.of("embed hvg")
     here.learn([("embed scgpt", 10, 9.0)])

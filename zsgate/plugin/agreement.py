@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import zsgate
-from zsgate.errors import BaselineFailed, CandidateFailed
+from zsgate.errors import whose
 from zsgate.plugin.collection import asked, is_of_gate
 from zsgate.report.record import ControlRecord, FailureRecord, VerdictRecord
 from zsgate.report.wire import Found, from_properties, to_properties
@@ -101,12 +101,10 @@ def _is_missed(item: pytest.Item) -> bool:
 
 def _failure(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> FailureRecord:
     """Return whose fault it is that a test ended without a verdict."""
-    kinds = {CandidateFailed: "candidate", BaselineFailed: "baseline"}
-    whose = next((whose for kind, whose in kinds.items() if error.errisinstance(kind)), "gate")
     message = str(error.value)
     if error.errisinstance((pytest.skip.Exception, pytest.xfail.Exception)):
         message = _unjudged(item.nodeid, f"was skipped by a mark ({message})")
-    return FailureRecord(nodeid=item.nodeid, what=whose, message=message, **asked(item))  # type: ignore[arg-type]
+    return FailureRecord(nodeid=item.nodeid, what=whose(error.value), message=message, **asked(item))
 
 
 def agree(report: pytest.TestReport, repeat: str = "") -> Found:

@@ -105,9 +105,7 @@ class Ahead:
         from zsgate.run.before.rates import Rates
 
         if self.plan is not None and not self.config.option.collectonly:
-            Rates(self.run.ledger.lasting.folder, "cuda" if self.run.config.gpu else "cpu").learn(
-                self._measured(self.plan)
-            )
+            Rates(self.run.ledger.lasting.folder, self.run.config.gpu).learn(self._measured(self.plan))
 
     def _brief(self, ids: Iterator[str]) -> list[str]:
         """Make the plan, without a look at every score, and return what is said of it unasked."""

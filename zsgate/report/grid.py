@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from zsgate.report.record.evidence import FailureRecord, NotTestedRecord
-from zsgate.report.record.run import GateState, Record
+from zsgate.report.record.run import Record
 from zsgate.report.record.verdict import VerdictRecord
 from zsgate.report.words import distinct
 
@@ -58,6 +58,11 @@ class GridCell:
         return self.verdict is not None and self.verdict.these_donors_only
 
     @property
+    def passed(self) -> bool:
+        """Whether there is a verdict, and it passed."""
+        return self.verdict is not None and self.verdict.passed
+
+    @property
     def qualifier(self) -> str:
         """A word where the state alone would mislead: advisory, waived, passed, not passed; else empty."""
         return "" if self.verdict is None else self.verdict.qualifier
@@ -78,9 +83,20 @@ class VerdictGrid:
     @property
     def deciding(self) -> tuple[int, int]:
         """How many cells that decide passed, and how many there are; a test without a verdict is one of them."""
+        return sum(cell.passed for cell in self._deciding), len(self._deciding)
+
+    @property
+    def standing(self) -> str:
+        """The worst state of what decides: beats only where every test passed and none is missing."""
+        missed = {cell.state for cell in self._deciding if not cell.passed}
+        if missed:
+            return "error" if "error" in missed else "inconclusive" if missed == {"inconclusive"} else "loses"
+        return "not tested" if "not tested" in self.states else "beats"
+
+    @property
+    def _deciding(self) -> list[GridCell]:
         cells = [cell for _, cells in self.rows for cell in cells]
-        count = [cell for cell in cells if cell.state == "error" or (cell.verdict and not cell.verdict.advisory)]
-        return sum(cell.verdict is not None and cell.verdict.passed for cell in count), len(count)
+        return [cell for cell in cells if cell.state == "error" or (cell.verdict and not cell.verdict.advisory)]
 
     @property
     def states(self) -> list[str]:
@@ -178,8 +194,7 @@ def _named(entry: NotTestedRecord, metrics: Collection[str | None]) -> NotTested
 
 def _is_whole(record: Record) -> bool:
     """Return whether every test that makes sense has a verdict or a failure, so that a gap is no test."""
-    ended = (GateState.PASSED, GateState.WAIVED, GateState.LOST, GateState.INCONCLUSIVE)
-    return record.gate in ended and not record.selection.n_left_out
+    return record.gate.is_judged and not record.selection.n_left_out
 
 
 def _untested(metric: str, baseline: str, *, missing: list[NotTestedRecord], whole: bool) -> GridCell:

@@ -69,7 +69,7 @@ def test_the_keyboard_reaches_everything(page: Path) -> None:
     for (const each of document.querySelectorAll("details")) each.open = true;
     const pressed = [...document.querySelectorAll("a[href], summary, input, .wide")];
     return pressed.filter(each => { each.focus(); return document.activeElement !== each || each.tabIndex > 0; })
-      .filter(each => getComputedStyle(each).visibility !== "hidden").map(each => each.outerHTML.slice(0, 99));
+      .map(each => each.outerHTML.slice(0, 99));
     """
     assert ask(page, script, (1280,))[1280] == []
 

@@ -1,7 +1,7 @@
 """Annotations: workflow commands that GitHub shows beside the code, few and the worst first."""
 
-from zsgate.report.github.badness import badness, control_words, failure_words
 from zsgate.report.github.markdown import LONGEST
+from zsgate.report.github.severity import control_words, failure_words, severity
 from zsgate.report.record.evidence import ControlRecord, FailureRecord
 from zsgate.report.record.run import Record
 from zsgate.report.record.verdict import Outcome, VerdictRecord, missed
@@ -32,7 +32,7 @@ def _annotation(record: Record, dataset: str | None) -> tuple[tuple[float, ...],
     """Return (rank, command) of one dataset, or None where everything passed."""
     wrong = [each for each in record.controls if not each.passed and (each.dataset or None) == dataset]
     failures = [each for each in record.failures if (each.dataset or None) == dataset]
-    lost = sorted((each for each in missed(record.verdicts) if (each.dataset or None) == dataset), key=badness)
+    lost = sorted((each for each in missed(record.verdicts) if (each.dataset or None) == dataset), key=severity)
     said = [control_words(control) for control in wrong]
     said += [failure_words(failure) for failure in failures]
     said += [verdict.sentence or verdict.nodeid for verdict in lost]
@@ -44,7 +44,7 @@ def _annotation(record: Record, dataset: str | None) -> tuple[tuple[float, ...],
     title = f"zsgate: {record.model} on {dataset}" if dataset else f"zsgate: {record.model}"
     more = f" (and {len(said) - 1} more in the report)" if len(said) > 1 else ""
     text = one_line(said[0])[:LONGEST] + more
-    worst = badness(lost[0]) if lost else (0.0, 0.0)
+    worst = severity(lost[0]) if lost else (0.0, 0.0)
     command = f"::{level} title={_property(one_line(title)[:LONGEST])}::{_message(text)}"
     return (-broken, -decided, *worst), command
 

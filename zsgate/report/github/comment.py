@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from zsgate.report.github import markdown
-from zsgate.report.github.badness import control_words, failure_words
 from zsgate.report.github.markdown import quiet
+from zsgate.report.github.severity import control_words, failure_words
 from zsgate.report.history.change import Change, Comparison, Kind, compare
 from zsgate.report.record import Record
 from zsgate.report.sentence import headline

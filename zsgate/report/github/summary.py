@@ -1,8 +1,8 @@
 """The step summary: Markdown below GitHub's limit, what went wrong first."""
 
 from zsgate.report.github import markdown
-from zsgate.report.github.badness import badness, control_words, failure_words
 from zsgate.report.github.markdown import literal
+from zsgate.report.github.severity import control_words, failure_words, severity
 from zsgate.report.record.run import Record
 from zsgate.report.record.verdict import missed
 from zsgate.report.sentence import headline
@@ -15,7 +15,7 @@ def summary(record: Record) -> str:
     lines = [f"## {literal(record.model or 'zsgate')}: {record.gate}", "", literal(headline(record)), ""]
     lines += _listed("Controls that failed", [control_words(c) for c in record.controls if not c.passed])
     lines += _listed("Tests without a verdict", [failure_words(f) for f in record.failures])
-    worst = sorted(missed(record.verdicts), key=badness)
+    worst = sorted(missed(record.verdicts), key=severity)
     if worst:
         lines += ["### Tests that did not pass, from the worst on", "", *markdown.table(worst), ""]
     lines += markdown.matrices(record)

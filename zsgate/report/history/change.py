@@ -6,10 +6,9 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from zsgate.report.record import GateState, Record, VerdictRecord
+from zsgate.report.record import Record, VerdictRecord
 from zsgate.report.words import NOTHING, distinct, interval, signed
 
-JUDGED = (GateState.PASSED, GateState.WAIVED, GateState.LOST, GateState.INCONCLUSIVE)
 AGAINST = "test_against"  # suite whose baseline is another run, and so another one each time
 Test = tuple[str, str, str]  # dataset, baseline, metric
 
@@ -97,9 +96,9 @@ def cells_of(record: Record, dataset: str) -> str:
 
 def _refused(record: Record, base: Record) -> str:
     """Return why nothing of two records can be compared, or an empty string."""
-    if base.gate not in JUDGED:
+    if not base.gate.is_judged:
         return f"the base claims nothing: its gate is {base.gate} ({base.provenance.exit_reason or 'no reason given'})"
-    if record.gate not in JUDGED:
+    if not record.gate.is_judged:
         return f"this run claims nothing: its gate is {record.gate}"
     if base.model != record.model:
         return f"the base is of another model, {base.model}"

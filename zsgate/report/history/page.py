@@ -7,13 +7,14 @@ from functools import cache
 from importlib import resources
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from zsgate.report import words
-from zsgate.report.history.change import JUDGED, Kind, compare
+from zsgate.report.history.change import Kind, compare
 from zsgate.report.history.chart import HEIGHT, WIDTH, Chart, Scale, chart, scale
 from zsgate.report.history.collected import Collected
 from zsgate.report.history.series import Block, Break, ModelHistory, histories
+from zsgate.report.page.environment import environment
 from zsgate.report.record import Record
 from zsgate.report.sentence import headline, tally
 
@@ -80,17 +81,7 @@ def render(found: Collected) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__, ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        signed=words.signed, counted=words.counted, interval=words.interval, breakable=_breakable
-    )
-    return environment.get_template("history.html.jinja")
+    return environment(__package__).get_template("history.html.jinja")
 
 
 def _section(history: ModelHistory) -> ModelSection:
@@ -132,13 +123,13 @@ def _rows(runs: list[Record]) -> list[Row]:
         said = headline(run)
         shown = said if len(said) <= LONGEST else f"{said[:LONGEST]} …"
         rows.append(Row(_commit(run), _date(run), run, words.LIKE[run.gate], shown, counts, _changes(run, before)))
-        before = run if run.gate in JUDGED else before
+        before = run if run.gate.is_judged else before
     return rows[::-1]
 
 
 def _changes(run: Record, before: Record | None) -> list[str]:
     """Return what changed since the last run before that claimed anything."""
-    if before is None or run.gate not in JUDGED:
+    if before is None or not run.gate.is_judged:
         return []
     found = compare(run, before)
     if found.refused:
@@ -158,8 +149,3 @@ def _commit(record: Record) -> str:
 
 def _date(record: Record) -> str:
     return record.provenance.started[:16].replace("T", " ")
-
-
-def _breakable(name: str) -> Markup:
-    """Return a name, escaped, that may be broken behind its underscores."""
-    return Markup(escape(name).replace("_", Markup("_<wbr>")))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from zsgate.report.history.change import JUDGED, cells_of
+from zsgate.report.history.change import cells_of
 from zsgate.report.record import Record, VerdictRecord
 from zsgate.report.words import distinct
 
@@ -83,7 +83,7 @@ def histories(records: Sequence[Record]) -> list[ModelHistory]:
 
 def _dataset(name: str, runs: list[Record]) -> DatasetHistory:
     points = [
-        Point(position, verdict, run.gate in JUDGED)
+        Point(position, verdict, run.gate.is_judged)
         for position, run in enumerate(runs)
         for verdict in run.verdicts
         if verdict.dataset == name

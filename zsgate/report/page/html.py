@@ -8,12 +8,13 @@ from functools import cache
 from importlib import resources
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from zsgate.report import words
 from zsgate.report.columns import COVERAGE, TableSpec, verdict_table
 from zsgate.report.grid import ShownVerdict, VerdictGrid, grids, shown
 from zsgate.report.page import cell_types, confusion, contents, download, forest, maps, reconstruction, walkthrough
+from zsgate.report.page.environment import environment
 from zsgate.report.record.dataset import CoverageRecord, DatasetRecord
 from zsgate.report.record.entry import Entry
 from zsgate.report.record.evidence import ControlRecord
@@ -78,25 +79,11 @@ def render(record: Record) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__, "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    found = environment(__package__, "templates")
+    found.filters.update(
+        flips=_flips, listed=_listed, capped=_capped, given=_given, fields=_fields, steps=walkthrough.steps
     )
-    filters = (words.number, words.signed, words.interval, words.counted, words.seconds)
-    environment.filters.update({function.__name__: function for function in filters})
-    environment.filters.update(
-        breakable=_breakable,
-        flips=_flips,
-        listed=_listed,
-        capped=_capped,
-        given=_given,
-        fields=_fields,
-        steps=walkthrough.steps,
-    )
-    return environment.get_template("page.html.jinja")
+    return found.get_template("page.html.jinja")
 
 
 def _by_dataset(tables: list[VerdictGrid]) -> list[tuple[str, list[VerdictGrid]]]:
@@ -144,11 +131,6 @@ def _control_groups(record: Record) -> list[ControlGroup]:
         entries.sort(key=lambda control: control.passed)
         groups.append(ControlGroup(name, next((c.why for c in entries if c.why), ""), entries))
     return sorted(groups, key=lambda group: all(control.passed for control in group.entries))
-
-
-def _breakable(name: str) -> Markup:
-    """Return a name, escaped, that may be broken behind its underscores."""
-    return Markup(escape(name).replace("_", Markup("_<wbr>")))
 
 
 def _flips(verdict: VerdictRecord) -> str:

@@ -49,6 +49,11 @@ class GateState(enum.StrEnum):
     UNUSABLE = "unusable"
     RUNNING = "running"
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether every selected test had its turn and verdicts decide; of any other state nothing is claimed."""
+        return self in (GateState.PASSED, GateState.WAIVED, GateState.LOST, GateState.INCONCLUSIVE)
+
 
 class Record(Entry, frozen=True, kw_only=True):
     """What one run of the gate found. Within version 1 keys may be added, none removed or changed.

@@ -45,7 +45,7 @@ def make(run: Run, asked: Sequence[Asked], *, scores: bool) -> Plan:
         count as kept.
     """
     names = [name for name in run.sources if any(each.dataset == name for each in asked)]
-    rates, sizes, steps = Rates(run.ledger.lasting.folder, "cuda" if run.config.gpu else "cpu"), {}, list[Step]()
+    rates, sizes, steps = Rates(run.ledger.lasting.folder, run.config.gpu), {}, list[Step]()
     for name in names:
         known = run.known(name)
         sizes[name] = _size(run, name, known)

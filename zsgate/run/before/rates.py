@@ -78,19 +78,19 @@ class Rates:
     ----------
     folder
         The cache folder.
-    device
-        Where models run, ``"cpu"`` or ``"cuda"``.
+    gpu
+        Whether models run on a GPU, which has rates of its own.
     """
 
     folder: Path
-    device: str = "cpu"
+    gpu: bool = False
 
     def of(self, step: str) -> Rate | None:
         """Return the rate of a step; None where neither an earlier run nor the table knows it."""
         own = self._all().get(self._machine, {}).get(step)
         if own is not None:
             return Rate(own, measured=True)
-        table = TABLE | (ON_GPU if self.device == "cuda" else {})
+        table = TABLE | (ON_GPU if self.gpu else {})
         known = table.get(step, table.get(step.partition("_")[0]))  # a family's, of a checkpoint such as scgpt_human
         return None if known is None else Rate(known, measured=False)
 
@@ -108,7 +108,7 @@ class Rates:
 
     @property
     def _machine(self) -> str:
-        return machine() if self.device == "cpu" else f"{machine()} {self.device}"
+        return f"{machine()} gpu" if self.gpu else machine()
 
     def _all(self) -> dict[str, dict[str, float]]:
         """Return the rates of all machines that share the folder; none where the file is damaged."""

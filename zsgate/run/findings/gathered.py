@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from datetime import date
 
-from msgspec.structs import replace
-
 from zsgate.config.config import Config
 from zsgate.report.record import (
     CheckRecord,
@@ -20,7 +18,8 @@ from zsgate.report.record import (
 )
 from zsgate.report.wire import Found
 from zsgate.run.findings.outcome import needless_waiver
-from zsgate.verdict import holm, uninformative
+from zsgate.run.findings.settled import adjusted, in_order
+from zsgate.verdict import uninformative
 from zsgate.verdict.waiver import NEEDLESS, review
 
 
@@ -116,10 +115,7 @@ class Gathered:
 
     def _adjust(self) -> None:
         """Add p-values that are adjusted over the tests against each baseline."""
-        verdicts = list(self.verdicts.values())
-        adjusted = holm.adjusted([verdict.p for verdict in verdicts], [verdict.baseline for verdict in verdicts])
-        for nodeid, verdict, p in zip(list(self.verdicts), verdicts, adjusted, strict=True):
-            self.verdicts[nodeid] = replace(verdict, p_holm=p)
+        self.verdicts = dict(zip(self.verdicts, adjusted(list(self.verdicts.values())), strict=True))
 
     def _sort(self, planned: Sequence[str]) -> None:
         """Put everything in the order of the plan, whichever worker was faster."""
@@ -128,6 +124,4 @@ class Gathered:
             ordered = sorted(found.items(), key=lambda item: place.get(item[0], len(place)))
             found.clear()
             found.update(ordered)  # type: ignore[arg-type]
-        judged = dict.fromkeys((each.dataset, each.metric) for each in self.verdicts.values())
-        first = {key: self.scores[key] for key in judged if key in self.scores}
-        self.scores = first | {key: self.scores[key] for key in sorted(self.scores) if key not in first}  # floors
+        self.scores = in_order(self.scores, self.verdicts.values())

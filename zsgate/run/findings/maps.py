@@ -21,6 +21,7 @@ from zsgate.system.sources import code_of
 
 MOST, FEWEST = 4_000, 50  # cells of a map
 KIND = "map"  # what it is called in the store
+STOPPED = "the drawing of UMAPs was interrupted"
 NEEDS = "UMAPs need umap-learn: pip install umap-learn"
 
 
@@ -43,11 +44,17 @@ def maps(run: Run, verdicts: Sequence[VerdictRecord]) -> Iterator[MapRecord]:
     if importlib.util.find_spec("umap") is None:
         yield from (MapRecord(dataset=dataset, why=NEEDS) for dataset in asked)
         return
-    total = sum(1 + len(names) for names in asked.values())
+    total, stopped = sum(1 + len(names) for names in asked.values()), False
     with steps("drawing UMAPs for the page", total) as advance:
         for dataset, names in asked.items():
+            if stopped:
+                yield MapRecord(dataset=dataset, why=STOPPED)
+                continue
             try:
                 yield _record(run, run.dataset(dataset), names, advance)
+            except KeyboardInterrupt:  # every test had its turn: what it found is written down, without pictures
+                stopped = True
+                yield MapRecord(dataset=dataset, why=STOPPED)
             except Exception as error:  # whatever it is, the page is worth more than its pictures
                 yield MapRecord(dataset=dataset, why=f"UMAPs could not be drawn: {type(error).__name__}: {error}")
 

@@ -13,6 +13,7 @@ from zsgate.report.record import (
     BaselineRecord,
     CheckRecord,
     CoverageRecord,
+    GateState,
     MetricRecord,
     ModelCard,
     RecipeRecord,
@@ -77,7 +78,7 @@ def record(run: Run, results: Gathered, outcome: Outcome, selection: SelectionRe
         ),
         metrics=tuple(_metric(EVERY[name]) for name in metrics),
         reconstruction=tuple(run.reconstructed(verdicts)),
-        maps=tuple(maps(run, verdicts)),
+        maps=() if outcome.state is GateState.INTERRUPTED else tuple(maps(run, verdicts)),  # nobody waits for it
         timings=tuple(results.timings),
         caveats=(*_caveats(run, notes), *map(_FOREIGN.format, results.marks)),
         provenance=start.provenance(outcome, run.config),

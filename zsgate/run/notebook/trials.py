@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from zsgate.data.dataset import Dataset
-from zsgate.errors import BaselineFailed, CandidateFailed
+from zsgate.errors import whose
 from zsgate.metrics import METRICS, knn_purity
 from zsgate.metrics.metric import Metric
 from zsgate.report.record import ControlRecord, FailureRecord, ScoreRecord
@@ -121,10 +121,9 @@ def _found(trial: Trial) -> Found:
     try:
         return trial.find()
     except Exception as error:  # the boundary of a test: whatever it is, the others have their turn
-        kinds = {CandidateFailed: "candidate", BaselineFailed: "baseline"}
-        whose = next((whose for kind, whose in kinds.items() if isinstance(error, kind)), "gate")
-        message = str(error) if whose != "gate" else f"{type(error).__name__}: {error}"
-        failure = FailureRecord(nodeid=trial.nodeid, what=whose, message=message, **trial.names)  # type: ignore[arg-type]
+        what = whose(error)
+        message = str(error) if what != "gate" else f"{type(error).__name__}: {error}"
+        failure = FailureRecord(nodeid=trial.nodeid, what=what, message=message, **trial.names)
         return Found(failures=(failure,))
 
 

@@ -23,9 +23,9 @@ from zsgate.report.record import (
 )
 from zsgate.report.words import joined
 from zsgate.run.findings.outcome import Outcome, decide
+from zsgate.run.findings.settled import adjusted, in_order
 from zsgate.run.findings.shards.shard import Shard, findings
 from zsgate.run.findings.shards.together import absent, foreign
-from zsgate.verdict import holm
 from zsgate.verdict.waiver import Waiver, review
 
 T = TypeVar("T")
@@ -134,9 +134,7 @@ def _joined(shards: Sequence[Shard]) -> Record:
 
 def _settled(record: Record, shards: Sequence[Shard]) -> Record:
     """Return a record with what takes all verdicts: adjusted p-values, and what became of waivers."""
-    verdicts = record.verdicts
-    adjusted = holm.adjusted([verdict.p for verdict in verdicts], [verdict.baseline for verdict in verdicts])
-    verdicts = tuple(replace(verdict, p_holm=p) for verdict, p in zip(verdicts, adjusted, strict=True))
+    verdicts = tuple(adjusted(record.verdicts))
     every = all(shard.n_judged >= shard.record.selection.n_due for shard in shards)
     waivers = [_waiver(waiver) for waiver in record.waivers]
     today, usual = max(shard.day for shard in shards), record.selection.datasets
@@ -156,13 +154,11 @@ def _waiver(record: WaiverRecord) -> Waiver:
 
 
 def _scores(verdicts: Iterable[VerdictRecord], scores: Iterable[ScoreRecord]) -> tuple[ScoreRecord, ...]:
-    """Return scores in the order of a run: as they were judged, then those that are no verdict's."""
+    """Return scores, each once, in the order of a run."""
     known: dict[tuple[str, str], ScoreRecord] = {}
     for score in scores:
         known.setdefault((score.dataset, score.metric), score)
-    judged = dict.fromkeys((verdict.dataset, verdict.metric) for verdict in verdicts)
-    rest = sorted(known.keys() - judged.keys())
-    return tuple(known[key] for key in (*judged, *rest) if key in known)
+    return tuple(in_order(known, verdicts).values())
 
 
 def _first(verdicts: Iterable[VerdictRecord]) -> Iterable[VerdictRecord]:

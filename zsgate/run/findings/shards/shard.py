@@ -11,7 +11,6 @@ from pathlib import Path
 from zsgate.report.record import GateState, Record, deciding
 from zsgate.run.findings.outcome import ExitCode, Findings, Outcome, decide
 
-JUDGED = (GateState.PASSED, GateState.WAIVED, GateState.LOST, GateState.INCONCLUSIVE)  # what verdicts come to
 CODES = {GateState.BROKE: ExitCode.BROKE, GateState.INTERRUPTED: ExitCode.INTERRUPTED, GateState.RUNNING: None}
 
 
@@ -83,7 +82,7 @@ class Shard:
             return f"it holds results on {min(strange)}, which it did not judge on"
         if (text := self._undated()) is not None:
             return f"{text!r} is no date"
-        if record.gate in JUDGED and (self.comes_to.state, self.comes_to.exit_code) != (record.gate, code):
+        if record.gate.is_judged and (self.comes_to.state, self.comes_to.exit_code) != (record.gate, code):
             came = f"{self.comes_to.state}, exit {self.comes_to.exit_code:d}"
             return f"it says {record.gate}, exit {code}, and what it found comes to {came}"
         if record.gate in CODES and code != CODES[record.gate]:

@@ -1,4 +1,4 @@
-"""Badness: which of what went wrong comes first, and what is said of it."""
+"""Severity: which of what went wrong comes first, and what is said of it."""
 
 import math
 
@@ -6,7 +6,7 @@ from zsgate.report.record.evidence import ControlRecord, FailureRecord
 from zsgate.report.record.verdict import Outcome, VerdictRecord
 
 
-def badness(verdict: VerdictRecord) -> tuple[float, float]:
+def severity(verdict: VerdictRecord) -> tuple[float, float]:
     """Sort key: lost first, then the rest; the most negative difference in standard errors first."""
     difference, se = verdict.difference, verdict.se
     size = -math.inf if difference is None else difference / se if se else math.copysign(1e9, difference)
