@@ -6,6 +6,7 @@ Every pytest run of the environment imports this module, so it imports pytest an
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 
@@ -81,7 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--zsgate-{name}", metavar=name.upper(), help=HELP[name])
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None]:
@@ -89,8 +90,12 @@ def pytest_load_initial_conftests(
     typed = [str(arg) for arg in early_config.invocation_params.args]
     asked = any(_named(arg, "model") or _named(arg, "zsgate-model") for arg in typed)
     if asked:
-        with suppress(OSError):  # it may be closed
+        from zsgate.plugin.surroundings.streams import fill_closed
+
+        fill_closed()
+        with suppress(OSError):
             early_config.stash[STDERR] = os.dup(2)
+        _refuse_no_room()
     yield  # the repository's conftest files are loaded now and have registered what is theirs
     if not asked:
         return
@@ -104,6 +109,15 @@ def pytest_load_initial_conftests(
         else:
             taken.append(name)
     early_config.stash[TAKEN] = taken
+
+
+def _refuse_no_room() -> None:
+    """Refuse a machine without a folder for temporary files, before pytest captures output in one."""
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        msg = f"zsgate: nowhere can a temporary file be written ({error.strerror}); TMPDIR names a folder"
+        raise pytest.UsageError(msg) from None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -22,7 +22,8 @@ from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.ahead import PLANNING, Ahead, Busy, speak_on
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.completeness import Completeness
-from zsgate.plugin.surroundings import began
+from zsgate.plugin.surroundings.began import began
+from zsgate.plugin.surroundings.streams import Streams
 from zsgate.plugin.xdist import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
@@ -144,6 +145,7 @@ def _register(config: pytest.Config, run: Run, started: Start) -> None:
         finish = Finish(run, completeness, results, started, config)
         register(results)
         register(Ahead(run, results, config))
+        register(Streams(config))
         register(finish)
         config.add_cleanup(finish.insist)
     if config.pluginmanager.hasplugin("xdist"):

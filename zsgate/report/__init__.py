@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +36,10 @@ def write(record: Record, folder: Path) -> Path:
     """
     from zsgate.report.page.html import render
 
-    pages = {"verdict.json": record.to_json(), "index.html": render(record)}
+    # what machines read comes last: while it says "started", nothing is claimed
+    pages = {"index.html": render(record), "verdict.json": record.to_json()}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages.items():
-        _replace(folder / name, text)
+    _replace({folder / name: text for name, text in pages.items()})
     return folder / "index.html"
 
 
@@ -75,11 +76,14 @@ def _is_running(folder: Path) -> bool:
         return False
 
 
-def _replace(path: Path, text: str) -> None:
-    # a reader, or a job that is killed here, never sees half a page
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+def _replace(texts: Mapping[Path, str]) -> None:
+    """Write files, all of them before the first takes the place of what is there: a full disk changes none."""
+    partial = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in texts}
     try:
-        partial.write_bytes(text.encode())
-        partial.replace(path)
+        for path, text in texts.items():
+            partial[path].write_bytes(text.encode())
+        for path, part in partial.items():
+            part.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        for part in partial.values():
+            part.unlink(missing_ok=True)

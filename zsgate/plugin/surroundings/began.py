@@ -1,4 +1,4 @@
-"""Surroundings: how pytest was started, and what else has hooks in the run."""
+"""Began: how pytest was started, and what else has hooks in the run."""
 
 from __future__ import annotations
 
