@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from zsgate.report.record import TimingRecord
+from zsgate.system.parallel.parts import Parts
 from zsgate.system.progress import waiting
 from zsgate.system.store import Store
 
@@ -42,7 +43,7 @@ class Ledger:
         return self.lasting if lasts else self.scratch
 
     def embedding(
-        self, who: str, dataset: str, key: Mapping[str, Any], compute: Callable[[], Made], *, lasts: bool
+        self, who: str, dataset: str, key: Mapping[str, Any], compute: Callable[[Parts], Made], *, lasts: bool
     ) -> tuple[tuple[npt.NDArray[Any], ...], Mapping[str, Any]]:
         """Return draws (n_cells, n_dimensions) and notes, made the first time, and note what that took.
 
@@ -53,14 +54,16 @@ class Ledger:
         key
             JSON-able content that decides the rows.
         compute
-            Makes them.
+            Makes them, and keeps parts of them until all is kept.
         lasts
             Whether later runs may be served the same.
         """
         store, started = self.store(lasts=lasts), time.perf_counter()
         cached = store.has("embedding", key)
         with waiting(f"{who}: embedding {dataset}", background=True):
-            draws, notes = store.arrays("embedding", key, compute)
+            parts = Parts(store, "embedding", key)
+            draws, notes = store.arrays("embedding", key, lambda: compute(parts))
+            parts.drop()
         self.timed(f"embed {who}", dataset, started, cached=cached, who=who, notes=notes)
         return draws, notes
 

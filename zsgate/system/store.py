@@ -135,6 +135,23 @@ class Store:
             return entry.path.is_file()
         return False
 
+    def discard(self, kind: str, key: Mapping[str, object], suffix: str = ".npz") -> None:
+        """Delete what is kept under ``key`` with the arrays beside it; what is absent or cannot be deleted is let be.
+
+        What was mapped into memory stays readable. An archive goes first: it says that the arrays beside it are there.
+
+        Parameters
+        ----------
+        kind, key
+            As they were given when it was kept.
+        suffix
+            ``".npz"`` for arrays, ``".json"`` for a value.
+        """
+        path = self._entry(kind, key, suffix).path
+        _remove(path)
+        if suffix == ".npz":
+            _remove_beside(path)
+
     def clear(self) -> None:
         """Delete the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -191,8 +208,7 @@ class Store:
             with replaced_whole(entry.path) as part:
                 entry.write(entry, part, self.run, value)
         except OSError as error:
-            for path in entry.path.parent.glob(f"{entry.path.stem}.*.npy"):
-                _remove(path)
+            _remove_beside(entry.path)
             where = f"{entry.path.parent} cannot be written to ({why(error)})"
             self._say(f"{where}; --cache DIR or ZSGATE_CACHE names another; what is computed is not kept")
             return False
@@ -244,6 +260,13 @@ def _read_arrays(entry: _Entry[Values]) -> tuple[str, Values]:
 def _remove(path: Path) -> None:
     with suppress(OSError):
         path.unlink()
+
+
+def _remove_beside(path: Path) -> None:
+    """Remove the arrays beside an archive."""
+    with suppress(OSError):
+        for place in list(path.parent.glob(f"{path.stem}.*.npy")):
+            _remove(place)
 
 
 def _beside(path: Path, place: int) -> Path:
