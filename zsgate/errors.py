@@ -39,17 +39,23 @@ class GateBroke(RuntimeError):
     """The gate itself or the machine failed, and neither the candidate nor a baseline: exit 3."""
 
 
-# what the system says where a disk is full, a quota used up, or a file system read-only or without locks
-OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOLCK)
+# what the system says where it has no more of something, and not of what was asked of it; with what helps
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+OF_THE_MACHINE = {
+    **dict.fromkeys((*FULL, errno.EROFS, errno.ENOLCK), "TMPDIR and --cache name folders with room"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise the limit of open files (ulimit -n)"),
+    errno.ENOMEM: "raise the limit of memory (ulimit -v), or free some",
+}
+NO_PROCESSES = "raise the limits of processes and memory (ulimit -u, -v), or run fewer at once"
 
 
 def machine_fault(error: BaseException | None) -> str:
     """Return in words what failed if it was the machine, also as the cause of an error; else an empty string."""
     if error is None:
         return ""
-    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+    if isinstance(error, OSError) and (remedy := OF_THE_MACHINE.get(error.errno or 0)):
         where = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror}{where}; TMPDIR and --cache name folders with room"
+        return f"{error.strerror}{where}; {remedy}"
     return str(error) if isinstance(error, MachineFailed) else machine_fault(error.__cause__)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks.faults.gate import FOUR, Ask
 from benchmarks.faults.promises import broken
@@ -69,9 +69,23 @@ FAULTS = (
     Fault("hangs as it is imported", Ask(model="hangs_in_import:Model", timeout=LIMIT, limit=30), (4,), "no progress"),
     Fault("crashes as it is imported", Ask(model="crashes_in_import:Model"), (4,), "SIGSEGV"),
     Fault("ends as it is imported", Ask(model="exits_in_import:Model"), (4,), "while it was loaded"),
-    Fault("in pytest's process: hangs", Ask(model="Hangs", args=("--isolation=none",), environment={"ZSGATE_TIMEOUT": "3"}), says="within 3 s"),
-    Fault("in pytest's process: ends a worker", Ask(model="Exits", args=("--isolation=none", *WORKERS), select=FOUR), (3,), "crashed"),
-    Fault("in pytest's process: ends a worker once", Ask(model="CrashesOnce", args=("--isolation=none", *WORKERS), select=FOUR), (3,), "crashed"),
+    Fault(
+        "in pytest's process: hangs",
+        Ask(model="Hangs", args=("--isolation=none",), environment={"ZSGATE_TIMEOUT": "3"}),
+        says="within 3 s",
+    ),
+    Fault(
+        "in pytest's process: ends a worker",
+        Ask(model="Exits", args=("--isolation=none", *WORKERS), select=FOUR),
+        (3,),
+        "crashed",
+    ),
+    Fault(
+        "in pytest's process: ends a worker once",
+        Ask(model="CrashesOnce", args=("--isolation=none", *WORKERS), select=FOUR),
+        (3,),
+        "crashed",
+    ),
     Fault("in pytest's process: moves away", Ask(model="MovesAway", args=("--isolation=none",)), (0, 1, 3)),
 )
 IMPORTS = {

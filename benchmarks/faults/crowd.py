@@ -18,7 +18,12 @@ def at_once(bench: Bench, *, workers: bool) -> Iterator[Try]:
     asks = [
         Ask(
             select=FOUR,
-            args=(f"--report=report-{number}", "-p", "no:cacheprovider", *(("-n", "2") if workers and number % 2 else ())),
+            args=(
+                f"--report=report-{number}",
+                "-p",
+                "no:cacheprovider",
+                *(("-n", "2") if workers and number % 2 else ()),
+            ),
             limit=300,
         )
         for number in range(N_RUNS)

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from process_tree import wait_until
+
 from benchmarks.faults.gate import FOUR, Ask, Going, Project
 from benchmarks.faults.promises import as_calm, at_any_time, claims_nothing, entries, parts
 from benchmarks.faults.scenario import Bench, Scenario, Try
-from process_tree import wait_until
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 N_RANDOM, SEED = 12, 20

@@ -1,7 +1,7 @@
 """Moments, copied to where a run is started: ``-p moments`` sends a signal to the process that is about to put a file.
 
-``FAULT_AT`` is a pattern of the file's path, ``FAULT_SIGNAL`` the number; ``FAULT_SKIP`` how many such files are let be,
-and ``FAULT_AFTER`` says that the file is put first.
+``FAULT_AT`` is a pattern of the file's path, ``FAULT_SIGNAL`` the number, ``FAULT_SKIP`` how many such files are let
+be, and ``FAULT_AFTER`` says that the file is put first.
 """
 
 from __future__ import annotations

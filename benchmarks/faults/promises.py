@@ -10,7 +10,7 @@ from zsgate.run.findings.outcome import ExitCode
 
 PASSING = ("passed", "waived")
 # states that go with an exit code; "running" says "started, not finished" and goes with any but 0
-STATES = {
+STATES: dict[int, tuple[str, ...]] = {
     ExitCode.PASSED: PASSING,
     ExitCode.LOST: ("lost", "inconclusive"),
     ExitCode.INTERRUPTED: ("interrupted", "running"),
@@ -44,14 +44,16 @@ def _broken(ended: Ended, codes: Collection[int], says: str, *, silent: bool) ->
         return
     if ended.code not in codes:
         yield f"exit {ended.code} where {' or '.join(map(str, codes))} is right{_said(ended)}"
-    if ended.code > 0 and ended.state not in STATES.get(ExitCode(ended.code), ()) and not (silent and not ended.state):
+    if ended.code > 0 and ended.state not in STATES.get(ended.code, ()) and not (silent and not ended.state):
         yield f"exit {ended.code} and {ended.state or 'no'} verdict.json"
     written = ended.out + ended.err
     if ended.code != 0 and says and not silent and not re.search(says, written, re.S):
         yield f"nothing says {says!r}{_said(ended)}"
     if any(word in written for word in LIBRARY):
         yield f"an internal error{_said(ended)}"
-    if (last := ended.err.rpartition("Traceback (most recent call last)")[2]) != ended.err and "zsgate" not in last[-300:]:
+    if (last := ended.err.rpartition("Traceback (most recent call last)")[2]) != ended.err and "zsgate" not in last[
+        -300:
+    ]:
         yield f"a traceback is the last word: {last.strip()[-300:]}"
 
 

@@ -114,7 +114,9 @@ def write_few_cells(path: Path) -> None:
 def lacks_mounts() -> str:
     """Return in words that this account may not mount, if so."""
     try:
-        made = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, timeout=10)
+        made = subprocess.run(
+            ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, timeout=10
+        )
     except OSError:
         return "needs unshare"
     return "needs leave to mount" if made.returncode else ""

@@ -51,6 +51,23 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32, folder: Pat
         raise MachineFailed(msg) from error
 
 
+def make_sure_of_room(path: Path, n_bytes: int) -> None:
+    """Raise MachineFailed unless a file of so many bytes can be written to ``path``, where none is.
+
+    For libraries that end the process where a disk is full, as HDF5 does when it closes a file.
+    """
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        said = f"no room for {n_bytes / 1e6:,.1f} MB in {path.parent} ({error.strerror or error})"
+        msg = f"{said}; TMPDIR and --cache name other folders"
+        raise MachineFailed(msg) from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def is_large(n_bytes: int) -> bool:
     """Return whether an array of so many bytes lies in a file."""
     return n_bytes > IN_MEMORY

@@ -133,7 +133,8 @@ class Board:
     def _start(self) -> None:
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._watch, name="zsgate progress", daemon=True)
-            self._thread.start()
+            with suppress(RuntimeError):  # where the system has no thread more: nothing is shown then
+                self._thread.start()
         self._wake.set()
 
     def _watch(self) -> None:

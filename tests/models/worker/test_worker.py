@@ -17,8 +17,8 @@ from zsgate.data.dataset import Dataset
 from zsgate.errors import CandidateFailed, UsageProblem
 from zsgate.models.worker import zsgate_worker
 from zsgate.models.worker.client import Worker
+from zsgate.models.worker.failed import WorkerFailed
 from zsgate.models.worker.launch import Place, launch_command
-from zsgate.models.worker.process import WorkerFailed
 
 Serve = Callable[..., Worker]
 HEAD = """

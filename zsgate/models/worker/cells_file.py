@@ -14,12 +14,14 @@ from zsgate.data.expression import Expression
 from zsgate.data.mapped import place_of
 from zsgate.models.reconstruction.hiding import hide
 from zsgate.models.worker.zsgate_worker import Cells
+from zsgate.system.arrays import make_sure_of_room
 from zsgate.system.files import replaced_whole
 
 if TYPE_CHECKING:
     import h5py
 
 EMPTY = ("layers", "obsm", "obsp", "uns", "varm", "varp")  # groups that every AnnData has
+HEADERS, EACH = 1 << 18, 24  # bytes of a file for itself, and at most for a name beside its text, or a count
 NOT_GIVEN = "not given"  # as the type of cells in a process that has no labels
 
 
@@ -49,15 +51,21 @@ def write_cells(
         Whether it is told where the dataset's file has X beside the counts, for a packaged model that reads it.
     hidden
         (Share of each cell's counts to hide, seed); None shows all.
+
+    Raises
+    ------
+    MachineFailed
+        If the disk has no room for it.
     """
     import h5py
 
     counts, mask = (dataset.counts, None) if hidden is None else hide(dataset, *hidden)
+    folder = place_of(counts) if local and mask is None and dataset.number == "float32" else None
+    make_sure_of_room(path, _most_bytes(dataset, copied=folder is None))
     with replaced_whole(path) as part, h5py.File(part, "w", libver="latest") as file:
         _encode(file, "anndata", "0.1.0")
         for name in EMPTY:
             _encode(file.create_group(name), "dict", "0.1.0")
-        folder = place_of(counts) if local and mask is None and dataset.number == "float32" else None
         _write_matrix(file.create_group("X"), counts, dataset.number, folder)
         if mask is not None:
             _write_matrix(file["layers"].create_group("hidden"), mask, "bool", None)
@@ -104,6 +112,14 @@ def _strings(names: npt.NDArray[Any]) -> npt.NDArray[np.str_]:
 
 def _encode(group: h5py.Group, kind: str, version: str) -> None:
     group.attrs["encoding-type"], group.attrs["encoding-version"] = kind, version
+
+
+def _most_bytes(dataset: Dataset, *, copied: bool) -> int:
+    """Return how large a file of the cells can be, with their counts copied or referred to."""
+    names = (dataset.cell_ids, dataset.symbols, dataset.ensembl, dataset.batches)
+    texts = sum(each.nbytes + EACH * len(each) for each in names if each is not None)
+    counts = dataset.counts.nnz * EACH if copied else 0
+    return int(HEADERS + texts + counts + dataset.counts.indptr.nbytes)
 
 
 def _write_matrix(group: h5py.Group, matrix: sp.csr_matrix, number: str, folder: Path | None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import CandidateFailed, UsageProblem
+from zsgate.errors import FULL, OF_THE_MACHINE, CandidateFailed, MachineFailed, UsageProblem
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import check_rows
 from zsgate.models.pretrained.coverage import GeneCoverage
@@ -21,8 +21,8 @@ from zsgate.models.reconstruction import Reconstruction, Scale
 from zsgate.models.reconstruction.targets import settled
 from zsgate.models.worker.about import About
 from zsgate.models.worker.answers import gather_predictions, gather_rows, read_targets
+from zsgate.models.worker.failed import Message, WorkerReported
 from zsgate.models.worker.lane import Lane
-from zsgate.models.worker.process import Message, WorkerReported
 from zsgate.system.progress import BOARD, Task
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class Worker:
         ------
         WorkerFailed, CandidateFailed, ValueError
             If it gives none, or rows that are no embedding of the cells.
+        MachineFailed
+            If the disk is full, there or here.
         """
         batches, whole = self.about.needs_batches, not self.info.independent_cells
         with self._asked("embed", dataset, "embedding", batches=batches, whole=whole) as (answer, ended):
@@ -195,6 +197,9 @@ class Worker:
             try:
                 answer, ended = self.lane.ask(op, dataset, lambda message: _heard(task, message, hear), **request)
             except WorkerReported as error:
+                if (number := error.told.get("errno")) in FULL:
+                    msg = f"{error.words}; {OF_THE_MACHINE[number]}"
+                    raise MachineFailed(msg) from error
                 if not self.foreign and error.told.get("type") == "UsageProblem":
                     raise UsageProblem(str(error.told.get("text"))) from error
                 raise

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from zsgate.data.dataset import Dataset
-from zsgate.errors import UsageProblem
+from zsgate.errors import MachineFailed, UsageProblem
 from zsgate.models.worker.cells_file import write_cells
-from zsgate.models.worker.process import Command, Message, WorkerEnded, WorkerFailed, WorkerProcess, WorkerReported
+from zsgate.models.worker.failed import Message, WorkerEnded, WorkerFailed, WorkerReported
+from zsgate.models.worker.process import Command, WorkerProcess
 
 FIRST_BATCH = 32  # cells a batch where a model has run out of memory and did not say how many it took
 SMALL = 512  # cells whose file is not kept for the next request
@@ -195,7 +196,16 @@ class Lane:
     def _cells(self, dataset: Dataset, **given: Any) -> Path:
         """Return the file of cells, written the first time."""
         of = "-".join([dataset.digest[:32], dataset.number, *(f"{key}{value}" for key, value in sorted(given.items()))])
-        path = self.place / f"cells-{of}.h5ad"
+        try:
+            return self._written(f"cells-{of}.h5ad", dataset, given)
+        except MachineFailed:
+            if self.folder is None or self.folder not in self.place.parents:
+                raise
+            self._place = Path(tempfile.mkdtemp(prefix="zsgate-worker-"))  # the one before goes with its folder
+            return self._written(f"cells-{of}.h5ad", dataset, given)
+
+    def _written(self, name: str, dataset: Dataset, given: Mapping[str, Any]) -> Path:
+        path = self.place / name
         if not path.exists():
             write_cells(dataset, path, local=self.load is not None, **given)
             with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import queue
@@ -10,56 +11,21 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import NO_PROCESSES, MachineFailed, UsageProblem
+from zsgate.models.worker.failed import Message, WorkerEnded, WorkerFailed, WorkerReported
 from zsgate.system.memory import resident_of_group
 from zsgate.system.progress import duration
 
 SHOWN = 20  # lines of its log that are shown where it failed
 LOOK = 0.5  # seconds from one look at its memory to the next
+FULL_UP = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # no process more, for now
 GRACE = 0.5  # seconds that it may take to end by itself
-Message = Mapping[str, Any]
-
-
-class WorkerFailed(Exception):
-    """A worker did not do what it was asked.
-
-    Parameters
-    ----------
-    words
-        What happened, as a sentence goes on behind the name of the model.
-    log
-        The last lines that it wrote to standard error.
-    """
-
-    def __init__(self, words: str, log: Sequence[str] = ()) -> None:
-        super().__init__(words)
-        self.words = words
-        if log:
-            self.add_note("\n".join([f"The last {len(log)} lines of its log:", *(f"  {line}" for line in log)]))
-
-
-class WorkerEnded(WorkerFailed):
-    """Its process ended before it had answered."""
-
-
-class WorkerReported(WorkerFailed):
-    """It said itself what failed.
-
-    Attributes
-    ----------
-    told
-        ``message`` in one line, ``type`` of the error and its ``text``, and ``retry``: ``"smaller_batch"`` or None.
-    """
-
-    def __init__(self, told: Message, log: Sequence[str]) -> None:
-        super().__init__(str(told.get("message", "it failed and did not say how")), log)
-        self.told = told
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +62,8 @@ class WorkerProcess:
     ------
     UsageProblem
         If the program cannot be started.
+    MachineFailed
+        If the system has no room for another process or thread.
     """
 
     def __init__(self, command: Command) -> None:
@@ -113,15 +81,23 @@ class WorkerProcess:
             )
         except OSError as error:
             msg = f"cannot start {command.words[0]!r} in {command.folder} ({error.strerror or error})"
-            raise UsageProblem(msg) from error
+            if error.errno not in FULL_UP:
+                raise UsageProblem(msg) from error
+            msg = f"{msg}; {NO_PROCESSES}"
+            raise MachineFailed(msg) from error
         self._log: deque[str] = deque(maxlen=SHOWN)
         self._said: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._read, args=(self._process.stdout, self._hear), daemon=True),
             threading.Thread(target=self._read, args=(self._process.stderr, self._log.append), daemon=True),
         ]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except RuntimeError as error:
+            self._kill()
+            msg = f"no thread can be started to watch {command.words[0]!r} ({error}); {NO_PROCESSES}"
+            raise MachineFailed(msg) from error
 
     def ask(self, request: Message, hear: Callable[[Message], None]) -> Message:
         """Send a request and return the message that ends its answer; every other one is given to ``hear``.

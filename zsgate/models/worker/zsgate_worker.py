@@ -140,7 +140,8 @@ def describe(error: BaseException) -> dict[str, Any]:
     place, kind = traceback.extract_tb(error.__traceback__)[-1], type(error).__name__
     words = f"{kind}: {' '.join(str(error).split())}, {Path(place.filename).name}:{place.lineno}"
     retry = "smaller_batch" if kind in ("OutOfMemoryError", "MemoryError") else None
-    return {"message": words, "type": kind, "text": str(error), "retry": retry}
+    number = error.errno if isinstance(error, OSError) else None  # the system's, as where a disk is full
+    return {"message": words, "type": kind, "text": str(error), "retry": retry, "errno": number}
 
 
 def used_device() -> str | None:
