@@ -41,12 +41,12 @@ class GateBroke(RuntimeError):
 
 # what the system says where it has no more of something, and not of what was asked of it; with what helps
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_PROCESSES = "raise the limits of processes and memory (ulimit -u, -v), or run fewer at once"
 OF_THE_MACHINE = {
     **dict.fromkeys((*FULL, errno.EROFS, errno.ENOLCK), "TMPDIR and --cache name folders with room"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise the limit of open files (ulimit -n)"),
-    errno.ENOMEM: "raise the limit of memory (ulimit -v), or free some",
+    **dict.fromkeys((errno.EAGAIN, errno.ENOMEM), NO_PROCESSES),
 }
-NO_PROCESSES = "raise the limits of processes and memory (ulimit -u, -v), or run fewer at once"
 
 
 def machine_fault(error: BaseException | None) -> str:

@@ -76,6 +76,7 @@ def marked(mark: str, *, whom: str = "", args: tuple[str, ...] = ()) -> Callable
     def tries(bench: Bench) -> Iterator[Try]:
         project = bench.project()
         for number in SIGNALS:
+            project = bench.project() if whom else project  # a run that lost a process may have finished
             (project.folder / mark).unlink(missing_ok=True)
             going = project.start(Ask(select=FOUR, args=args, environment={"FAULT_SLOW": mark}))
             if not wait_until((project.folder / mark).exists, 30):

@@ -12,6 +12,7 @@ from zsgate.data.annotations import Columns
 from zsgate.data.catalogue.card import Card, File
 from zsgate.data.catalogue.cards import CARDS
 from zsgate.data.catalogue.files import Shelf, copy_to_mirror
+from zsgate.data.catalogue.load import load
 from zsgate.errors import UsageProblem
 
 
@@ -118,3 +119,18 @@ def test_an_unchanged_file_is_not_read_again(card, tmp_path, monkeypatch):
     monkeypatch.setattr("zsgate.data.catalogue.files.sha256_of", lambda _: pytest.fail("hashed again"))
     assert shelf.files(card) == found
     assert hashlib.sha256(found["b.bin"].read_bytes()).hexdigest() == DIGEST
+
+
+@pytest.mark.parametrize("content", [b"", b"Sign in", b"\x89HDF\r\n\x1a\n" + bytes(100)])
+def test_a_file_that_is_none_of_its_kind_can_be_fetched_again(place, monkeypatch, tmp_path, content):
+    """Of which no digest is published: the sentence names it, and deleting it is enough."""
+    file = File(name="c.h5ad", url=f"{place.home}/x/3")
+    monkeypatch.setitem(
+        CARDS, "made", Card(name="made", files=(file,), columns=Columns(), source="", licence="", citation="")
+    )
+    place.content = content
+    with pytest.raises(UsageProblem, match=r"No digest is published of what was downloaded: delete .*c\.h5ad to fetch"):
+        load("made", Shelf(tmp_path))
+    (tmp_path / "datasets" / "made" / "c.h5ad").unlink()
+    place.content = CONTENT
+    assert Shelf(tmp_path).files(CARDS["made"])["c.h5ad"].read_bytes() == CONTENT

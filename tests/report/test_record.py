@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,27 @@ def test_files_are_replaced_whole(record: Record, tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one(record: Record, tmp_path: Path) -> None:
-    """Where the page cannot be replaced, no partial file stays behind."""
+    """Where the page cannot be replaced, no partial file stays behind, and verdict.json does not run ahead of it."""
     (tmp_path / "index.html").mkdir()
     with pytest.raises(OSError, match="index"):
         report.write(record, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "verdict.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+@pytest.mark.parametrize("missing", [1, 20_000])
+def test_a_full_disk_changes_neither_file(record: Record, tmp_path: Path, missing: int) -> None:
+    """Room for one of the two, or for nearly both, is room for none: they never contradict each other."""
+    before = [report.write(empty(), tmp_path).read_bytes(), (tmp_path / "verdict.json").read_bytes()]
+    whole = len(report.write(record, tmp_path / "elsewhere").read_bytes())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole - missing, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            report.write(record, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(tmp_path / name).read_bytes() for name in ("index.html", "verdict.json")] == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "index.html", "verdict.json"]
 
 
 @pytest.mark.parametrize(

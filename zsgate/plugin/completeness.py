@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from zsgate.errors import machine_fault
 from zsgate.plugin.collection import DUE, is_of_gate
 
 SIGNED = "zsgate_due"  # what a worker hands over at a clean end: the node ids of all tests that decide
@@ -63,9 +64,10 @@ class Completeness:
         if report.when == CRASHED:
             self.faults.append(str(report.longrepr))
 
-    def pytest_internalerror(self, excrepr: object) -> None:
+    def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note an error that was no test's."""
-        self.faults.append(f"internal error: {str(excrepr).strip().splitlines()[-1]}")
+        said = machine_fault(excinfo.value) or str(excrepr).strip().splitlines()[-1]
+        self.faults.append(f"internal error: {said}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

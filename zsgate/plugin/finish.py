@@ -86,12 +86,12 @@ class Finish:
         if session.config.option.collectonly:
             yield
             return
-        ending = self._ending(session)
-        for nodeid, words in self.results.settle(list(self.completeness.planned), self.completeness.due.keys()):
-            told(session, nodeid, words)
-        self._conclude(ending)
+        ending, unsummed = self._ending(session), session.exitstatus == pytest.ExitCode.INTERNAL_ERROR
+        self._settle(session, ending)
         try:
             yield
+            if unsummed:  # pytest ends such a run without a summary
+                self._show()
         except KeyboardInterrupt:
             self._conclude(Ending.INTERRUPTED)
         except BaseException as error:  # the boundary to hooks that are not ours: a run ends with its outcome
@@ -101,6 +101,15 @@ class Finish:
             self._show()
         self._publish()
         self.run.ledger.scratch.clear()
+
+    def _settle(self, session: pytest.Session, ending: Ending) -> None:
+        """Tell what only the whole run could show, and write the pages; an interrupt, maybe between them, is one."""
+        try:
+            for nodeid, words in self.results.settle(list(self.completeness.planned), self.completeness.due.keys()):
+                told(session, nodeid, words)
+            self._conclude(ending)
+        except KeyboardInterrupt:
+            self._conclude(Ending.INTERRUPTED)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
+from zsgate.system.processes import tell_children
 
 
 class Scheduling:
@@ -21,6 +24,11 @@ class Scheduling:
 
     def __init__(self, datasets: Sequence[str]) -> None:
         self.datasets = datasets
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Tell the workers, whom an interrupt that did not come from a terminal reaches ten seconds later."""
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            tell_children()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

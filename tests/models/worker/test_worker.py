@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -14,11 +16,13 @@ import pytest
 from process_tree import is_running, wait_until
 
 from zsgate.data.dataset import Dataset
-from zsgate.errors import CandidateFailed, UsageProblem
+from zsgate.errors import CandidateFailed, MachineFailed, UsageProblem
 from zsgate.models.worker import zsgate_worker
+from zsgate.models.worker.cells_file import most_bytes, write_cells
 from zsgate.models.worker.client import Worker
 from zsgate.models.worker.failed import WorkerFailed
 from zsgate.models.worker.launch import Place, launch_command
+from zsgate.models.worker.process import Command, WorkerProcess
 
 Serve = Callable[..., Worker]
 HEAD = """
@@ -355,3 +359,78 @@ def test_a_command_may_write_an_anndata(start: Serve, handful: Dataset):
     worker = start(script, command=f"{sys.executable} worker.py {{input}} {{output.h5ad}} '{{twin}}'")
     assert np.array_equal(worker.random_init(3).embed(handful), known(handful) + 3)
     assert np.array_equal(worker.embed(handful), known(handful))
+
+
+DAEMON = """
+def leaves(cells):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            Path("left").write_text(str(os.getpid()))
+            time.sleep(600)
+        os._exit(0)
+    while not (Path("left").exists() and Path("left").read_text()):
+        time.sleep(0.01)
+    {then}
+serve(leaves)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found as Linux shows them")
+@pytest.mark.parametrize("then", ["return known(cells)", "time.sleep(600)"])
+def test_what_a_worker_started_in_a_session_of_its_own_is_ended(
+    start: Serve, handful: Dataset, tmp_path: Path, then: str
+):
+    """A process that left its group and has another parent goes with the worker: at its end, and at a limit."""
+    worker = start(DAEMON.format(then=then), timeout=1)
+    with suppress(WorkerFailed):
+        worker.embed(handful)
+    left = int((tmp_path / "left").read_text())
+    assert is_running(left) == then.startswith("return")
+    worker.close()
+    assert not is_running(left)
+
+
+@pytest.mark.parametrize("number", ["ENOSPC", "EDQUOT", "EFBIG"])
+def test_a_full_disk_is_nobody_s_failure(start: Serve, handful: Dataset, number: str):
+    """Whoever of the worker's process meets it: the machine failed, with a remedy."""
+    worker = start(f"""
+        import errno
+        def full(cells):
+            raise OSError(errno.{number}, os.strerror(errno.{number}))
+        serve(full)
+    """)
+    with pytest.raises(MachineFailed, match=r"OSError: .*worker.py:\d+; TMPDIR and --cache name folders with room"):
+        worker.embed(handful)
+
+
+def test_no_room_for_the_cells_is_said_before_they_are_written(handful: Dataset, tmp_path: Path):
+    """HDF5 ends the process where the disk is full; here a limit is the disk, and nothing is left."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(MachineFailed, match=r"no room for .* MB in .*too large.*TMPDIR and --cache"):
+            write_cells(handful, tmp_path / "cells.h5ad")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("hidden", [None, (0.5, 0)])
+def test_a_file_of_cells_is_no_larger_than_foreseen(handful: Dataset, tmp_path: Path, hidden: tuple[float, int] | None):
+    """With batches and hidden counts, too."""
+    path = tmp_path / "cells.h5ad"
+    write_cells(handful, path, batches=True, expression=True, hidden=hidden)
+    assert path.stat().st_size <= most_bytes(handful, copied=True)
+
+
+def test_no_process_more_is_nobody_s_failure(tmp_path: Path):
+    """Where the system gives no further file descriptor the machine failed, and the limit is named."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used, hard))
+    try:
+        with pytest.raises(MachineFailed, match=r"cannot start 'true' in .*Too many open files.*ulimit"):
+            WorkerProcess(Command(("true",), tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -10,8 +10,10 @@ from zsgate.data.catalogue.cards import card_of
 from zsgate.data.catalogue.files import Shelf
 from zsgate.data.catalogue.sample import draw_by_donor_and_type
 from zsgate.data.read import without_rare_genes
+from zsgate.errors import MachineFailed, UsageProblem
 
 if TYPE_CHECKING:
+    from zsgate.data.catalogue.card import Card
     from zsgate.data.dataset import Dataset
 
 
@@ -28,11 +30,10 @@ def load(name: str, shelf: Shelf | None = None) -> Dataset:
     Raises
     ------
     UsageProblem
-        If the name is unknown, or a file is missing, truncated or altered.
+        If the name is unknown, or a file is missing, truncated, altered, or not what it should be.
     """
     card = card_of(name)
-    shelf = shelf or Shelf.usual()
-    whole: Dataset = getattr(builders, card.builder)(card, shelf.files(card), shelf.home(card))
+    whole = _built(card, shelf or Shelf.usual())
     if card.quick is None:
         return whole
     dataset = without_rare_genes(whole.subset(draw_by_donor_and_type(whole, card.quick)))
@@ -40,3 +41,21 @@ def load(name: str, shelf: Shelf | None = None) -> Dataset:
     return replace(
         dataset.with_notes(note), drawn_from=whole.cell_ids if whole.drawn_from is None else whole.drawn_from
     )
+
+
+def _built(card: Card, shelf: Shelf) -> Dataset:
+    """Return the dataset that a card's files hold; of files that nobody has checked, say what to do if they do not."""
+    files = shelf.files(card)
+    try:
+        built: Dataset = getattr(builders, card.builder)(card, files, shelf.home(card))
+    except MachineFailed:
+        raise
+    except UsageProblem as problem:
+        unchecked = [str(files[file.name]) for file in card.files if file.sha256 is None and file.package is None]
+        if not unchecked:
+            raise
+        msg = (
+            f"{problem}. No digest is published of what was downloaded: delete {', '.join(unchecked)} to fetch it again"
+        )
+        raise UsageProblem(msg) from problem
+    return built

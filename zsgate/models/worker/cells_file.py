@@ -61,7 +61,7 @@ def write_cells(
 
     counts, mask = (dataset.counts, None) if hidden is None else hide(dataset, *hidden)
     folder = place_of(counts) if local and mask is None and dataset.number == "float32" else None
-    make_sure_of_room(path, _most_bytes(dataset, copied=folder is None))
+    make_sure_of_room(path, most_bytes(dataset, copied=folder is None))
     with replaced_whole(path) as part, h5py.File(part, "w", libver="latest") as file:
         _encode(file, "anndata", "0.1.0")
         for name in EMPTY:
@@ -114,7 +114,7 @@ def _encode(group: h5py.Group, kind: str, version: str) -> None:
     group.attrs["encoding-type"], group.attrs["encoding-version"] = kind, version
 
 
-def _most_bytes(dataset: Dataset, *, copied: bool) -> int:
+def most_bytes(dataset: Dataset, *, copied: bool) -> int:
     """Return how large a file of the cells can be, with their counts copied or referred to."""
     names = (dataset.cell_ids, dataset.symbols, dataset.ensembl, dataset.batches)
     texts = sum(each.nbytes + EACH * len(each) for each in names if each is not None)

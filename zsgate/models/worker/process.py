@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,11 +21,13 @@ from typing import IO
 from zsgate.errors import NO_PROCESSES, MachineFailed, UsageProblem
 from zsgate.models.worker.failed import Message, WorkerEnded, WorkerFailed, WorkerReported
 from zsgate.system.memory import resident_of_group
+from zsgate.system.processes import kill_marked
 from zsgate.system.progress import duration
 
 SHOWN = 20  # lines of its log that are shown where it failed
 LOOK = 0.5  # seconds from one look at its memory to the next
 FULL_UP = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # no process more, for now
+MARK = "_ZSGATE_WORKER"  # variable by which the processes that it starts are known
 GRACE = 0.5  # seconds that it may take to end by itself
 
 
@@ -68,7 +71,8 @@ class WorkerProcess:
 
     def __init__(self, command: Command) -> None:
         self.command = command
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        self._mark = uuid.uuid4().hex
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", MARK: self._mark}
         try:
             self._process = subprocess.Popen(
                 command.words,
@@ -207,6 +211,7 @@ class WorkerProcess:
     def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        kill_marked(MARK, self._mark)
         self._process.wait()
 
     def _hear(self, line: str) -> None:
