@@ -81,8 +81,8 @@ def tries(seconds: int, *, sways: bool = False) -> Callable[[Bench], Iterator[Tr
             yield Try(f"after {when} s", (*at_any_time(ended), *as_calm(ended, bench.calm)))
         ended = project.gate(Ask(select=FOUR, environment={**clock, "FAULT_WHEN": "1"}, args=("-n", "2")))
         yield Try("after 1 s, -n 2, all kept", (*at_any_time(ended), *as_calm(ended, bench.calm)))
-        hung = project.gate(Ask(model="Hangs", timeout=3, environment={**clock, "FAULT_WHEN": "1"}, limit=30))
-        yield Try("a candidate hangs", broken(hung, 1, says="no progress within 3 s"))
+        hung = project.gate(Ask(model="Hangs", timeout=8, environment={**clock, "FAULT_WHEN": "1"}, limit=60))
+        yield Try("a candidate hangs", broken(hung, 1, says="no progress within 8 s"))
 
     return each
 

@@ -189,7 +189,7 @@ class Late(Good):
     """Comes back after the limit."""
 
     def before(self):
-        time.sleep(4)
+        time.sleep(16)
 
 
 class Recurses(Good):
