@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from benchmarks.faults.gate import Ended
 from benchmarks.faults.promises import broken, claims_nothing
 from benchmarks.faults.scenario import Bench, Scenario, Try
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found as Linux shows them")
 QUICK = ("machine: all three closed", "candidate: crashes once")
 BY_NAME = {scenario.name: scenario for scenario in faults.SCENARIOS}
 

@@ -28,16 +28,18 @@ PUT = {
 }
 
 
-def _after(bench: Bench, going: Going, number: signal.Signals, what: str) -> Try:
-    """Return what a run that was told to end broke."""
+def _after(bench: Bench, going: Going, number: signal.Signals, what: str, *, late: bool = False) -> Try:
+    """Return what a run that was told to end broke; ``late`` if it may have ended by itself before."""
     going.until = time.monotonic() + PATIENCE
     ended = going.end()
     wrong = list(at_any_time(ended))
-    if ended.code != 0:  # else it had ended by itself
+    if ended.code != 0:
         wrong += claims_nothing(ended, bench.calm)
         right = (-number,) if number is signal.SIGKILL else (2, -number, 128 + number)
         if ended.code not in right:
             wrong.append(f"exit {ended.code} after {number.name}: {(ended.out + ended.err)[-200:]}")
+    elif not late:
+        wrong.append("the moment never came")
     return Try(f"{number.name} {what}", tuple(wrong))
 
 
@@ -112,7 +114,7 @@ def at_any(bench: Bench, *args: str) -> Iterator[Try]:
         time.sleep(seconds)
         with suppress(ProcessLookupError):
             os.kill(going.process.pid, number)
-        yield _after(bench, going, number, f"after {seconds:.2f} s")
+        yield _after(bench, going, number, f"after {seconds:.2f} s", late=True)
     yield _again(bench, project, N_RANDOM)
 
 
