@@ -81,7 +81,7 @@ def marked(mark: str, *, whom: str = "", args: tuple[str, ...] = ()) -> Callable
             project = bench.project() if whom else project  # a run that lost a process may have finished
             (project.folder / mark).unlink(missing_ok=True)
             going = project.start(Ask(select=FOUR, args=args, environment={"FAULT_SLOW": mark}))
-            if not wait_until((project.folder / mark).exists, 30):
+            if not wait_until((project.folder / mark).exists, 90):
                 yield Try(number.name, ("the moment never came",))
             time.sleep(0.3)
             found = [pid for pid, words in going.processes().items() if whom in words]

@@ -18,7 +18,6 @@ STATES: dict[int, tuple[str, ...]] = {
     ExitCode.UNUSABLE: ("unusable", "running", ""),
     ExitCode.NOTHING: ("unusable",),
 }
-LIBRARY = ("INTERNALERROR>", "Fatal Python error")
 
 
 def broken(ended: Ended, *codes: int, says: str = "", silent: bool = False) -> tuple[str, ...]:
@@ -49,8 +48,8 @@ def _broken(ended: Ended, codes: Collection[int], says: str, *, silent: bool) ->
     written = ended.out + ended.err
     if ended.code != 0 and says and not silent and not re.search(says, written, re.S):
         yield f"nothing says {says!r}{_said(ended)}"
-    if any(word in written for word in LIBRARY):
-        yield f"an internal error{_said(ended)}"
+    if "INTERNALERROR>" in written and f"exit {ended.code}: " not in written.rpartition("INTERNALERROR>")[2]:
+        yield f"an internal error is the last word{_said(ended)}"
     if (last := ended.err.rpartition("Traceback (most recent call last)")[2]) != ended.err and "zsgate" not in last[
         -300:
     ]:

@@ -204,3 +204,12 @@ def test_a_failing_candidate_is_shown_once_and_in_its_own_lines(gate, isolation)
     assert text.count("\nalone: pytest ") == 2
     assert "def embedding" not in text
     assert "pluggy" not in text
+
+
+def test_a_spoiled_process_says_its_outcome_without_a_table(gate, project, verdict):
+    """A candidate in pytest's own process may take libraries from it: exit code and page are what was decided."""
+    project.makeconftest("import sys\n\nsys.modules['rich'] = sys.modules['rich.console'] = None")
+    result = gate("models:good", "-k", "hvg and asw")
+    assert result.ret == 0
+    assert verdict()["gate"] == "passed"
+    result.stdout.fnmatch_lines(["zsgate: the table cannot be shown (*", "exit 0: every verdict that decides passed"])

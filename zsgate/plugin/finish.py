@@ -191,26 +191,29 @@ class Finish:
         writer = self.config.pluginmanager.get_plugin("terminalreporter")
         if writer is None or self.record is None or self.outcome is None:
             return
-        from zsgate.report.terminal import table  # loads rich, which a list of tests needs not
-
         writer.section("zsgate")
         said = self.run.ledger.lasting.said
         for words in [*said[:3], *([f"and {len(said) - 3} more of the cache"] if len(said) > 3 else [])]:
             writer.write_line(f"zsgate: {words}")
-        writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
+        try:
+            from zsgate.report.terminal import table  # loads rich, which a list of tests needs not
+
+            writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))
+        except Exception as error:  # of libraries, in a process that a candidate may have spoiled
+            writer.write_line(f"zsgate: the table cannot be shown ({type(error).__name__}: {error})")
         writer.write_line(f"exit {self.outcome.exit_code:d}: {self.record.provenance.exit_reason}")
         if self.page is not None:
             writer.write_line(f"page: {self.page}")
 
     def _publish(self) -> None:
         """Append GitHub's step summary and annotate, now that nothing can change any more."""
-        from zsgate.report.github.publish import publish
-
         assert self.record is not None
         lines = io.StringIO()
         try:
+            from zsgate.report.github.publish import publish
+
             publish(self.record, os.environ, lines)
-        except OSError as error:
+        except Exception as error:  # as above; the outcome stands without it
             lines.write(f"zsgate: the step summary could not be written ({error})\n")
         writer = self.config.pluginmanager.get_plugin("terminalreporter")
         if writer is not None:
