@@ -172,6 +172,7 @@ class Project:
                 stdout=to_out,
                 stderr=to_err,
                 start_new_session=True,
+                preexec_fn=_heeds_interrupts,
             )
         report = next((arg.partition("=")[2] for arg in ask.args if arg.startswith("--report=")), "zsgate-report")
         place = self.logs / "report" if ask.mounts else self.folder / report
@@ -236,6 +237,10 @@ class Going:
                     words = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     found[int(place.name)] = words.strip()
         return found
+
+
+def _heeds_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell has jobs in the background ignore
 
 
 def _state(place: Path) -> str:
