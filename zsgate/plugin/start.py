@@ -24,6 +24,7 @@ from zsgate.plugin.ahead import PLANNING, Ahead, Busy, speak_on
 from zsgate.plugin.budget import LEFT, Budget, Turns
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
 from zsgate.plugin.surroundings import began
+from zsgate.plugin.workers import devices
 from zsgate.plugin.workers.completeness import Completeness
 from zsgate.plugin.workers.scheduling import Scheduling
 from zsgate.report import begin, write
@@ -78,6 +79,7 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
             options, os.environ, started.folder, models=tuple(MODELS), pyproject=_settings_of(config)
         )
         folder = started.folder / settings.report
+        devices.take(getattr(config, "workerinput", {}))
         if runs:
             _refuse_unwritable("report", folder)
             _begin(started, folder)
@@ -154,6 +156,8 @@ def _register(config: pytest.Config, run: Run, started: Start) -> None:
         register(SoFar(results, completeness, started, started.folder / run.config.report))
         register(finish)
         config.add_cleanup(finish.insist)
+    if run.config.gpu and config.getoption("tx", None):
+        register(devices.Devices(devices.usable(os.environ)))
     if config.pluginmanager.hasplugin("xdist"):
         if config.option.maxworkerrestart is None:
             config.option.maxworkerrestart = "1"  # a model that ends one process ends the next, and loading it is dear
