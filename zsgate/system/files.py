@@ -19,6 +19,10 @@ from zsgate.system.progress import waiting
 OTHERS = stat.S_IWGRP | stat.S_IWOTH  # who may write, beside the owner
 
 
+class Damaged(ValueError):
+    """A file does not hold what was written to it, in words."""
+
+
 @contextmanager
 def replaced_whole(path: Path) -> Iterator[Path]:
     """Yield where to write a file or folder; it becomes ``path`` when the with statement ends without an error.
@@ -54,12 +58,12 @@ def sha256_of(path: Path) -> str:
 
 
 def seal(name: str, value: Any) -> str:
-    """Return a JSON-able value as text with the SHA-256 of itself and of its name.
+    """Return a JSON-able value as text with its name, and the SHA-256 of both.
 
     The digest tells damage, and a value that was put under another's name. It does not tell who wrote the value:
     whoever can write to the folder can compute a digest as well.
     """
-    return json.dumps({"sha256": _digest(name, value), "value": value})
+    return json.dumps({"name": name, "sha256": _digest(name, value), "value": value})
 
 
 def unseal(name: str, text: str) -> Any:
@@ -67,17 +71,35 @@ def unseal(name: str, text: str) -> Any:
 
     Raises
     ------
-    ValueError
+    Damaged
         If the text is not what was sealed under this name.
     """
-    kept = json.loads(text)
-    if not isinstance(kept, dict) or kept.keys() != {"sha256", "value"}:
+    found, value = open_sealed(text)
+    if found != name:
+        msg = "it was kept under another name"
+        raise Damaged(msg)
+    return value
+
+
+def open_sealed(text: str) -> tuple[str, Any]:
+    """Return the name and the value that :func:`seal` made text of.
+
+    Raises
+    ------
+    Damaged
+        If the text is not what was sealed.
+    """
+    try:
+        kept = json.loads(text)
+    except (ValueError, RecursionError):
+        kept = None
+    if not isinstance(kept, dict) or kept.keys() != {"name", "sha256", "value"} or not isinstance(kept["name"], str):
         msg = "it is not what zsgate writes"
-        raise ValueError(msg)
-    if kept["sha256"] != _digest(name, kept["value"]):
+        raise Damaged(msg)
+    if kept["sha256"] != _digest(kept["name"], kept["value"]):
         msg = "its digest is not that of its content"
-        raise ValueError(msg)
-    return kept["value"]
+        raise Damaged(msg)
+    return kept["name"], kept["value"]
 
 
 def _digest(name: str, value: Any) -> str:
@@ -131,6 +153,11 @@ def others_who_write(folder: Path) -> str:
     if status.st_mode & stat.S_IWGRP and not _is_own_group(status.st_gid):
         return f"its group ({status.st_gid}) can write to it"
     return ""
+
+
+def fault_of(error: Exception) -> str:
+    """Return what reading a file that may be damaged says, without the words of whoever stumbled over it."""
+    return why(error) if isinstance(error, OSError | Damaged) else "it cannot be read as what was written"
 
 
 def why(error: BaseException) -> str:
