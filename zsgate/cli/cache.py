@@ -1,4 +1,4 @@
-"""What runs have kept: how much room it takes, and freeing it."""
+"""What runs have kept: how much room it takes, whether it is whole, freeing it, and taking it elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
-    """Add ``list``, ``clean`` and ``key``."""
+    """Add the verbs."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="what is kept, by kind, with its size and age")
     listing.set_defaults(run=show_list)
@@ -30,12 +30,15 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     cleaning.add_argument("--kind", action="append", metavar="KIND", help="only these, as list names them; repeatable")
     cleaning.add_argument("--yes", action="store_true", help="remove it")
     cleaning.set_defaults(run=clean)
+    verifying = verbs.add_parser("verify", help="read all that is kept and name what is damaged; exit 1 if anything is")
+    verifying.add_argument("--remove", action="store_true", help="remove what is damaged, so that it is made again")
+    verifying.set_defaults(run=verify)
     key = verbs.add_parser("key", help="a key for a copy of the cache folder: of all code, weights and versions")
     key.add_argument("--model", required=True, metavar="NAME|pkg.mod:attr|PATH")
     key.add_argument("--weights", help="folder or file of its weights")
     key.add_argument("--also", default="", metavar="TEXT", help="what else tells copies apart, such as the datasets")
     key.set_defaults(run=show_key)
-    for verb in (listing, cleaning):
+    for verb in (listing, cleaning, verifying):
         verb.add_argument("--cache", help="folder of what is kept")
 
 
@@ -79,6 +82,32 @@ def clean(given: argparse.Namespace) -> int:
     held = f"; {len(idle) - len(chosen)} are in use or not yours and stay" if len(chosen) < len(idle) else ""
     print(f"{_size(chosen)} {said}{held}" if idle else f"nothing has been idle for {given.older_than:g} days")
     return 0
+
+
+def verify(given: argparse.Namespace) -> int:
+    """Print how much of each kind is whole, damaged or somebody else's, and name what is damaged.
+
+    0 if nothing is damaged, or all that was is removed; 1 otherwise.
+    """
+    from collections import Counter
+
+    from zsgate.cli.verify import findings, remove
+    from zsgate.system.cache import FOLDERS
+    from zsgate.system.store.verify import State
+
+    root, counts, left = _root(given), {kind: Counter[State]() for kind in FOLDERS}, 0
+    for kind, finding in findings(root):
+        counts[kind][finding.state] += 1
+        if finding.state is State.DAMAGED:
+            gone = given.remove and remove(kind, finding)
+            left += not gone
+            said = "; removed" if gone else "; cannot be removed" if given.remove else ""
+            print(f"{finding.paths[0]}: damaged, {finding.fault}{said}")
+    print(root)
+    for kind, found in counts.items():
+        if found:
+            print(f"{kind:15}  {', '.join(f'{found[state]:,} {state}' for state in State if found[state])}")
+    return 1 if left else 0
 
 
 def show_key(given: argparse.Namespace) -> int:

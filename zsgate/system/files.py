@@ -19,8 +19,15 @@ from zsgate.system.progress import waiting
 OTHERS = stat.S_IWGRP | stat.S_IWOTH  # who may write, beside the owner
 
 
+EARLIER = "an earlier version of zsgate wrote it"
+
+
 class Damaged(ValueError):
     """A file does not hold what was written to it, in words."""
+
+
+class Earlier(Damaged):
+    """A file is of an earlier version of zsgate, whose seals had no name."""
 
 
 @contextmanager
@@ -93,6 +100,8 @@ def open_sealed(text: str) -> tuple[str, Any]:
         kept = json.loads(text)
     except (ValueError, RecursionError):
         kept = None
+    if isinstance(kept, dict) and kept.keys() == {"sha256", "value"}:
+        raise Earlier(EARLIER)
     if not isinstance(kept, dict) or kept.keys() != {"name", "sha256", "value"} or not isinstance(kept["name"], str):
         msg = "it is not what zsgate writes"
         raise Damaged(msg)
