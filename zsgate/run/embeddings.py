@@ -18,6 +18,7 @@ from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, check_rows
 from zsgate.run.checks import stability
 from zsgate.run.checks.fresh import proof_of
+from zsgate.run.checks.imported import Again
 from zsgate.run.ledger import Ledger, Made
 from zsgate.system.sources import code_of
 from zsgate.verdict.recipe import Recipe
@@ -64,7 +65,8 @@ def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring
         maker = BaselineMaker.of(model.name, model, model.settings)
         return replace(of_baseline(model.name, maker, dataset, ledger, scoring), source=who)
     key, lasts = key_of_model(who, model, dataset, ledger)
-    draws, notes = ledger.embedding(who, dataset.name, key, lambda: stability.embed(model, dataset), lasts=lasts)
+    again = Again.by_model(model, dataset)
+    draws, notes = ledger.embedding(who, again, key, lambda: stability.embed(model, dataset), lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
 
 
@@ -164,7 +166,7 @@ def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger
         draws, notes = maker.make(dataset, lambda learnt: ledger.lasting.arrays("learnt", key, lambda: (learnt, {})))
         return [check_rows(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
 
-    draws, notes = ledger.embedding(who, dataset.name, key, compute, lasts=lasts)
+    draws, notes = ledger.embedding(who, Again.by_baseline(who, maker.asked, dataset), key, compute, lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
 
 

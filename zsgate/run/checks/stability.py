@@ -47,8 +47,13 @@ def embed(model: Adapter, dataset: Dataset) -> tuple[list[Rows], dict[str, Any]]
     """
     name = model.info.name
     rows = [check_rows(each.embed(dataset), source=name, n_cells=dataset.n_cells) for each in draws_of(model)]
+    return rows, notes_of(model, rows, dataset)
+
+
+def notes_of(model: Adapter, draws: Sequence[Rows], dataset: Dataset) -> dict[str, Any]:
+    """Return what was checked of the rows of each draw, or why not; ValueError for rows that move."""
     reason = why_unchecked(model, dataset)
-    return rows, {"checks": check(model, rows, dataset), **({"unchecked": reason} if reason else {})}
+    return {"checks": check(model, draws, dataset), **({"unchecked": reason} if reason else {})}
 
 
 def why_unchecked(model: Adapter, dataset: Dataset) -> str:

@@ -46,11 +46,14 @@ class Entry(ABC, Generic[T]):
         What it is sealed under, ``kind/sha256``; None takes whatever name fits the path.
     key
         The JSON-able content whose SHA-256 the name has; None where only the name is known.
+    about
+        What is written beside arrays and decides nothing, such as the name of their dataset.
     """
 
     path: Path
     name: str | None = None
     key: Mapping[str, object] | None = None
+    about: Mapping[str, object] | None = None
 
     @abstractmethod
     def read(self) -> tuple[str, T]:
@@ -131,11 +134,11 @@ class Archive(Entry[Values]):
                 np.save(beside, values[place])
         small = [np.empty(0) if is_large else array for is_large, array in zip(large, values, strict=True)]
         told = [{**arrays.describe(array), "large": is_large} for is_large, array in zip(large, values, strict=True)]
-        header = {"run": run, "key": self.key, "notes": notes, "arrays": told}
+        header = {"run": run, "key": self.key, "about": self.about, "notes": notes, "arrays": told}
         np.savez(part, *small, entry=np.array(seal(str(self.name), header)))
 
     def header(self) -> dict[str, Any]:
-        """Return what is said of the arrays without reading them: ``run``, ``key``, ``notes`` and ``arrays``.
+        """Return what is said of the arrays without reading them: ``run``, ``key``, ``about``, ``notes``, ``arrays``.
 
         Raises
         ------
@@ -179,11 +182,13 @@ def name_of(kind: str, key: Mapping[str, object]) -> str:
     return f"{kind}/{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def entry_of(folder: Path, kind: str, key: Mapping[str, object], suffix: str) -> Entry[Any]:
+def entry_of(
+    folder: Path, kind: str, key: Mapping[str, object], suffix: str, about: Mapping[str, object] | None = None
+) -> Entry[Any]:
     """Return the entry of a kind and key in a store's folder, be it there or not."""
     name = name_of(kind, key)
     path = folder / kind / f"{name.removeprefix(f'{kind}/')[:STEM]}{suffix}"
-    return FORMS[suffix](path, name, key)
+    return FORMS[suffix](path, name, key, about)
 
 
 def entry_at(path: Path) -> Entry[Any]:

@@ -76,7 +76,11 @@ class Store:
         return self._cached(self._entry(kind, key, ".json"), lambda: json.loads(json.dumps(compute())))
 
     def arrays(
-        self, kind: str, key: Mapping[str, object], compute: Callable[[], tuple[Arrays, Mapping[str, object]]]
+        self,
+        kind: str,
+        key: Mapping[str, object],
+        compute: Callable[[], tuple[Arrays, Mapping[str, object]]],
+        about: Mapping[str, object] | None = None,
     ) -> Values:
         """Return (arrays, notes) kept under ``key``; the first time, compute and keep them.
 
@@ -88,6 +92,8 @@ class Store:
             JSON-able content that decides the value.
         compute
             Called when nothing is kept yet; returns the arrays and JSON-able notes on how they were made.
+        about
+            JSON-able content that is written beside them and decides nothing: what `zsgate cache export` goes by.
 
         Returns
         -------
@@ -106,7 +112,7 @@ class Store:
                 raise TypeError(msg)
             return tuple(values), json.loads(json.dumps(dict(notes)))
 
-        found: Values = self._cached(self._entry(kind, key, ".npz"), made)
+        found: Values = self._cached(entry_of(self.folder, kind, key, ".npz", about), made)
         return found
 
     def has(self, kind: str, key: Mapping[str, object], suffix: str = ".npz") -> bool:
@@ -159,7 +165,7 @@ class Store:
         except (FileNotFoundError, NotADirectoryError, PermissionError):  # what the lock says more of
             return None
         except Exception as error:  # the boundary to files: what was done to one makes reading it fail in any way
-            self._say(
+            self.say(
                 f"{entry.path} is not used, for it is damaged or not zsgate's ({fault_of(error)}): it is made again"
             )
             return None
@@ -174,7 +180,7 @@ class Store:
         try:
             held.enter_context(locked(path))
         except MachineFailed as error:
-            self._say(f"{error}; what is computed is not kept")
+            self.say(f"{error}; what is computed is not kept")
             _remove(path)
             return False
         held.callback(_remove, path)  # locks need not stay: whoever gets the next one looks for the entry first
@@ -189,11 +195,11 @@ class Store:
             if entry.beside():  # an archive that was there has lost its arrays
                 entry.remove()
             where = f"{entry.path.parent} cannot be written to ({why(error)})"
-            self._say(f"{where}; --cache DIR or ZSGATE_CACHE names another; what is computed is not kept")
+            self.say(f"{where}; --cache DIR or ZSGATE_CACHE names another; what is computed is not kept")
             return False
         return True
 
-    def _say(self, words: str) -> None:
+    def say(self, words: str) -> None:
         """Write a sentence to standard error, once."""
         if words not in self.said:
             self.said.append(words)
