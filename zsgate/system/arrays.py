@@ -88,7 +88,7 @@ def stretches(rows: Array) -> Iterator[slice]:
 
 def load_mapped(path: Path) -> Array:
     """Return the array of a ``.npy`` file, mapped and read-only."""
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return np.asarray(np.lib.format.open_memmap(path, mode="r"))  # np.load takes archives, and leaves them open
 
 
 def describe(array: Array) -> dict[str, object]:
