@@ -25,8 +25,14 @@ def findings(root: Path) -> Iterator[tuple[str, Finding]]:
     Raises
     ------
     UsageProblem
-        If a folder in it cannot be read.
+        If it is none, or a folder in it cannot be read.
     """
+    cache.refuse_what_is_no_folder(root)
+    try:
+        with suppress(FileNotFoundError):
+            next(root.iterdir(), None)  # so that a folder that cannot be looked into never counts as empty
+    except OSError as error:
+        raise _unreadable(root, error) from None
     entries = cache.contents(root)
     with steps("cache: verifying", len(entries), "entry") as advance:
         for kind, folders in cache.FOLDERS.items():
@@ -36,8 +42,7 @@ def findings(root: Path) -> Iterator[tuple[str, Finding]]:
                         yield kind, finding
                         advance(1)
                 except OSError as error:
-                    msg = f"{root / name} cannot be read ({why(error)}); --cache DIR or ZSGATE_CACHE names another"
-                    raise UsageProblem(msg) from None
+                    raise _unreadable(root / name, error) from None
 
 
 def remove(kind: str, finding: Finding) -> bool:
@@ -45,6 +50,10 @@ def remove(kind: str, finding: Finding) -> bool:
     if kind == "counts":
         return bool(cache.remove([cache.CacheEntry(kind, finding.paths, 0, 0.0)]))
     return verify.remove(finding)
+
+
+def _unreadable(folder: Path, error: OSError) -> UsageProblem:
+    return UsageProblem(f"{folder} cannot be read ({why(error)}); --cache DIR or ZSGATE_CACHE names another")
 
 
 def _of_kind(kind: str, root: Path, folder: Path) -> Iterator[Finding]:

@@ -91,6 +91,24 @@ def load_mapped(path: Path) -> Array:
     return np.asarray(np.lib.format.open_memmap(path, mode="r"))  # np.load takes archives, and leaves them open
 
 
+def save(path: Path, array: Array) -> None:
+    """Write an array to a ``.npy`` file, piece by piece.
+
+    NumPy's own writing says how many numbers fitted where a disk is full, and not that it is.
+
+    Raises
+    ------
+    OSError
+        What the system says.
+    """
+    told = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    rows = array if array.ndim else array.reshape(1)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_2_0(file, told)
+        for part in stretches(rows):
+            file.write(_bytes_of(rows[part]))
+
+
 def describe(array: Array) -> dict[str, object]:
     """Return ``dtype``, ``shape`` and ``sha256`` of an array, as :func:`digest` has it."""
     return {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": digest(array)}
@@ -105,14 +123,19 @@ def digest(array: Array) -> str:
         return known
     sha, rows = hashlib.sha256(), array if array.ndim else array.reshape(1)
     for part in stretches(rows):
-        piece = np.ascontiguousarray(rows[part])
-        has_buffer = piece.size > 0 and piece.dtype.isbuiltin == 1 and piece.dtype.kind in "biufc"
-        sha.update(piece.view(np.uint8).data if has_buffer else piece.tobytes())
+        sha.update(_bytes_of(rows[part]))
     found = sha.hexdigest()
     if isinstance(array.base, np.memmap) and array.base.mode == "r":
         _DIGESTS[id(array)] = found
         weakref.finalize(array, _DIGESTS.pop, id(array), None)
     return found
+
+
+def _bytes_of(piece: Array) -> memoryview | bytes:
+    """Return the bytes of an array in C order, without a copy where these are its own."""
+    piece = np.ascontiguousarray(piece)
+    has_buffer = piece.size > 0 and piece.dtype.isbuiltin == 1 and piece.dtype.kind in "biufc"
+    return piece.view(np.uint8).data if has_buffer else piece.tobytes()
 
 
 def _folder() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -124,11 +125,9 @@ def locked(path: Path) -> Iterator[None]:
     MachineFailed
         If the folder cannot be made, or nothing in it can be locked; the sentence names it.
     """
-    from filelock import FileLock
-
     try:
         make_folder(path.parent)
-        lock = FileLock(path)
+        lock = _lock_at(path)
         lock.acquire()
     except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
         msg = f"{path.parent} cannot be written to or locked ({why(error)}); --cache DIR or ZSGATE_CACHE names another"
@@ -139,8 +138,38 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def _lock_at(path: Path) -> Any:
+    """Return a lock of the system's, which ends with the process that holds it.
+
+    Where there is none, newer versions of filelock take a file that is there for a lock that is held, which outlives a
+    run that is killed, and for which the next would wait without end.
+    """
+    from filelock import FileLock
+
+    try:
+        return FileLock(path, fallback_to_soft=False)
+    except TypeError:  # an older version, which refuses by itself
+        return FileLock(path)
+
+
+def dead_link(path: Path) -> str:
+    """Return in words which link on the way to a path leads nowhere; empty if none does."""
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            return f"{place} is a link to {place.readlink()}, which is not there"
+    return ""
+
+
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it; others can write to each as far as they can to the one that it lies in."""
+    """Make a folder and those above it; others can write to each as far as they can to the one that it lies in.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    if words := dead_link(path):
+        raise FileNotFoundError(errno.ENOENT, words)
     missing = [place for place in (path, *path.parents) if not place.exists()]
     for place in reversed(missing):
         place.mkdir(mode=0o755 | _open_to_others(place.parent), exist_ok=True)

@@ -131,7 +131,7 @@ class Archive(Entry[Values]):
         large = [arrays.is_large(array.nbytes) for array in values]
         for place in np.flatnonzero(large).tolist():
             with replaced_whole(self._beside(place)) as beside:
-                np.save(beside, values[place])
+                arrays.save(beside, values[place])
         small = [np.empty(0) if is_large else array for is_large, array in zip(large, values, strict=True)]
         told = [{**arrays.describe(array), "large": is_large} for is_large, array in zip(large, values, strict=True)]
         header = {"run": run, "key": self.key, "about": self.about, "notes": notes, "arrays": told}
