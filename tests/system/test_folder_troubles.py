@@ -202,7 +202,8 @@ def test_a_folder_without_leave(tmp_path):
     tmp_path.chmod(0o755)
     code = (
         "import os, sys\nfrom zsgate.cli import main\nfrom zsgate.system.cache import prepare\n"
-        "import zsgate.cli.verify, zsgate.config.config, zsgate.models, zsgate.data.mapped, platformdirs\nfrom pathlib import Path\n"
+        "import zsgate.cli.verify, zsgate.config.config, zsgate.models, zsgate.data.mapped, platformdirs\n"
+        "from pathlib import Path\n"
         "os.setgid(54321); os.setuid(54321)\n"
         "try: prepare(Path(sys.argv[1]))\nexcept Exception as error: print(error)\n"
         "sys.exit(main(['cache', 'verify', '--cache', sys.argv[1]]))"
