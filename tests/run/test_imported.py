@@ -18,6 +18,7 @@ from zsgate.models.adapter import ModelInfo
 from zsgate.run import embeddings
 from zsgate.run.checks import imported, stability
 from zsgate.run.checks.exported import choose
+from zsgate.run.checks.shift import shift
 from zsgate.run.embeddings import BaselineMaker, Scoring
 from zsgate.run.ledger import Ledger
 from zsgate.system.store import Store
@@ -199,9 +200,9 @@ def test_what_rounding_moves_is_carried_into_the_verdict(places: tuple[Path, Pat
     assert "imported" in found.notes
     *checks, last = found.notes["checks"]
     assert last["typical"] > 0
-    assert stability.shift(asw, found, few_cells) > 0
+    assert shift(asw, found, few_cells) > 0
     steady = replace(found, notes={**found.notes, "checks": [each for each in checks if each["moved"] == 0]})
-    assert stability.shift(asw, steady, few_cells) == 0
+    assert shift(asw, steady, few_cells) == 0
 
 
 def test_a_fresh_run_takes_nothing_from_elsewhere(places: tuple[Path, Path], few_cells: Dataset) -> None:

@@ -27,7 +27,7 @@ import scipy.sparse as sp
 from zsgate.data.counts import check_counts, matrix_digest, round_counts
 from zsgate.data.file.matrix import Matrix, by_rows
 from zsgate.errors import MachineFailed, UsageProblem
-from zsgate.system.files import fault_of, locked, replaced_whole, seal, sha256_of, unseal, why
+from zsgate.system.files import fault_of, locked, replaced_whole, seal, sha256_of, unseal
 from zsgate.system.sources import code_of
 
 ARRAYS = ("data", "indices", "indptr.npy", "rows.npy", "genes.npy")  # files of a copy
@@ -185,7 +185,7 @@ def _is_sound(folder: Path) -> bool:
     try:
         shutil.rmtree(folder.rename(folder.with_name(f".part-{uuid.uuid4().hex}")))
     except OSError as error:
-        msg = f"{folder} is damaged and cannot be removed ({why(error)}); --cache DIR or ZSGATE_CACHE names another"
+        msg = f"{folder} is damaged and cannot be removed ({fault_of(error)}); --cache DIR or ZSGATE_CACHE names another"
         raise MachineFailed(msg) from error
     return False
 

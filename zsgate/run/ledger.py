@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from zsgate.report.record import TimingRecord
 from zsgate.run.checks.imported import NOTE, Again, forget, proven
+from zsgate.system.parallel.parts import Parts
 from zsgate.system.progress import waiting
 from zsgate.system.store import Store
 
@@ -43,7 +44,7 @@ class Ledger:
         return self.lasting if lasts else self.scratch
 
     def embedding(
-        self, who: str, again: Again, key: Mapping[str, Any], compute: Callable[[], Made], *, lasts: bool
+        self, who: str, again: Again, key: Mapping[str, Any], compute: Callable[[Parts], Made], *, lasts: bool
     ) -> tuple[tuple[npt.NDArray[Any], ...], Mapping[str, Any]]:
         """Return draws (n_cells, n_dimensions) and notes, made the first time, and note what that took.
 
@@ -56,18 +57,20 @@ class Ledger:
         key
             JSON-able content that decides the rows.
         compute
-            Makes them.
+            Makes them, and keeps parts of them until all is kept.
         lasts
             Whether later runs may be served the same.
         """
         store, started = self.store(lasts=lasts), time.perf_counter()
         cached, dataset = store.has("embedding", key), again.dataset.name
+        parts = Parts(store, "embedding", key)
 
         def make() -> Made:
-            return (proven(key, again, store) if lasts else None) or compute()
+            return (proven(key, again, store) if lasts else None) or compute(parts)
 
         with waiting(f"{who}: embedding {dataset}", background=True):
             draws, notes = store.arrays("embedding", key, make, again.about)
+            parts.drop()
         if NOTE in notes:
             cached = True  # for a forecast: hardly anything was embedded
             forget(key, store)

@@ -19,7 +19,7 @@ from zsgate.system.files import dead_link, others_who_write, why
 FOLDERS = {
     "counts": ("prepared",),
     "cells": ("cells",),
-    "embeddings": ("embedding", "learnt"),
+    "embeddings": ("embedding", "learnt", "part"),
     "scores": ("score", "form", "proof", "said", "map"),
     "reconstructions": ("reconstruction",),
     "dictionaries": ("dictionaries",),
@@ -32,7 +32,7 @@ FOLDERS = {
 ABOUT = {
     "counts": "copies of counts too large for memory",
     "cells": "of small datasets, as they were read",
-    "embeddings": "of models and baselines, and what baselines learnt for them",
+    "embeddings": "of models and baselines, what baselines learnt for them, and parts of those that are not whole yet",
     "scores": "of embeddings, what was checked of models, and pictures",
     "reconstructions": "what is left of models' predictions",
     "dictionaries": "gene dictionaries, read from pickles once",

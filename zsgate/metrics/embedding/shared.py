@@ -18,7 +18,7 @@ from zsgate.metrics.embedding.contingency import ari_columns, contingency, every
 from zsgate.metrics.embedding.distance_pass import distance_pass, neighbours_in_graph, pass_of_draw
 from zsgate.models.embedding import Embedding
 from zsgate.system import arrays
-from zsgate.system.threads import side_by_side
+from zsgate.system.parallel.threads import side_by_side
 from zsgate.verdict.recipe import Recipe
 
 ROUNDING = 1e-12  # scores that differ by less are equally good: sums in another order differ by as much

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.neighbours.block import BLOCK_ROWS, Block, Positions, spans
-from zsgate.system.threads import share
+from zsgate.system.parallel.threads import share
 
 if TYPE_CHECKING:
     from zsgate.metrics.neighbours.kernel import Pairs
