@@ -177,22 +177,19 @@ def fault_in(folder: Path) -> str:
 
 def _is_sound(folder: Path) -> bool:
     """Return whether a copy is there, whole and of its name, by reading it; any other is removed, which is said."""
-    if not folder.exists():
-        return False
-    if not (fault := fault_in(folder)):
-        return True
+    if not (is_there := folder.exists()) or not (fault := fault_in(folder)):
+        return is_there
     sys.stderr.write(f"zsgate: {folder} is not used, for it is damaged or not zsgate's ({fault}): it is made again\n")
     try:
         shutil.rmtree(folder.rename(folder.with_name(f".part-{uuid.uuid4().hex}")))
     except OSError as error:
-        msg = f"{folder} is damaged and cannot be removed ({fault_of(error)}); --cache DIR or ZSGATE_CACHE names another"
+        msg = f"{folder} is damaged and stays ({fault_of(error)}); --cache DIR or ZSGATE_CACHE names another"
         raise MachineFailed(msg) from error
     return False
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = unseal(folder.name, (folder / FACTS).read_text(encoding="utf-8"))
-    return facts
+    return dict(unseal(folder.name, (folder / FACTS).read_text(encoding="utf-8")))
 
 
 def _some_rows(block: sp.csr_matrix, keep: npt.NDArray[np.bool_]) -> sp.csr_matrix:
