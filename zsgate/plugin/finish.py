@@ -197,7 +197,7 @@ class Finish:
         from zsgate.report.terminal import table  # loads rich, which a list of tests needs not
 
         writer.section("zsgate")
-        said = self.run.ledger.lasting.said
+        said = [*self.run.ledger.lasting.said, *self.run.ledger.scratch.said]
         for words in [*said[:3], *([f"and {len(said) - 3} more of the cache"] if len(said) > 3 else [])]:
             writer.write_line(f"zsgate: {words}")
         writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))

@@ -22,6 +22,7 @@ from zsgate.report.record import (
 )
 from zsgate.run import datasets
 from zsgate.run.before.validate import not_tested
+from zsgate.run.checks.imported import NOTE
 from zsgate.run.findings.gathered import Gathered
 from zsgate.run.findings.maps import maps
 from zsgate.run.findings.outcome import Outcome
@@ -119,6 +120,8 @@ def _caveats(run: Run, notes: Notes) -> Iterator[str]:
     for (each, dataset), said in notes.items():
         if "computed on" in said:
             yield f"{each} on {dataset} is computed on {said['computed on']}."
+        if NOTE in said:
+            yield f"The rows of {each} on {dataset} are {said[NOTE]}."
         if "unchecked" in said:
             yield f"Nobody checked that {each} gives a cell of {dataset} the same row again: {said['unchecked']}."
     for name in run.sources:
