@@ -19,6 +19,7 @@ from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, check_rows
 from zsgate.run.checks import stability
 from zsgate.run.checks.fresh import proof_of
+from zsgate.run.checks.imported import Again
 from zsgate.run.ledger import Ledger, Made
 from zsgate.system.parallel.parts import Parts
 from zsgate.system.sources import code_of
@@ -66,7 +67,8 @@ def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring
         maker = BaselineMaker.of(model.name, model, model.settings)
         return replace(of_baseline(model.name, maker, dataset, ledger, scoring), source=who)
     key, lasts = key_of_model(who, model, dataset, ledger)
-    draws, notes = ledger.embedding(who, dataset.name, key, partial(stability.embed, model, dataset), lasts=lasts)
+    again, embed = Again.by_model(model, dataset), partial(stability.embed, model, dataset)
+    draws, notes = ledger.embedding(who, again, key, embed, lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
 
 
@@ -171,7 +173,7 @@ def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger
         draws, notes = maker.make(dataset, keep, parts)
         return [check_rows(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
 
-    draws, notes = ledger.embedding(who, dataset.name, key, compute, lasts=lasts)
+    draws, notes = ledger.embedding(who, Again.by_baseline(who, maker.asked, dataset), key, compute, lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from zsgate.report.record import TimingRecord
+from zsgate.run.checks.imported import NOTE, Again, forget, proven
 from zsgate.system.parallel.parts import Parts
 from zsgate.system.progress import waiting
 from zsgate.system.store import Store
@@ -43,14 +44,16 @@ class Ledger:
         return self.lasting if lasts else self.scratch
 
     def embedding(
-        self, who: str, dataset: str, key: Mapping[str, Any], compute: Callable[[Parts], Made], *, lasts: bool
+        self, who: str, again: Again, key: Mapping[str, Any], compute: Callable[[Parts], Made], *, lasts: bool
     ) -> tuple[tuple[npt.NDArray[Any], ...], Mapping[str, Any]]:
         """Return draws (n_cells, n_dimensions) and notes, made the first time, and note what that took.
 
         Parameters
         ----------
-        who, dataset
-            Name of the method, and of the dataset.
+        who
+            Name of the method.
+        again
+            The dataset, and how few of its cells can be embedded again, by which an imported embedding is proven.
         key
             JSON-able content that decides the rows.
         compute
@@ -59,11 +62,18 @@ class Ledger:
             Whether later runs may be served the same.
         """
         store, started = self.store(lasts=lasts), time.perf_counter()
-        cached = store.has("embedding", key)
+        cached, dataset = store.has("embedding", key), again.dataset.name
+        parts = Parts(store, "embedding", key)
+
+        def make() -> Made:
+            return (proven(key, again, store) if lasts else None) or compute(parts)
+
         with waiting(f"{who}: embedding {dataset}", background=True):
-            parts = Parts(store, "embedding", key)
-            draws, notes = store.arrays("embedding", key, lambda: compute(parts))
+            draws, notes = store.arrays("embedding", key, make, again.about)
             parts.drop()
+        if NOTE in notes:
+            cached = True  # for a forecast: hardly anything was embedded
+            forget(key, store)
         self.timed(f"embed {who}", dataset, started, cached=cached, who=who, notes=notes)
         return draws, notes
 

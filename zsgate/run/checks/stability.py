@@ -56,8 +56,13 @@ def embed(model: Adapter, dataset: Dataset, parts: Parts | None = None) -> tuple
     models = {f"{name}, draw {n}" if n else name: partial(_itself, each) for n, each in enumerate(draws)}
     apart = model.info.independent_cells and not getattr(model, "fixed", False)
     rows = in_shards(models, dataset, parts or Parts(), apart=apart)
+    return rows, notes_of(model, rows, dataset)
+
+
+def notes_of(model: Adapter, draws: Sequence[Rows], dataset: Dataset) -> dict[str, Any]:
+    """Return what was checked of the rows of each draw, or why not; ValueError for rows that move."""
     reason = why_unchecked(model, dataset)
-    return rows, {"checks": check(model, rows, dataset), **({"unchecked": reason} if reason else {})}
+    return {"checks": check(model, draws, dataset), **({"unchecked": reason} if reason else {})}
 
 
 def _itself(model: Adapter) -> Adapter:

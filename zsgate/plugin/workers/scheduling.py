@@ -25,9 +25,10 @@ class Scheduling:
     def __init__(self, datasets: Sequence[str]) -> None:
         self.datasets = datasets
 
-    def pytest_keyboard_interrupt(self) -> None:
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Tell the workers, whom an interrupt that did not come from a terminal reaches ten seconds later."""
-        if "PYTEST_XDIST_WORKER" not in os.environ:
+        # those that xdist and -x raise are of classes of their own, and leave the workers' tests their turn
+        if type(excinfo.value) is KeyboardInterrupt and "PYTEST_XDIST_WORKER" not in os.environ:
             tell_children()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
