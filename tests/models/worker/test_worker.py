@@ -417,11 +417,14 @@ def test_no_room_for_the_cells_is_said_before_they_are_written(handful: Dataset,
 
 
 @pytest.mark.parametrize("hidden", [None, (0.5, 0)])
-def test_a_file_of_cells_is_no_larger_than_foreseen(handful: Dataset, tmp_path: Path, hidden: tuple[float, int] | None):
-    """With batches and hidden counts, too."""
+def test_a_file_of_cells_is_no_larger_than_foreseen(
+    few_cells: Dataset, tmp_path: Path, hidden: tuple[float, int] | None
+):
+    """And not much smaller, so that no disk with room is refused; with batches and hidden counts, too."""
     path = tmp_path / "cells.h5ad"
-    write_cells(handful, path, batches=True, expression=True, hidden=hidden)
-    assert path.stat().st_size <= most_bytes(handful, copied=True)
+    write_cells(few_cells, path, batches=True, expression=True, hidden=hidden)
+    foreseen = most_bytes(few_cells, copied=True, hidden=hidden is not None)
+    assert path.stat().st_size <= foreseen <= 1.5 * path.stat().st_size
 
 
 def test_no_process_more_is_nobody_s_failure(tmp_path: Path):

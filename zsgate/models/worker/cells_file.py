@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import h5py
 
 EMPTY = ("layers", "obsm", "obsp", "uns", "varm", "varp")  # groups that every AnnData has
-HEADERS, EACH = 1 << 18, 24  # bytes of a file for itself, and at most for a name beside its text, or a count
+HEADERS, EACH = 1 << 18, 24  # bytes of a file for itself, and at most for a name beside its text
 NOT_GIVEN = "not given"  # as the type of cells in a process that has no labels
 
 
@@ -61,7 +61,7 @@ def write_cells(
 
     counts, mask = (dataset.counts, None) if hidden is None else hide(dataset, *hidden)
     folder = place_of(counts) if local and mask is None and dataset.number == "float32" else None
-    make_sure_of_room(path, most_bytes(dataset, copied=folder is None))
+    make_sure_of_room(path, most_bytes(dataset, copied=folder is None, hidden=mask is not None))
     with replaced_whole(path) as part, h5py.File(part, "w", libver="latest") as file:
         _encode(file, "anndata", "0.1.0")
         for name in EMPTY:
@@ -114,12 +114,23 @@ def _encode(group: h5py.Group, kind: str, version: str) -> None:
     group.attrs["encoding-type"], group.attrs["encoding-version"] = kind, version
 
 
-def most_bytes(dataset: Dataset, *, copied: bool) -> int:
-    """Return how large a file of the cells can be, with their counts copied or referred to."""
+def most_bytes(dataset: Dataset, *, copied: bool, hidden: bool) -> int:
+    """Return how large a file of the cells can be.
+
+    Parameters
+    ----------
+    dataset
+        The cells.
+    copied
+        Whether their counts are written, or referred to where they lie.
+    hidden
+        Whether it is written as well which counts are hidden.
+    """
     names = (dataset.cell_ids, dataset.symbols, dataset.ensembl, dataset.batches)
     texts = sum(each.nbytes + EACH * len(each) for each in names if each is not None)
-    counts = dataset.counts.nnz * EACH if copied else 0
-    return int(HEADERS + texts + counts + dataset.counts.indptr.nbytes)
+    counts, kinds = dataset.counts, [dataset.number] * copied + ["bool"] * hidden
+    matrices = sum(counts.nnz * (np.dtype(kind).itemsize + counts.indices.itemsize) for kind in kinds)
+    return int(HEADERS + texts + matrices + (1 + len(kinds)) * counts.indptr.nbytes)
 
 
 def _write_matrix(group: h5py.Group, matrix: sp.csr_matrix, number: str, folder: Path | None) -> None:
