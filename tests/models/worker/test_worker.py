@@ -21,7 +21,7 @@ from zsgate.models.worker import zsgate_worker
 from zsgate.models.worker.cells_file import most_bytes, write_cells
 from zsgate.models.worker.client import Worker
 from zsgate.models.worker.failed import WorkerFailed
-from zsgate.models.worker.launch import Place, launch_command
+from zsgate.models.worker.launch import Place, launch, launch_command
 from zsgate.models.worker.process import Command, WorkerProcess
 
 Serve = Callable[..., Worker]
@@ -425,6 +425,17 @@ def test_a_file_of_cells_is_no_larger_than_foreseen(
     write_cells(few_cells, path, batches=True, expression=True, hidden=hidden)
     foreseen = most_bytes(few_cells, copied=True, hidden=hidden is not None)
     assert path.stat().st_size <= foreseen <= 1.5 * path.stat().st_size
+
+
+def test_an_interrupt_of_its_process_is_no_failure(handful: Dataset, tmp_path: Path):
+    """A model of one's own: whoever sends one there means the run, which is told elsewhere."""
+    source = "import os\n\ndef embed(adata):\n    os.kill(os.getpid(), 2)\n    return adata.X[:, :5].toarray()\n"
+    (tmp_path / "interrupted.py").write_text(source)
+    worker = launch("interrupted:embed", Place(folder=tmp_path))
+    try:
+        assert worker.embed(handful).shape == (40, 5)
+    finally:
+        worker.close()
 
 
 def test_no_process_more_is_nobody_s_failure(tmp_path: Path):

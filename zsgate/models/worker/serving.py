@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ Request = Mapping[str, Any]
 
 def main() -> None:
     """Answer until there are no more requests."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for who asks; here it would look like the model's
     channel = Channel()
     request = channel.asked.get()
     said = request["load"]
