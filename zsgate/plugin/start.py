@@ -122,11 +122,25 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     if config.option.collectonly:
         _ = list(not_tested(run))  # as far as that needs the model and the user's files
     else:
+        if settings.cluster and config.getoption("tx", None):
+            msg = "--cluster and -n: its workers do what would take time; leave out -n"
+            raise UsageProblem(msg)
         cache.prepare(ledger.lasting.folder, shared=settings.cache_shared)
         if settings.fresh:
             cache.forget_made(ledger.lasting.folder)
         preflight(run)
+        if settings.cluster:
+            _get_help(config, run)
     return run
+
+
+def _get_help(config: pytest.Config, run: Run) -> None:
+    """Register who does what tests will ask for, beside this process."""
+    from zsgate.plugin.workers.helpers import Helpers
+
+    helpers = Helpers(run, _identity(config))
+    config.add_cleanup(helpers.held.close)
+    config.pluginmanager.register(helpers)
 
 
 def _identity(config: pytest.Config) -> str:
