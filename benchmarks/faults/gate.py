@@ -66,7 +66,7 @@ class Ask:
     mounts: bool = False
     timeout: float | None = None
     memory: float | None = None
-    limit: float = 60
+    limit: float = 90
 
     @property
     def name(self) -> str:

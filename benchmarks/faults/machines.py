@@ -95,7 +95,8 @@ FAULTS = (
     ),
     Fault("read-only packages", Ask(before=read_only(ROOT), mounts=True, environment={"HOME": "/nonexistent"})),
     Fault(
-        "read-only packages, -n 2", Ask(before=read_only(ROOT), mounts=True, environment={"HOME": None}, args=WORKERS)
+        "read-only packages, -n 2",
+        Ask(before=read_only(ROOT), mounts=True, environment={"HOME": None}, args=WORKERS, limit=180),
     ),
     *(
         Fault(f"at most {n} open files", Ask(before=f"ulimit -n {n}"), ANY, "(?i)too many open files")
