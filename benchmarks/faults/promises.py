@@ -48,7 +48,8 @@ def _broken(ended: Ended, codes: Collection[int], says: str, *, silent: bool) ->
     written = ended.out + ended.err
     if ended.code != 0 and says and not silent and not re.search(says, written, re.S):
         yield f"nothing says {says!r}{_said(ended)}"
-    if "INTERNALERROR>" in written and f"exit {ended.code}: " not in written.rpartition("INTERNALERROR>")[2]:
+    last = written.rpartition("INTERNALERROR>")[2]
+    if last != written and f"exit {ended.code}: " not in last and "zsgate: " not in last:
         yield f"an internal error is the last word{_said(ended)}"
     if (last := ended.err.rpartition("Traceback (most recent call last)")[2]) != ended.err and "zsgate" not in last[
         -300:

@@ -6,6 +6,7 @@ Under pytest-xdist an exception in a hook on a worker can end a run with exit co
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterable
 from typing import Any
 
@@ -64,10 +65,17 @@ class Completeness:
         if report.when == CRASHED:
             self.faults.append(str(report.longrepr))
 
-    def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note an error that was no test's."""
-        said = machine_fault(excinfo.value) or str(excrepr).strip().splitlines()[-1]
-        self.faults.append(f"internal error: {said}")
+    @pytest.hookimpl(wrapper=True)
+    def pytest_internalerror(
+        self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> Generator[None, object, object]:
+        """Note an error that was no test's; of the machine, say what helps, for pytest may end with its traceback."""
+        fault = machine_fault(excinfo.value)
+        self.faults.append(f"internal error: {fault or str(excrepr).strip().splitlines()[-1]}")
+        handled = yield
+        if fault:
+            sys.stderr.write(f"zsgate: {fault}\n")
+        return handled
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
