@@ -125,6 +125,11 @@ class BaselineMaker:
         """Whether it learns of a dataset what can be applied to other counts, and is asked to keep that."""
         return "keep" in inspect.signature(self.function).parameters
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether it keeps what is done of it."""
+        return "parts" in inspect.signature(self.function).parameters
+
     def make(self, dataset: Dataset, keep: Keep, parts: Parts | None = None) -> Draws:
         """Return the baseline's draws and notes; ``keep`` is handed what it learnt, ``parts`` keep what is done."""
         offered = {"keep": keep, "parts": parts}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from zsgate.report.record import TimingRecord
 from zsgate.run.checks.imported import NOTE, Again, forget, proven
-from zsgate.system.parallel.parts import Parts
+from zsgate.system.parallel.parts import Parts, is_asked
 from zsgate.system.progress import waiting
 from zsgate.system.store import Store
 
@@ -66,7 +66,8 @@ class Ledger:
         parts = Parts(store, "embedding", key)
 
         def make() -> Made:
-            return (proven(key, again, store) if lasts else None) or compute(parts)
+            trusted = proven(key, again, store) if lasts and not is_asked() else None
+            return trusted or compute(parts)
 
         with waiting(f"{who}: embedding {dataset}", background=True):
             draws, notes = store.arrays("embedding", key, make, again.about)

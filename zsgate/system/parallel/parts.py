@@ -121,6 +121,11 @@ def _one(make: Make, name: str) -> Sequence[Array]:
     return made
 
 
+def is_asked() -> bool:
+    """Return whether only a part of some computation is asked for, so that no whole is kept or waited for."""
+    return _QUESTION.get() is not None
+
+
 def _itself(made: Sequence[Array]) -> Sequence[Array]:
     return made
 
