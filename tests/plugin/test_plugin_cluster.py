@@ -204,9 +204,9 @@ def test_a_worker_of_dask_that_dies_takes_its_own_unit_only(logged, project, ver
 
 @pytest.fixture
 def many_cells(few_cells: Dataset, project: pytest.Pytester) -> Path:
-    """Write 12,000 cells of 150 genes: real ones, each thinned fifty times, so that a step has several parts."""
+    """Write 19,000 cells of 150 genes: real ones, each thinned eighty times, so that a step has several parts."""
     rng = np.random.default_rng(0)
-    rows = np.tile(np.arange(few_cells.n_cells), 50)
+    rows = np.tile(np.arange(few_cells.n_cells), 80)
     genes = np.argsort(-np.asarray(few_cells.counts.sum(axis=0)).ravel())[:150]
     counts = few_cells.counts[rows][:, genes].copy()
     counts.data = rng.binomial(counts.data.astype(int), 0.5).astype(np.float32)
