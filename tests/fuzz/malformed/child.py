@@ -1,0 +1,100 @@
+"""A process that serves cases, replaced when one of them ends it or never ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from malformed.kind import SECONDS, Came, Kind, Lost, shown
+
+MOST_MEMORY = 10 << 30  # bytes of address space: what claims more is refused for lack of memory
+TO_START = 120  # seconds that the imports of a new process may take
+
+
+class Child:
+    """Checks cases in a process of its own.
+
+    Parameters
+    ----------
+    folder
+        Where it writes them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: Any = None
+        self._pipe: Connection | None = None
+
+    def check(self, kind: Kind, case: Any) -> Came:
+        """Return what came of a case; raises Lost, also where it crashes or does not come to an end."""
+        if self._process is None:
+            self._start()
+        assert self._pipe is not None
+        try:
+            self._pipe.send((kind.name, case))
+            if not self._pipe.poll(SECONDS):
+                self.close()
+                msg = f"no end within {SECONDS} s: {shown(case)}"
+                raise Lost(msg)
+            came, said = self._pipe.recv()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            self._process.join()
+            code = self._process.exitcode
+            self.close()
+            msg = f"it crashed (exit code {code})"
+            raise Lost(msg) from None
+        if said:
+            raise Lost(said)
+        return Came(came)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._process = self._pipe = None
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, str(self._folder)), daemon=True)
+        self._process.start()
+        theirs.close()
+        if not self._pipe.poll(TO_START) or self._pipe.recv() != "ready":
+            self.close()
+            msg = "the process of the cases did not start"
+            raise RuntimeError(msg)
+
+
+def serve(pipe: Connection, folder: str) -> None:
+    """Answer (kind, case) with (what came, an empty string) or with (an empty string, what went wrong)."""
+    from malformed.kinds import KINDS
+
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    sys.setrecursionlimit(1000)
+    pipe.send("ready")
+    while True:
+        try:
+            name, case = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(answer(KINDS[name], case, folder))
+
+
+def answer(kind: Kind, case: Any, folder: str | None = None) -> tuple[str, str]:
+    """Return (what came of a case, an empty string) or (an empty string, what went wrong)."""
+    with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as place:
+        try:
+            return kind.check(case, Path(place)), ""
+        except Lost as fault:
+            cause = fault.__cause__
+            where = "".join(traceback.format_exception(cause)[-6:]) if cause else ""
+            return "", f"{fault}\n{where}"
+        except Exception:  # of the check itself: told as a fault, so that nothing passes unseen
+            return "", traceback.format_exc()

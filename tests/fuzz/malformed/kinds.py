@@ -1,0 +1,13 @@
+"""The kinds of input that are fuzzed, by name."""
+
+from __future__ import annotations
+
+from malformed.kind import Kind
+from malformed import settings
+
+KINDS = {
+    each.name: each
+    for each in (
+        Kind("pyproject.toml", settings.cases, settings.check, apart=False),
+    )
+}
