@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from zsgate.report.record import GateState, Record, deciding
+from zsgate.run.findings.contradiction import contradiction
 from zsgate.run.findings.outcome import ExitCode, Findings, Outcome, decide
 
 CODES = {GateState.BROKE: ExitCode.BROKE, GateState.INTERRUPTED: ExitCode.INTERRUPTED, GateState.RUNNING: None}
@@ -80,6 +81,9 @@ class Shard:
             return f"two verdicts are of one test, {twice[0]}"
         if strange:
             return f"it holds results on {min(strange)}, which it did not judge on"
+        for verdict in record.verdicts:
+            if words := contradiction(verdict):
+                return f"{verdict.nodeid} says {words}"
         if (text := self._undated()) is not None:
             return f"{text!r} is no date"
         if record.gate.is_judged and (self.comes_to.state, self.comes_to.exit_code) != (record.gate, code):
