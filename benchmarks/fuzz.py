@@ -17,7 +17,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fuzz"))
-from malformed.child import Child, answer
+from malformed.child import IN_MEMORY, Child, answer
 from malformed.kind import Kind, Lost, shown
 from malformed.kinds import KINDS
 
@@ -32,7 +32,7 @@ def tally(kind: Kind, n_cases: int, start: int, folder: Path) -> Counter[str]:
 
     def count(case: Any) -> None:
         try:
-            what, said = (child.check(kind, case), "") if kind.apart else answer(kind, case)
+            what, said = (child.check(kind, case), "") if kind.apart else answer(kind, case, str(folder))
         except Lost as fault:
             what, said = LOST, str(fault)
         came[LOST if said else what] += 1
@@ -56,7 +56,7 @@ def main() -> int:
     print("| input | tried | read, numbers right | refused in a sentence | lost | minutes |")
     print("|---|--:|--:|--:|--:|--:|")
     lost = 0
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
         for name in given_.kinds:
             began = time.monotonic()
             came = tally(KINDS[name], given_.cases, given_.seed, Path(folder))

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from malformed.child import Child, answer
+from malformed.child import IN_MEMORY, Child, answer
 from malformed.kind import Kind, Lost
 from malformed.kinds import KINDS
 
@@ -23,8 +24,8 @@ MANY = settings(RULES, max_examples=4000, derandomize=False, phases=(Phase.gener
 @pytest.fixture(scope="module")
 def child() -> Iterator[Child]:
     """Return a process for what may crash."""
-    with TemporaryDirectory() as folder:
-        child = Child(folder)
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
+        child = Child(Path(folder))
         yield child
         child.close()
 
@@ -39,7 +40,7 @@ def test_whatever_is_read_is_right_or_refused(kind: Kind, rules: settings, child
     def holds(case: object) -> None:
         if kind.apart:
             child.check(kind, case)
-        elif said := answer(kind, case)[1]:
+        elif said := answer(kind, case, IN_MEMORY)[1]:
             raise Lost(said)
 
     holds()

@@ -186,6 +186,9 @@ def _past(path: Path, recipe: Recipe) -> tuple[str, Past]:
     if not scores:
         msg = f"--against {path}: it holds no scores; judge that model again with this version of zsgate"
         raise UsageProblem(msg)
+    if len(scores) < len(record.scores):
+        msg = f"--against {path}: it is damaged: it holds two scores by one metric on one dataset"
+        raise UsageProblem(msg)
     was, then = record.recipe, record.provenance
     if was.hash != recipe.hash:
         msg = f"--against {path}: recipe {was.id}:{was.hash}, this run's is {recipe}; they are not comparable"

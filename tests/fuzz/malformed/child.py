@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
-import sys
 import traceback
+import warnings
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ from typing import Any
 from malformed.kind import SECONDS, Came, Kind, Lost, shown
 
 MOST_MEMORY = 10 << 30  # bytes of address space: what claims more is refused for lack of memory
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where small files cost least
 TO_START = 120  # seconds that the imports of a new process may take
 
 
@@ -77,7 +78,7 @@ def serve(pipe: Connection, folder: str) -> None:
     from malformed.kinds import KINDS
 
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    sys.setrecursionlimit(1000)
+    warnings.simplefilter("ignore")  # of libraries that write what is then damaged
     pipe.send("ready")
     while True:
         try:

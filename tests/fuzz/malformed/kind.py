@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
+import zsgate
 from zsgate.errors import UsageProblem
 
 LONGEST = 2000  # letters of a sentence that anybody reads
@@ -64,15 +66,29 @@ def refusal(read: Callable[[], Any]) -> tuple[Any, str]:
     Raises
     ------
     Lost
-        If it is refused in anything but one sentence.
+        If it is refused in anything but one sentence, or the user is warned of zsgate's own arithmetic.
     """
     try:
-        return read(), ""
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = read()
+        _refuse_warnings(told)
+        return found, ""
     except UsageProblem as problem:
+        _refuse_warnings(told)
         return None, one_sentence(str(problem))
+    except Lost:
+        raise
     except Exception as error:
         msg = f"not refused in a sentence: {type(error).__name__}: {error}"
         raise Lost(msg) from error
+
+
+def _refuse_warnings(told: Sequence[warnings.WarningMessage]) -> None:
+    ours = [each for each in told if Path(zsgate.__file__).parent in Path(each.filename).parents]
+    if ours:
+        msg = f"a warning instead of a sentence: {ours[0].message} ({ours[0].filename}:{ours[0].lineno})"
+        raise Lost(msg)
 
 
 def one_sentence(said: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from malformed.kind import Kind
-from malformed import settings, verdicts
+from malformed import anndata_files, settings, verdicts
 
 KINDS = {
     each.name: each
     for each in (
+        Kind("AnnData", anndata_files.cases, anndata_files.check, apart=True),
         Kind("pyproject.toml", settings.cases, settings.check, apart=False),
         Kind("verdict.json", verdicts.cases, verdicts.check, apart=False),
     )

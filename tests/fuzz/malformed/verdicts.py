@@ -204,13 +204,12 @@ def _reference(path: Path, folder: Path, document: Any) -> bool:
     found, said = refusal(lambda: load_reference(candidate, settings, folder, None))  # type: ignore[arg-type]
     if said:
         return True
-    written = {(each["dataset"], each["metric"]): each for each in document["scores"]}
-    if len(written) != len(document["scores"]) or len(found.past.scores) != len(written):
+    if len(found.past.scores) != len(document["scores"]):
         msg = "one of two scores by one metric is taken"
         raise Lost(msg)
-    for key, score in found.past.scores.items():
+    for (key, score), written in zip(found.past.scores.items(), document["scores"], strict=True):
         for field in ("value", "draws", "leave_outs"):
-            now, then = _numbers(getattr(score, field)), _numbers(written[key].get(field, ()))
+            now, then = _numbers(getattr(score, field)), _numbers(written.get(field, ()))
             if now != then:
                 msg = f"{field} of {key} is taken as {now} and written as {then}"
                 raise Lost(msg)
