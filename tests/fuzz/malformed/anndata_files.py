@@ -102,7 +102,7 @@ def _spoil(case: Case, path: Path) -> Effect:
     for name, *where in case.faults:
         try:
             effects.append(FAULTS[name](path, case.plan, *where))
-        except (KeyError, IndexError, ZeroDivisionError, ValueError, TypeError):
+        except (KeyError, IndexError, ZeroDivisionError, ValueError, TypeError, MemoryError):
             if len(case.faults) == 1 and case.plan.is_sound:
                 raise
             effects.append("either")  # it needs what an earlier fault removed, or what so few cells do not have
