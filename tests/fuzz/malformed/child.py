@@ -31,11 +31,14 @@ class Child:
         self._folder = folder
         self._process: Any = None
         self._pipe: Connection | None = None
+        self._prepared: set[str] = set()
 
     def check(self, kind: Kind, case: Any) -> Came:
         """Return what came of a case; raises Lost, also where it crashes or does not come to an end."""
         if self._process is None:
             self._start()
+        if kind.name not in self._prepared:
+            self._prepare(kind)
         assert self._pipe is not None
         try:
             self._pipe.send((kind.name, case))
@@ -60,6 +63,7 @@ class Child:
             self._process.kill()
             self._process.join()
         self._process = self._pipe = None
+        self._prepared.clear()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -67,7 +71,17 @@ class Child:
         self._process = context.Process(target=serve, args=(theirs, str(self._folder)), daemon=True)
         self._process.start()
         theirs.close()
-        if not self._pipe.poll(TO_START) or self._pipe.recv() != "ready":
+        self._wait()
+
+    def _prepare(self, kind: Kind) -> None:
+        assert self._pipe is not None
+        self._pipe.send((kind.name, None))
+        self._wait()
+        self._prepared.add(kind.name)
+
+    def _wait(self) -> None:
+        """Return when the process is ready for a case."""
+        if self._pipe is None or not self._pipe.poll(TO_START) or self._pipe.recv() != "ready":
             self.close()
             msg = "the process of the cases did not start"
             raise RuntimeError(msg)
@@ -85,7 +99,9 @@ def serve(pipe: Connection, folder: str) -> None:
             name, case = pipe.recv()
         except EOFError:
             return
-        pipe.send(answer(KINDS[name], case, folder))
+        if case is None:
+            KINDS[name].prepare()
+        pipe.send("ready" if case is None else answer(KINDS[name], case, folder))
 
 
 def answer(kind: Kind, case: Any, folder: str | None = None) -> tuple[str, str]:
