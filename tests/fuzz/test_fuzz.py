@@ -30,7 +30,9 @@ def child() -> Iterator[Child]:
         child.close()
 
 
-@pytest.mark.parametrize("rules", [pytest.param(SOME, id="some"), pytest.param(MANY, id="many", marks=pytest.mark.fuzz)])
+@pytest.mark.parametrize(
+    "rules", [pytest.param(SOME, id="some"), pytest.param(MANY, id="many", marks=pytest.mark.fuzz)]
+)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_whatever_is_read_is_right_or_refused(kind: Kind, rules: settings, child: Child) -> None:
     """No traceback, no crash, no end of more than 30 s, no wrong number."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,9 @@ def write(plan: Plan, path: Path) -> None:
 def _store(adata: anndata.AnnData, plan: Plan, path: Path) -> None:
     packing = {"compression": "gzip"} if plan.packed and plan.container == "h5ad" else {}
     version = 3 if plan.container == "zarr3" else 2
-    with warnings.catch_warnings(), anndata.settings.override(
-        zarr_write_format=version, allow_write_nullable_strings=True
+    with (
+        warnings.catch_warnings(),
+        anndata.settings.override(zarr_write_format=version, allow_write_nullable_strings=True),
     ):
         warnings.simplefilter("ignore")
         if plan.container == "h5ad":
@@ -115,7 +117,7 @@ def seen(path: Path, place: str) -> dict[str, Any]:
     try:
         obs, var = root["obs"], root["raw/var" if place == "raw" else "var"]
         cells = {name: _column(obs[name]) for name in ("cell_type", "batch", "donor")}
-        names, genes = (_column(table[table.attrs["_index"]]) for table in (obs, var))
+        names, genes = (_column(table[table.attrs["_index"]], as_written) for table in (obs, var))
         counts = _matrix(root["raw/X" if place == "raw" else place], len(names), len(genes))
     finally:
         if isinstance(root, h5py.File):
@@ -134,26 +136,31 @@ def seen(path: Path, place: str) -> dict[str, Any]:
     }
 
 
-def _column(part: Any) -> list[str]:
+def as_written(value: Any) -> str:
+    """Return a name; NumPy's text ends before NULs."""
+    return (value.decode("utf-8") if isinstance(value, bytes) else str(value)).rstrip("\0")
+
+
+def as_label(value: Any) -> str:
+    """Return a label without blanks around it, whole numbers without a point, empty where it says that it is none."""
+    text = as_written(value).removesuffix(".0") if isinstance(value, float) else as_written(value)
+    text = text.strip().rstrip("\0")
+    return "" if text.lower() == "nan" else text
+
+
+def _column(part: Any, read: Callable[[Any], str] = as_label) -> list[str]:
     """Return a column as text, empty where a value is missing."""
     if hasattr(part, "shape"):
-        return [_text(each) for each in part[...].tolist()]
+        return [read(each) for each in part[...].tolist()]
     if "codes" in part:
-        names = [_text(each) for each in part["categories"][...].tolist()]
+        names = [read(each) for each in part["categories"][...].tolist()]
         codes = part["codes"][...].tolist()
         if any(not -1 <= code < len(names) for code in codes):
             msg = "a code that no category has"
             raise ValueError(msg)
         return ["" if code == -1 else names[code] for code in codes]
     values, missing = part["values"][...].tolist(), part["mask"][...].tolist()
-    return ["" if lacks else _text(each) for each, lacks in zip(values, missing, strict=True)]
-
-
-def _text(value: Any) -> str:
-    text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
-    text = text.removesuffix(".0") if isinstance(value, float) else text
-    text = text.strip().rstrip("\0")
-    return "" if text.lower() == "nan" else text
+    return ["" if lacks else read(each) for each, lacks in zip(values, missing, strict=True)]
 
 
 def _matrix(part: Any, n_cells: int, n_genes: int) -> np.ndarray[Any, Any]:

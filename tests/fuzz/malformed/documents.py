@@ -48,8 +48,7 @@ def documents() -> dict[str, str]:
         "broken": replace(made_records.broken(), provenance=replace(SOURCE, exit_code=3, exit_reason="it broke")),
     }
     return {
-        name: (record if record.gate is GateState.BROKE else settled(record)).to_json()
-        for name, record in made.items()
+        name: (record if record.gate is GateState.BROKE else settled(record)).to_json() for name, record in made.items()
     }
 
 

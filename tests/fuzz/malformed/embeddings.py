@@ -23,7 +23,19 @@ from zsgate.models.precomputed.adapter import Precomputed
 N_CELLS, WIDTH = 40, 3
 KINDS = ("float32", "float64", "float16", "int8", "int64", "uint64", "bool", ">f8", ">i4", "longdouble")
 STRANGE = ("complex64", "U4", "S4", "M8[s]", "object")
-ON_ROWS = ("NaN", "inf", "huge", "constant", "no columns", "flat", "cube", "Fortran", "far away", "row less", "row more")
+ON_ROWS = (
+    "NaN",
+    "inf",
+    "huge",
+    "constant",
+    "no columns",
+    "flat",
+    "cube",
+    "Fortran",
+    "far away",
+    "row less",
+    "row more",
+)
 ON_NAMES = ("permuted", "renamed", "twice", "blank", "spaces", "unicode", "name less", "name more", "lines", "as bytes")
 ON_FILES = ("symlink", "loop", "folder", "capitals", "empty", "other format", "huge claim", "payload", "no names")
 
@@ -70,7 +82,9 @@ def dataset() -> Dataset:
     names = np.array([f"cell {place}" for place in range(N_CELLS)])
     genes = np.array([f"G{place}" for place in range(20)])
     counts = generator.poisson(2.0, (N_CELLS, 20)) + 1
-    return Dataset(name="cells", counts=counts, cell_ids=names, cell_types=np.resize(["a", "b"], N_CELLS), symbols=genes)
+    return Dataset(
+        name="cells", counts=counts, cell_ids=names, cell_types=np.resize(["a", "b"], N_CELLS), symbols=genes
+    )
 
 
 def check(case: Case, folder: Path) -> Came:
@@ -177,7 +191,13 @@ def _spoil_names(found: Rows, name: str, where: int) -> None:
     if name == "permuted" and len(found.values) == len(names):
         order = random.Random(where).sample(range(len(names)), len(names))
         found.values, found.names = found.values[order], [names[place] for place in order]
-    new = {"renamed": "stranger", "twice": names[at - 1], "blank": "", "spaces": f" {names[at]} ", "unicode": "é☃\u202e"}
+    new = {
+        "renamed": "stranger",
+        "twice": names[at - 1],
+        "blank": "",
+        "spaces": f" {names[at]} ",
+        "unicode": "é☃\u202e",
+    }
     if name in new:
         names[at] = new[name]
     elif name == "name less":

@@ -129,7 +129,9 @@ def cases() -> st.SearchStrategy[Case]:
         st.sampled_from([b"x = " + b"[" * 400 + b"]" * 400, b"a." * 3000 + b"a = 1", b"[[tool]]", b"tool = 3"]),
         st.binary(max_size=6),
     )
-    header = st.sampled_from(["[tool.zsgate]"] * 6 + ["[[tool.zsgate]]", "[tool]\nzsgate = 3", "tool = [1]", "[tool.x]"])
+    header = st.sampled_from(
+        ["[tool.zsgate]"] * 6 + ["[[tool.zsgate]]", "[tool]\nzsgate = 3", "tool = [1]", "[tool.x]"]
+    )
     damaged = st.builds(Case, table, st.one_of(st.just(b""), odd), st.one_of(st.just(b""), odd), header)
     return st.integers(0, 5).flatmap(lambda turn: damaged if turn == 0 else st.builds(Case, table))
 

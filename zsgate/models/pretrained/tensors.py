@@ -70,7 +70,9 @@ def read_part(path: Path, name: str) -> tuple[dict[str, Tensor], dict[str, objec
     found = _open(path)
     part = found.get(name) if isinstance(found, dict) else None
     if not isinstance(part, dict) or not isinstance(part.get("config"), dict):
-        has = sentence(", ".join(map(str, list(found)[:10]))) if isinstance(found, dict) else f"a {type(found).__name__}"
+        has = (
+            sentence(", ".join(map(str, list(found)[:10]))) if isinstance(found, dict) else f"a {type(found).__name__}"
+        )
         msg = f"{path} holds no model {name!r} with its config and state_dict; it holds {has}"
         raise UsageProblem(msg)
     return _unwrapped(_checked(part.get("state_dict"), path)), part["config"]

@@ -120,7 +120,9 @@ def _read_names(path: Path) -> list[str]:
             msg = f"it holds a {type(found).__name__}"
             raise TypeError(msg)
     except Exception as error:  # the boundary to PyTorch: a damaged file fails in any way
-        msg = f"{path} cannot be read as vectors of proteins by gene symbol; nothing was executed: {sentence(str(error))}"
+        msg = (
+            f"{path} cannot be read as vectors of proteins by gene symbol; nothing was executed: {sentence(str(error))}"
+        )
         raise UsageProblem(msg) from error
     return names
 
