@@ -1,4 +1,4 @@
-"""How often malformed input of each kind is read, refused or lost: ``python -m benchmarks.fuzz [--cases N] [--seed S]``.
+"""How often malformed input of a kind is read, refused or lost: ``python -m benchmarks.fuzz [--cases N] [--seed S]``.
 
 The strategies are those of ``tests/fuzz``. Prints the table of ``RESULTS.md``, and each fault once to standard error;
 leaves with 1 if there is one.

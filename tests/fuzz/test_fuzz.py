@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-
 from malformed.child import IN_MEMORY, Child, answer
 from malformed.kind import Kind, Lost
 from malformed.kinds import KINDS

@@ -15,6 +15,7 @@ from malformed.kind import SECONDS, Came, Kind, Lost, shown
 
 MOST_MEMORY = 10 << 30  # bytes of address space: what claims more is refused for lack of memory
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where small files cost least
+TO_END = 2  # seconds
 TO_START = 120  # seconds that the imports of a new process may take
 
 
@@ -59,7 +60,10 @@ class Child:
 
     def close(self) -> None:
         """End the process."""
+        if self._pipe is not None:
+            self._pipe.close()  # it ends by itself where it can
         if self._process is not None:
+            self._process.join(TO_END)
             self._process.kill()
             self._process.join()
         self._process = self._pipe = None

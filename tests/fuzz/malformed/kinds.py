@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from malformed.cells import cases as cells
+from malformed.checkpoints import cases as checkpoints
+from malformed.embeddings import cases as embeddings
 from malformed.kind import Kind
-from malformed import anndata_files, checkpoints, embeddings, settings, verdicts
+from malformed.settings import cases as settings
+from malformed.verdicts import cases as verdicts
 
 KINDS = {
     each.name: each
     for each in (
-        Kind("AnnData", anndata_files.cases, anndata_files.check, apart=True),
+        Kind("AnnData", cells.cases, cells.check, apart=True),
         Kind("embeddings", embeddings.cases, embeddings.check, apart=True),
         Kind("checkpoints", checkpoints.cases, checkpoints.check, apart=True, prepare=checkpoints.prepare),
         Kind("pyproject.toml", settings.cases, settings.check, apart=False),

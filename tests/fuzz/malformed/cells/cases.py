@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from malformed.anndata_faults import FAULTS, Effect
-from malformed.anndata_truth import FORMS, Plan, seen, write
 from malformed.bytes_changed import change_file, change_folder
+from malformed.cells import faults_of_counts, faults_of_tables
+from malformed.cells.fault import Effect
+from malformed.cells.files import FORMS, Plan, seen, write
 from malformed.kind import Came, Lost, refusal
 from zsgate.data import read
 from zsgate.data.annotations import Columns
 from zsgate.data.check import check_file
 from zsgate.data.file import matrix
 
+FAULTS = faults_of_counts.FAULTS | faults_of_tables.FAULTS
 COLUMNS = Columns(label="cell_type", batch="batch", donor="donor")
 
 

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
-from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-from malformed.documents import documents
-from malformed.kind import Came, Lost, one_sentence, refusal
-from zsgate.cli import main
-from zsgate.config.config import Config
-from zsgate.run.reference import load_reference
+from malformed.kind import Came, Lost
+from malformed.verdicts import claims, readers
+from malformed.verdicts.documents import documents
 
 ODD = (None, True, False, "", "NaN", "beats", "passed", -1, 0, 1, 2.5, -0.3, 1e300, 10**30, [], [None], {}, {"a": 1})
 HOT = ("gate", "outcome", "passed", "difference", "ours", "theirs", "ci", "exit_code", "n_selected", "draws", "value")
@@ -81,9 +73,14 @@ def check(case: Case, folder: Path) -> Came:
     except (ValueError, RecursionError):
         document = None
     neutral = all(name in NEUTRAL for name, *_ in case.changes) and case.raw is None and case.text is None
-    may_pass = document is not None and _may_pass(document)
-    refused = [_badge(path, may_pass), _comment(path, may_pass), _merge(path, may_pass), _history(path, may_pass)]
-    refused.append(_reference(path, folder, document))
+    may_pass = document is not None and claims.may_pass(document)
+    refused = [
+        readers.badge(path, may_pass),
+        readers.comment(path, may_pass),
+        readers.merge(path, may_pass),
+        readers.history(path, may_pass),
+    ]
+    refused.append(readers.reference(path, folder, document))
     if neutral and any(refused[:2]):
         msg = f"a sound record is refused: {refused}"
         raise Lost(msg)
@@ -147,107 +144,3 @@ def _retold(text: str, operation: str, place: int) -> bytes:
         "deep": lambda: text[:colon] + "[" * 3000 + "]" * 3000 + text[end:],
     }
     return told[operation]().encode("utf-8", "surrogatepass")
-
-
-def _run(*words: str) -> tuple[int, str]:
-    """Return (exit code, what a command prints); raises Lost where it fails by an error or says several lines."""
-    out, err = StringIO(), StringIO()
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
-    with redirect_stdout(out), redirect_stderr(err), patch.dict(os.environ, outside, clear=True):
-        code = main(words)
-    if "Traceback" in err.getvalue() or code not in range(6):
-        msg = f"zsgate {words[0]} exits with {code}: {err.getvalue()[-1500:]}"
-        raise Lost(msg)
-    if code == 4:
-        one_sentence(err.getvalue().strip())
-    return code, out.getvalue()
-
-
-def _claims(what: str, passed: bool, may_pass: bool) -> None:
-    if passed and not may_pass:
-        msg = f"{what} says passed, and the record does not"
-        raise Lost(msg)
-
-
-def _badge(path: Path, may_pass: bool) -> bool:
-    code, said = _run("badge", str(path))
-    _claims("the badge", "green" in said or '"passed' in said, may_pass)
-    return code != 0
-
-
-def _comment(path: Path, may_pass: bool) -> bool:
-    code, said = _run("comment", str(path), "--against", str(path))
-    title = next((line for line in said.splitlines() if line.startswith("## ")), "")
-    _claims("the comment", title.endswith((" passed", " waived")), may_pass)
-    return code != 0
-
-
-def _merge(path: Path, may_pass: bool) -> bool:
-    code, _ = _run("merge", str(path), "--out", str(path.parent / "merged"))
-    _claims("zsgate merge", code == 0, may_pass)
-    return code == 4
-
-
-def _history(path: Path, may_pass: bool) -> bool:
-    code, said = _run("history", str(path), "--out", str(path.parent / "history.html"))
-    for line in said.splitlines():
-        if not line.startswith(("not read: ", str(path.parent))):
-            msg = f"several lines: {said[:500]!r}"
-            raise Lost(msg)
-    return code != 0
-
-
-def _reference(path: Path, folder: Path, document: Any) -> bool:
-    """Return whether ``--against`` refuses the record; the scores that it takes are those that are written."""
-    candidate: Any = SimpleNamespace(name="mine", run=None, model=None)
-    settings = Config(model="mine", against=str(path))
-    found, said = refusal(lambda: load_reference(candidate, settings, folder, None))  # type: ignore[arg-type]
-    if said:
-        return True
-    if len(found.past.scores) != len(document["scores"]):
-        msg = "one of two scores by one metric is taken"
-        raise Lost(msg)
-    for (key, score), written in zip(found.past.scores.items(), document["scores"], strict=True):
-        for field in ("value", "draws", "leave_outs"):
-            now, then = _numbers(getattr(score, field)), _numbers(written.get(field, ()))
-            if now != then:
-                msg = f"{field} of {key} is taken as {now} and written as {then}"
-                raise Lost(msg)
-        if not math.isnan(score.value) and not math.isclose(score.value, sum(score.draws) / len(score.draws)):
-            msg = f"{key} is taken, and is not the mean of its draws"
-            raise Lost(msg)
-    return False
-
-
-def _numbers(value: Any) -> list[float | None]:
-    """Return numbers as a list in which whatever is no finite one is None."""
-    every = value if isinstance(value, list | tuple) else [value]
-    return [float(each) if each is not None and math.isfinite(each) else None for each in every]
-
-
-def _may_pass(document: Any) -> bool:
-    """Return whether all that is written lets a gate say that it passed."""
-    try:
-        verdicts = [each for each in document["verdicts"] if not each.get("advisory", False)]
-        said = document["gate"] in ("passed", "waived") and document["provenance"]["exit_code"] in (0, 1)
-        held = all(each["passed"] or each.get("waiver") for each in verdicts)
-        coherent = all(map(_is_coherent, document["verdicts"]))
-        controls = all(each["passed"] or each.get("advisory") for each in document.get("controls", []))
-        distinct = len({each["nodeid"] for each in document["verdicts"]}) == len(document["verdicts"])
-        return bool(verdicts and said and held and coherent and controls and distinct and not document.get("failures"))
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return False
-
-
-def _is_coherent(verdict: Any) -> bool:
-    ours, theirs, apart, ends = (verdict.get(name) for name in ("ours", "theirs", "difference", "ci"))
-    if None not in (ours, theirs, apart) and abs(abs(ours - theirs) - abs(apart)) > 1e-6:
-        return False
-    if ends and None not in ends and not ends[0] - 1e-6 <= apart <= ends[1] + 1e-6:
-        return False
-    policy, margin = verdict.get("policy", "beats"), verdict.get("margin", 0)
-    if not verdict["passed"]:
-        return True
-    if policy == "beats" and ends and None not in ends and ends[0] <= margin:
-        return False
-    return bool(policy != "beats" or verdict["outcome"] == "beats")

@@ -13,9 +13,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from malformed.bytes_changed import changed
-from malformed.checkpoint_faults import FILES, TABLES, TENSORS, Effect
+from malformed.checkpoints.fault import Effect
+from malformed.checkpoints.tables import TABLES
+from malformed.checkpoints.tensors import TENSORS
+from malformed.checkpoints.tiny_models import FAMILIES, Sound, cells, embedded, sound
+from malformed.checkpoints.whole_files import FILES
 from malformed.kind import Came, Lost, refusal
-from malformed.tiny_models import FAMILIES, Sound, cells, embedded, sound
 from zsgate.errors import UsageProblem
 from zsgate.models.embedding import check_rows
 

@@ -1,8 +1,7 @@
-"""Files of embeddings with faults in rows, names, types and bytes: the rows that are read are those that are written."""
+"""Files of embeddings with faults in rows, names, types and bytes: what is read is what is written."""
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from malformed.bytes_changed import change_file
-from malformed.embedding_files import FORMATS, KINDS_OF_PARQUET, Rows, seen, write
+from malformed.embeddings.files import FORMATS, KINDS_OF_PARQUET, Rows, seen, write
+from malformed.harmful import Harmful
 from malformed.kind import Came, Lost, refusal
 from zsgate.data.dataset import Dataset
 from zsgate.errors import UsageProblem
@@ -226,7 +226,7 @@ def _spoil_file(path: Path, name: str, where: int, folder: Path) -> Path:
     elif name == "other format":
         other = FORMATS[where % len(FORMATS)]
         write(folder / f"other{other}", Rows(np.ones((N_CELLS, 2)), dataset().cell_ids.tolist()), folder)
-        os.replace(folder / f"other{other}", path)
+        (folder / f"other{other}").replace(path)
     elif name == "huge claim" and path.suffix.lower() == ".npy":
         path.write_bytes(path.read_bytes().replace(b"(40, 3), }         ", b"(4000000000000, 3)}", 1))
     elif name == "payload" and path.suffix.lower() in (".npy", ".npz"):
@@ -235,14 +235,3 @@ def _spoil_file(path: Path, name: str, where: int, folder: Path) -> Path:
     elif name == "no names":
         path.with_suffix(".ids.txt").unlink(missing_ok=True)
     return path
-
-
-class Harmful:
-    """What runs code when it is unpickled."""
-
-    def __init__(self, mark: str) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return a call that leaves a file."""
-        return Path.touch, (Path(self.mark),)
