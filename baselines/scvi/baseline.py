@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,10 @@ from zsgate.data.counts import blocks
 from zsgate.data.mapped import place_of
 from zsgate.data.preprocess import highly_variable
 from zsgate.errors import UsageProblem
+from zsgate.system.parallel.parts import Parts
+from zsgate.system.parallel.threads import share
 from zsgate.system.processes import NO_PROCESSES, processes
 from zsgate.system.progress import steps
-from zsgate.system.threads import share
 
 if TYPE_CHECKING:
     from zsgate.data.dataset import Dataset
@@ -46,7 +47,15 @@ LIKELIHOOD = {
 }
 
 
-def embed(dataset: Dataset, *, seeds: int, schedule: ScheduleName, device: str = "cpu", keep: Keep = forget) -> Draws:
+def embed(
+    dataset: Dataset,
+    *,
+    seeds: int,
+    schedule: ScheduleName,
+    device: str = "cpu",
+    keep: Keep = forget,
+    parts: Parts | None = None,
+) -> Draws:
     """Return (posterior means, one float32 (n_cells, 30) a seed, notes).
 
     Parameters
@@ -63,6 +72,8 @@ def embed(dataset: Dataset, *, seeds: int, schedule: ScheduleName, device: str =
     keep
         Is handed the positions of the genes and, seed after seed, the weights of the encoder; not of a training on
         all genes, which no one asks for.
+    parts
+        Where each training is kept until all are done.
 
     Raises
     ------
@@ -73,8 +84,14 @@ def embed(dataset: Dataset, *, seeds: int, schedule: ScheduleName, device: str =
         raise UsageProblem(problem)
     genes = highly_variable(dataset) if schedule == "levels_off" else None
     counts = place_of(dataset.counts) or dataset.counts  # counts on disk are mapped by every worker
-    jobs = [Job(counts, genes, dataset.batches, seed, schedule, device) for seed in range(seeds)]
-    trained = _train_all(jobs, most_epochs(schedule, dataset.n_cells))
+    jobs = {f"seed {seed}": Job(counts, genes, dataset.batches, seed, schedule, device) for seed in range(seeds)}
+
+    def make(names: Sequence[str]) -> Iterator[list[npt.NDArray[Any]]]:
+        for each in _train_all([jobs[name] for name in names], most_epochs(schedule, dataset.n_cells)):
+            yield [each.latent, np.array(each.epochs), *each.encoder]
+
+    done = (parts or Parts()).each(list(jobs), make)
+    trained = [Trained(latent, int(epochs), tuple(encoder)) for latent, epochs, *encoder in done]
     notes: Notes = {
         "seeds": list(range(seeds)),
         "genes": dataset.counts.shape[1] if genes is None else len(genes),
@@ -98,7 +115,7 @@ def project(learnt: Learnt, dataset: Dataset) -> list[npt.NDArray[np.float32]]:
     return [np.concatenate([encode(seed, block) for block in counts]) for seed in each_seed]
 
 
-def _train_all(jobs: list[Job], most: int) -> list[Trained]:
+def _train_all(jobs: list[Job], most: int) -> Iterator[Trained]:
     """Train every seed in a process of its own, or here where there are no processes; ``most`` epochs at most."""
     with ExitStack() as held, steps("scvi: training", len(jobs) * most, "epoch") as advance:
         folder = Path(held.enter_context(TemporaryDirectory(prefix="zsgate-scvi-")))
@@ -106,9 +123,9 @@ def _train_all(jobs: list[Job], most: int) -> list[Trained]:
             pool = held.enter_context(processes(_at_a_time(jobs), _context()))
             marks = {pool.submit(train_marking, job, folder / str(job.seed)): folder / str(job.seed) for job in jobs}
         except NO_PROCESSES:
-            return [_train_here(job, most, advance) for job in jobs]
-        _follow(marks, most, advance)
-        return [training.result() for training in marks]
+            yield from (_train_here(job, most, advance) for job in jobs)
+            return
+        yield from _followed(marks, most, advance)
 
 
 def _at_a_time(jobs: list[Job]) -> int:
@@ -123,16 +140,18 @@ def _at_a_time(jobs: list[Job]) -> int:
     return math.ceil(len(jobs) / rounds)
 
 
-def _follow(marks: Mapping[Future[Trained], Path], most: int, advance: Callable[[int], None]) -> None:
-    """Advance by the epochs that are done, until all trainings are, or one has failed."""
+def _followed(marks: Mapping[Future[Trained], Path], most: int, advance: Callable[[int], None]) -> Iterator[Trained]:
+    """Yield what each training learnt, in order, and advance by the epochs that are done; one that fails ends it."""
     shown, waiting = 0, set(marks)
-    while waiting:
-        done, waiting = wait(waiting, LOOK, FIRST_COMPLETED)
-        for training in done:
-            training.result()
-        epochs = sum(most if training.done() else _size(mark) for training, mark in marks.items())
-        advance(epochs - shown)
-        shown = epochs
+    for training in marks:
+        while training in waiting:
+            done, waiting = wait(waiting, LOOK, FIRST_COMPLETED)
+            for each in done:
+                each.result()
+            epochs = sum(most if each.done() else _size(mark) for each, mark in marks.items())
+            advance(epochs - shown)
+            shown = epochs
+        yield training.result()
 
 
 def _size(file: Path) -> int:

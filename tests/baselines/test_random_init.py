@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from zsgate.models.adapter import ModelInfo
+
 
 def test_twins_are_drawn_by_seed(few_cells):
     """random_init asks the candidate for one twin a seed, in order, and says which."""
@@ -20,7 +22,7 @@ def test_twins_are_drawn_by_seed(few_cells):
             return np.random.default_rng(self.seed).normal(size=(dataset.n_cells, 2)).astype(np.float32)
 
     class Candidate:
-        info = SimpleNamespace(name="mine")
+        info = ModelInfo(name="mine")
 
         def random_init(self, seed):
             return Twin(seed)
@@ -37,7 +39,7 @@ def test_twins_that_ignore_their_seed_are_noticed(few_cells):
 
     rows = np.random.default_rng(0).normal(size=(few_cells.n_cells, 3))
     twin = SimpleNamespace(embed=lambda dataset: rows)
-    candidate = SimpleNamespace(info=SimpleNamespace(name="deaf"), random_init=lambda seed: twin)
+    candidate = SimpleNamespace(info=ModelInfo(name="deaf"), random_init=lambda seed: twin)
 
     with pytest.raises(ValueError, match=r"deaf: random_init\(0\) and random_init\(1\) embed every cell alike"):
         random_init.embed(few_cells, candidate=candidate, seeds=5)
@@ -59,6 +61,6 @@ def test_twins_that_are_no_embedding_break(few_cells, rows, says):
     from zsgate.baselines import random_init
 
     twin = SimpleNamespace(embed=lambda dataset: rows(dataset.n_cells))
-    candidate = SimpleNamespace(info=SimpleNamespace(name="mine"), random_init=lambda seed: twin)
+    candidate = SimpleNamespace(info=ModelInfo(name="mine"), random_init=lambda seed: twin)
     with pytest.raises(ValueError, match=says):
         random_init.embed(few_cells, candidate=candidate, seeds=1)

@@ -113,6 +113,14 @@ def test_what_ends_like_a_file_or_has_a_slash_is_a_path(tmp_path, gather):
 
 
 @pytest.mark.parametrize(
+    ("value", "seconds"), [("45m", 2700), ("45 min", 2700), ("2h", 7200), ("1h30m", 5400), ("90s", 90), ("0.5H", 1800)]
+)
+def test_a_budget_is_a_time_with_its_unit(tmp_path, value, seconds, gather):
+    """Hours, minutes and seconds, alone or together."""
+    assert gather(tmp_path, {"budget": value}).budget == seconds
+
+
+@pytest.mark.parametrize(
     ("option", "value", "says"),
     [
         ("margin", "-0.1", "margin must be in [0, 1), not -0.1"),
@@ -124,6 +132,10 @@ def test_what_ends_like_a_file_or_has_a_slash_is_a_path(tmp_path, gather):
         ("policy", "beat", "unknown policy 'beat'; did you mean 'beats'?"),
         ("scope", "donor", "unknown scope 'donor'; did you mean 'donors'? (known: donors, cells)"),
         ("tier", "QUICK", "unknown tier 'QUICK'; did you mean 'quick'?"),
+        ("budget", "45", "--budget: cannot read '45' as a time such as 45m, 2h or 1h30m"),
+        ("budget", "-1h", "--budget: cannot read"),
+        ("budget", "0m", "--budget: cannot read"),
+        ("budget", "1h or so", "--budget: cannot read"),
         ("label", "", "--label is empty"),
         ("datasets", "", "--datasets is empty"),
         ("model", "", "--model is empty"),

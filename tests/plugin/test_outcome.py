@@ -80,6 +80,18 @@ TABLE = {
     "interrupted and broken": (
         replace(PASSES, faults=("internal error",), ending=Ending.INTERRUPTED), "interrupted", 2, "interrupted",
     ),
+    "out of time": (
+        replace(PASSES, planned=("a", "b"), ending=Ending.OUT_OF_TIME), "incomplete", 3, "when 1 of 2 planned tests",
+    ),
+    "out of time and broken": (
+        replace(PASSES, planned=("a", "b"), faults=("worker gw0 did not end cleanly",), ending=Ending.OUT_OF_TIME),
+        "incomplete", 3, "budget",
+    ),
+    "out of time with a verdict lost": (
+        replace(PASSES, planned=("a", "b"), verdicts=(verdict("loses"),), ending=Ending.OUT_OF_TIME),
+        "incomplete", 3, "budget",
+    ),
+    "the time was up after the last test": (replace(PASSES, ending=Ending.OUT_OF_TIME), "passed", 0, "every"),
     "refused": (Findings(refused="hvg needs scanpy"), "unusable", 4, "hvg needs scanpy"),
     "nothing selected": (Findings(nothing="-k leaves none"), "unusable", 5, "-k leaves none"),
     "controls only": (Findings(controls=(control(passed=True),)), "unusable", 5, "no verdict was reached"),

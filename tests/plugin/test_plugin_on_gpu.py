@@ -36,3 +36,20 @@ def test_an_untrained_checkpoint_loses_on_the_quick_tier(name, chosen, gate, ver
     assert {v["outcome"] for v in record["verdicts"] if v["metric"] == "nmi" and v["baseline"] != "random_init"} == {
         "loses"
     }
+
+
+def test_each_worker_has_a_card_while_there_are_enough(gate, verdict, tmp_path, monkeypatch):
+    """Two workers come to what one process comes to, and the candidate embeds a dataset once."""
+    if importlib.util.find_spec("hormone2cell") is None:
+        pytest.skip("needs hormone2cell")
+    pytest.importorskip("xdist")
+    monkeypatch.delenv("ZSGATE_ISOLATION")
+    weights = make_scgpt(tmp_path / "weights", None)
+    asked = (f"--weights={weights}", "--gpu", "-k", "nmi and (hvg or pca)", "-n", "2")
+    result = gate("scgpt_human", *asked, columns=("--datasets=pancreas_quick",))
+
+    assert result.ret == 1, str(result.stdout)[-3000:]
+    said = "workers share" in str(result.stdout)
+    assert said == (torch.cuda.device_count() < 2)
+    embedded = [each for each in verdict()["timings"] if each["what"] == "embed scgpt_human"]
+    assert sum(not each["cached"] for each in embedded) == 1

@@ -112,3 +112,86 @@ def test_only_what_has_a_fingerprint_is_served_to_later_runs(
         embeddings.of_model("sampling", Sampling(1, lasts=lasts), few_cells, each, SCORING)
     assert [timing.cached for timing in ledger.timings] == [False, True]
     assert [timing.cached for timing in next_run.timings] == [lasts]
+
+
+@dataclass(frozen=True)
+class Counting:
+    """A packaged kind of model: it keeps count of the cells that it is given, and may be killed by one of them."""
+
+    given: list[tuple[str, int]]
+    killed_by: str = ""
+    who: str = "trained"
+    independent: bool = True
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return a bare card."""
+        return ModelInfo(name="counting", independent_cells=self.independent)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what tells it from other models."""
+        return "counting"
+
+    def embed(self, dataset: Dataset) -> np.ndarray:
+        """Return 50 genes, or end like a process that is killed."""
+        if self.killed_by in dataset.cell_ids.tolist():
+            raise KeyboardInterrupt
+        self.given.append((self.who, dataset.n_cells))
+        drawn = np.random.default_rng([*self.who.encode()]).normal(size=(50, 20))
+        return (np.log1p(dataset.counts[:, :50].toarray()) @ drawn).astype(np.float32)
+
+    def random_init(self, seed: int) -> Counting:
+        """Return another projection."""
+        return replace(self, who=f"twin {seed}")
+
+
+class _Fails(Counting):
+    """One whose twin of a seed ends the run."""
+
+    def __init__(self, given, at):
+        super().__init__(given)
+        object.__setattr__(self, "at", at)
+
+    def random_init(self, seed):
+        """Return the twin of a seed, or end like a process that is killed."""
+        if seed == self.at:
+            raise KeyboardInterrupt
+        return Counting(self.given, who=f"twin {seed}")
+
+
+def test_shards_that_were_embedded_stay_embedded(ledger, few_cells, monkeypatch):
+    """A run that ends in the third shard goes on with that one, and comes to the rows of a single call."""
+    monkeypatch.setattr("zsgate.models.embedding.SHARD", 80)  # of 240 cells
+    killed, again = Counting([], killed_by=str(few_cells.cell_ids[-1])), Counting([])
+    with pytest.raises(KeyboardInterrupt):
+        embeddings.of_model("counting", killed, few_cells, ledger, SCORING)
+    assert killed.given == [("trained", 80)] * 2
+    found = embeddings.of_model("counting", again, few_cells, ledger, SCORING)
+    assert again.given[0] == ("trained", 80)
+    assert ("trained", few_cells.n_cells) not in again.given
+    assert [n for _, n in again.given if n == 80] == [80]  # the others are few cells of the checks
+    np.testing.assert_array_equal(found.draws[0], again.embed(few_cells))
+    assert not list((ledger.lasting.folder / "part").glob("*.npz"))
+
+
+def test_twins_that_were_embedded_stay_embedded(ledger, few_cells):
+    """Of three twins the ones that are done are not asked again."""
+    candidate = Counting([])
+    settings = {"seeds": 3}
+    maker = embeddings.BaselineMaker.of("random_init", candidate, settings)
+    failing = embeddings.BaselineMaker.of("random_init", _Fails(candidate.given, at=2), settings)
+    with pytest.raises(KeyboardInterrupt):
+        embeddings.of_baseline("random_init", failing, few_cells, ledger, SCORING)
+    assert candidate.given == [("twin 0", 240), ("twin 1", 240)]
+    found = embeddings.of_baseline("random_init", maker, few_cells, ledger, SCORING)
+    assert candidate.given[2:] == [("twin 2", 240)]
+    assert len(found.draws) == 3
+
+
+def test_who_looks_across_cells_is_given_all_of_them(ledger, few_cells, monkeypatch):
+    """No shard of cells is what such a model was asked for."""
+    monkeypatch.setattr("zsgate.models.embedding.SHARD", 80)
+    model = Counting([], independent=False)
+    embeddings.of_model("counting", model, few_cells, ledger, SCORING)
+    assert model.given == [("trained", 240)]

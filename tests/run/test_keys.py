@@ -46,7 +46,7 @@ class Spy(Store):
     def json(self, kind, key, compute):
         raise Asked(json.dumps(key, sort_keys=True))
 
-    def arrays(self, kind, key, compute):
+    def arrays(self, kind, key, compute, about=None):
         raise Asked(json.dumps(key, sort_keys=True))
 
     def has(self, kind, key, suffix=".npz"):

@@ -11,7 +11,8 @@ import pytest
 from zsgate.metrics import asw
 from zsgate.models.adapter import ModelInfo
 from zsgate.models.embedding import Embedding
-from zsgate.run.checks.stability import BATCH, CHANCE, SHARD, check, embed, shift
+from zsgate.run.checks.shift import shift
+from zsgate.run.checks.stability import BATCH, CHANCE, SHARD, check, embed
 
 WHAT = ["in another shard", "in a batch of another size", "a second time", "in another order"]
 

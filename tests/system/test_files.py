@@ -11,7 +11,16 @@ import stat
 import pytest
 
 from zsgate.errors import MachineFailed
-from zsgate.system.files import locked, make_folder, others_who_write, replaced_whole, seal, sha256_of, unseal
+from zsgate.system.files import (
+    locked,
+    make_folder,
+    open_sealed,
+    others_who_write,
+    replaced_whole,
+    seal,
+    sha256_of,
+    unseal,
+)
 
 
 def write_half_and_fail(path, content):
@@ -68,11 +77,14 @@ def test_a_digest_is_that_of_the_bytes(tmp_path):
 
 @pytest.mark.parametrize("value", [None, {}, [1.5, float("inf"), "β"], {"a": {"b": [0.1]}}])
 def test_what_is_sealed_comes_back(value):
-    """Any JSON-able value, under its own name only."""
+    """Any JSON-able value, under its own name only, which the text says."""
     text = seal("score/abc", value)
     assert unseal("score/abc", text) == value
-    with pytest.raises(ValueError, match="its digest is not that of its content"):
+    assert open_sealed(text) == ("score/abc", value)
+    with pytest.raises(ValueError, match="it was kept under another name"):
         unseal("score/abd", text)
+    with pytest.raises(ValueError, match="its digest is not that of its content"):
+        unseal("score/abd", json.dumps({**json.loads(text), "name": "score/abd"}))
     with pytest.raises(ValueError, match="its digest"):
         unseal("score/abc", json.dumps({**json.loads(text), "value": "another"}))
     with pytest.raises(ValueError, match="not what zsgate writes"):

@@ -86,6 +86,25 @@ def test_has_says_what_is_kept(store):
     store.clear()
 
 
+def test_what_is_discarded_is_gone(store, small_is_large):
+    """The archive with the arrays beside it, or the value, and nothing else; what was mapped stays readable."""
+    (_, mapped, _), _ = store.arrays("embedding", KEY, lambda: LARGE)
+    store.arrays("embedding", {"who": "pca"}, lambda: LARGE)
+    store.json("embedding", KEY, lambda: 1)
+    store.discard("embedding", KEY)
+    assert not store.has("embedding", KEY)
+    assert store.json("embedding", KEY, lambda: pytest.fail("made again")) == 1
+    assert store.arrays("embedding", {"who": "pca"}, lambda: pytest.fail("made again"))[1] == LARGE[1]
+    np.testing.assert_array_equal(mapped, LARGE[0][1])
+    store.discard("embedding", KEY, ".json")
+    assert len(files(store)) == 3
+    for _ in range(2):
+        store.discard("embedding", {"who": "pca"})
+    assert files(store) == []
+    store.discard("nothing of this kind", KEY)
+    assert store.said == []
+
+
 def test_nothing_but_the_artefact_stays(store):
     """Neither locks nor parts of files pile up."""
     for seed in range(3):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +15,7 @@ from kept import KEY, LARGE, Counted, files
 
 from zsgate.system.files import seal
 from zsgate.system.store import Store
+from zsgate.system.store.entry import name_of
 
 NOT_OURS = ["{}", "null", "[]", "[[0.5]]", '{"value": 9}', '{"sha256": "", "value": 9}', "NaN", "[" * 100_000]
 
@@ -82,8 +81,7 @@ def test_what_a_forger_can_do_is_known(store):
     """Whoever can write to the folder can seal a value: the digest is no signature, as the module says."""
     store.json("score", KEY, lambda: 1)
     (path,) = store.folder.rglob("*.json")
-    digest = hashlib.sha256(json.dumps(KEY, sort_keys=True).encode()).hexdigest()
-    path.write_text(seal(f"score/{digest}", {"run": "", "value": 2}))
+    path.write_text(seal(name_of("score", KEY), {"run": "", "value": 2}))
     assert store.json("score", KEY, lambda: 1) == 2
     assert Store(store.folder, "release", fresh=True).json("score", KEY, lambda: 1) == 1
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 from zsgate.baselines import BASELINES
 from zsgate.config import parse, tables
 from zsgate.config.parse import Place
-from zsgate.config.sources import find_pyproject, from_environment, from_pyproject
+from zsgate.config.sources import find_pyproject, from_environment, from_pyproject, without
 from zsgate.data.catalogue.tiers import TIERS
 from zsgate.data.dataset import SCOPES
 from zsgate.data.file.path import is_file
@@ -88,6 +88,10 @@ class Config:
     seeds
         Number of draws of each side that draws random numbers; None takes 3 trainings of scVI, 3 untrained
         twins and 5 clusterings.
+    budget
+        Seconds after which no test is begun and the run ends as incomplete; None sets no end.
+    cluster
+        Who else computes: the address of a Dask scheduler, or ``local:N`` for N processes; None: nobody.
     report
         Folder of the page.
     no_maps
@@ -136,6 +140,8 @@ class Config:
     memory: int | None = field(default=None, metadata={"parse": parse.GIGABYTES})
     isolation: str = field(default="process", metadata={"parse": parse.TEXT})
     seeds: int | None = field(default=None, metadata={"parse": parse.WHOLE})
+    budget: float | None = field(default=None, metadata={"parse": parse.DURATION})
+    cluster: str | None = field(default=None, metadata={"parse": parse.TEXT})
     report: Path = field(default=Path("zsgate-report"), metadata={"parse": parse.PATH})
     no_maps: bool = field(default=False, metadata={"parse": parse.SWITCH})
     cache: Path | None = field(default=None, metadata={"parse": parse.PATH})
@@ -208,7 +214,7 @@ class Config:
         project = from_pyproject(pyproject, parsers, place)
         here = {**from_environment(environment, parsers, place), **typed}
         pyproject = pyproject if project else None
-        own = {name: _without(table, here) for name, table in project.pop("own", {}).items()}
+        own = {name: without(table, here) for name, table in project.pop("own", {}).items()}
         usual = project.get("datasets") or tuple(own) or TIERS.get(project.get("tier", "full"), ())
         settings = {**project, **here, "own": own, "typed": frozenset(typed), "pyproject": pyproject}
         settings["usual"] = tuple(dict.fromkeys([*map(_name, usual), *own]))
@@ -230,11 +236,6 @@ class Config:
     def dataset_names(self) -> tuple[str, ...]:
         """What to judge on: the datasets named, or the user's own, or the tier's."""
         return self.datasets or tuple(self.own) or TIERS[self.tier]
-
-
-def _without(table: Mapping[str, Any], stated: Collection[str]) -> Mapping[str, Any]:
-    """Return a table of a dataset without what the command line or a variable states."""
-    return {key: value for key, value in table.items() if key not in stated}
 
 
 def _name(dataset: str) -> str:

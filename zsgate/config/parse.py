@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from zsgate.data.file.path import expanded, is_file
 from zsgate.errors import UsageProblem, sentence
 
+SECONDS = {"h": 3600, "m": 60, "min": 60, "s": 1}
 FEWEST_CELLS = 100  # that anybody may ask for
 MOST_SECONDS = 1e9  # thirty years; timers of some systems overflow soon afterwards
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -155,6 +157,16 @@ def _gigabytes(value: Any, _: Place) -> int:
     return int(number * 1e9)
 
 
+def _duration(value: Any, _: Place) -> float:
+    """Return seconds: of ``45m``, ``2h``, ``1h30m``, ``90s``."""
+    if not (found := re.fullmatch(r"(?:\d+(?:\.\d+)?(?:h|min|m|s))+", text(value).replace(" ", "").lower())):
+        raise ValueError
+    seconds = sum(float(n) * SECONDS[unit] for n, unit in re.findall(r"([\d.]+)(h|min|m|s)", found[0]))
+    if not seconds > 0:
+        raise ValueError
+    return seconds
+
+
 def _address(value: Any, place: Place) -> str:
     """Return an address as it is, a folder made absolute."""
     return text(value) if text(value).startswith(("http://", "https://")) else str(place.path(value))
@@ -190,6 +202,7 @@ CELLS = Parser("a number of cells, or all", _cells)
 REAL = Parser("float", _real)
 SECONDS = Parser("a number of seconds", _seconds)
 GIGABYTES = Parser("a number of GB", _gigabytes)
+DURATION = Parser("a time such as 45m, 2h or 1h30m", _duration)
 PATH = Parser("a path", lambda value, place: place.path(value))
 ADDRESS = Parser("a folder or an address", _address)
 NAMES = Parser("names", _names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,3 +122,8 @@ def _rename_judge_on(settings: Settings, where: str, place: Place) -> None:
         raise UsageProblem(msg)
     NAMES.read(settings["judge_on"], f"{where} judge_on", place)
     settings["datasets"] = settings.pop("judge_on")
+
+
+def without(table: Mapping[str, Any], stated: Collection[str]) -> Mapping[str, Any]:
+    """Return a table of a dataset without what the command line or a variable states."""
+    return {key: value for key, value in table.items() if key not in stated}

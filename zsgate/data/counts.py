@@ -51,15 +51,18 @@ def matrix_digest(counts: sp.csr_matrix) -> str:
     return hashlib.sha256("".join(part.hexdigest() for part in parts).encode()).hexdigest()
 
 
-def blocks(counts: sp.csr_matrix, size: int | None = None) -> Iterator[tuple[slice, sp.csr_matrix]]:
+def blocks(
+    counts: sp.csr_matrix, size: int | None = None, cells: tuple[int, int] | None = None
+) -> Iterator[tuple[slice, sp.csr_matrix]]:
     """Yield (rows, counts of these rows in memory) in order, as many rows at a time as hold ``size`` numbers.
 
-    Without ``size``, :data:`BLOCK` numbers.
+    Without ``size``, :data:`BLOCK` numbers; of the ``cells`` from one to another, without them of all.
     """
-    indptr, size = counts.indptr, size or BLOCK
-    starts = np.unique(np.searchsorted(indptr, np.arange(0, max(1, int(indptr[-1])), size), side="left"))
-    starts = np.union1d(starts[starts < counts.shape[0]], [0])
-    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), counts.shape[0]], strict=True):
+    indptr, size, (first, last) = counts.indptr, size or BLOCK, cells or (0, counts.shape[0])
+    edges = np.arange(int(indptr[first]), max(int(indptr[first]) + 1, int(indptr[last])), size)
+    starts = np.unique(np.searchsorted(indptr, edges, side="left"))
+    starts = np.union1d(starts[(starts > first) & (starts < last)], [first])
+    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), last], strict=True):
         yield slice(start, stop), counts[start:stop]
 
 

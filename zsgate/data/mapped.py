@@ -27,7 +27,7 @@ import scipy.sparse as sp
 from zsgate.data.counts import check_counts, matrix_digest, round_counts
 from zsgate.data.file.matrix import Matrix, by_rows
 from zsgate.errors import MachineFailed, UsageProblem
-from zsgate.system.files import locked, replaced_whole, seal, sha256_of, unseal, why
+from zsgate.system.files import fault_of, locked, replaced_whole, seal, sha256_of, unseal
 from zsgate.system.sources import code_of
 
 ARRAYS = ("data", "indices", "indptr.npy", "rows.npy", "genes.npy")  # files of a copy
@@ -164,31 +164,32 @@ def _seal(folder: Path, name: str, n_poor: int) -> None:
     (folder / FACTS).write_text(seal(name, facts), encoding="utf-8")
 
 
-def _is_sound(folder: Path) -> bool:
-    """Return whether a copy is there, whole and of its name, by reading it; any other is removed, which is said."""
-    if not folder.exists():
-        return False
+def fault_in(folder: Path) -> str:
+    """Return in words what is wrong with a copy, by reading all of it; empty if it is whole and of its name."""
     try:
         facts = _facts(folder)
         with ThreadPoolExecutor(len(ARRAYS)) as threads:
             found = dict(zip(ARRAYS, threads.map(lambda each: sha256_of(folder / each), ARRAYS), strict=True))
-        if found == facts["files"]:
-            return True
-        fault = "a file in it is not the one that was written"
+        return "" if found == facts["files"] else "a file in it is not the one that was written"
     except (OSError, ValueError, KeyError, TypeError) as error:
-        fault = why(error)
+        return fault_of(error)
+
+
+def _is_sound(folder: Path) -> bool:
+    """Return whether a copy is there, whole and of its name, by reading it; any other is removed, which is said."""
+    if not (is_there := folder.exists()) or not (fault := fault_in(folder)):
+        return is_there
     sys.stderr.write(f"zsgate: {folder} is not used, for it is damaged or not zsgate's ({fault}): it is made again\n")
     try:
         shutil.rmtree(folder.rename(folder.with_name(f".part-{uuid.uuid4().hex}")))
     except OSError as error:
-        msg = f"{folder} is damaged and cannot be removed ({why(error)}); --cache DIR or ZSGATE_CACHE names another"
+        msg = f"{folder} is damaged and stays ({fault_of(error)}); --cache DIR or ZSGATE_CACHE names another"
         raise MachineFailed(msg) from error
     return False
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = unseal(folder.name, (folder / FACTS).read_text(encoding="utf-8"))
-    return facts
+    return dict(unseal(folder.name, (folder / FACTS).read_text(encoding="utf-8")))
 
 
 def _some_rows(block: sp.csr_matrix, keep: npt.NDArray[np.bool_]) -> sp.csr_matrix:

@@ -13,9 +13,11 @@ from typing import Any, Generic, TypeVar
 
 from zsgate.metrics.cells import Cells
 from zsgate.models.embedding import Embedding
+from zsgate.system.parallel.parts import Parts
 from zsgate.system.sources import code_of
 from zsgate.verdict.recipe import Recipe
 
+MANY = 10_000  # cells from which a part takes so long that what is done of it is kept
 T = TypeVar("T")
 Part = dict[str, list[list[float]]]
 
@@ -113,6 +115,25 @@ def cached(
     rest
         What else decides it.
     """
+    return cached_in_parts(part, scored, module, lambda _: compute(), rest)
+
+
+def cached_in_parts(
+    part: str,
+    scored: Scored,
+    module: str,
+    compute: Callable[[Parts], Part],
+    rest: Mapping[str, str | int] | None = None,
+) -> Part:
+    """Return a part as :func:`cached` does; of many cells, what is done of it is kept while it is computed.
+
+    Parameters
+    ----------
+    part, scored, module, rest
+        As there.
+    compute
+        Returns the part; given what keeps its own parts.
+    """
     embedding = scored.embedding
     key: dict[str, str | int] = {
         "part": part,
@@ -123,5 +144,9 @@ def cached(
         **(rest or {}),
     }
     store = embedding.store
-    load = compute if store is None else lambda: store.json("score", key, compute)
-    return _PARTS.get(tuple(key.items()), load)
+    if store is None:
+        return _PARTS.get(tuple(key.items()), lambda: compute(Parts()))
+    parts = Parts(store if scored.cells.n_cells >= MANY else None, part, key)
+    found = _PARTS.get(tuple(key.items()), lambda: store.json("score", key, lambda: compute(parts)))
+    parts.drop()
+    return found

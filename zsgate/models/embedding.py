@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,17 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from zsgate.system import arrays
+from zsgate.system.parallel.parts import Parts, runs
 from zsgate.verdict.recipe import DEFAULT, Recipe
 
 if TYPE_CHECKING:
+    from zsgate.data.dataset import Dataset
+    from zsgate.models.adapter import Adapter
     from zsgate.system.store import Store
 
 LOSS = 1e-4  # share of the variance between cells that rounding to float32 may cost; it changes asw by about 1e-5
 SEEDS = 5  # how often a method that uses chance embeds, unless the user says otherwise
+SHARD = 10_000  # cells that are embedded at a time, at most, by a model that looks at each by itself
 Floats = npt.NDArray[np.float32]
 
 
@@ -70,12 +75,67 @@ class Embedding:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the draws' shapes and bytes."""
-        sha = hashlib.sha256()
-        for draw in self.draws:
-            sha.update(repr(draw.shape).encode())
-            sha.update(draw.data)
-        return sha.hexdigest()
+        """SHA-256 of the draws' shapes and of the digests of their bytes."""
+        told = [(draw.shape, arrays.digest(draw)) for draw in self.draws]
+        return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def in_shards(
+    models: Mapping[str, Callable[[], Adapter]], dataset: Dataset, parts: Parts, *, apart: bool
+) -> list[Floats]:
+    """Return the checked rows of all cells by each of some models, float32 (n_cells, n_dimensions).
+
+    Parameters
+    ----------
+    models
+        What returns each model, asked for when its turn comes, by what messages call it.
+    dataset
+        The cells.
+    parts
+        Where rows are kept until all are there.
+    apart
+        Whether the models look at each cell by itself, and so may be given at most 10,000 at a time.
+
+    Raises
+    ------
+    Exception
+        Whatever a model raises, and ValueError for rows that are no embedding.
+    """
+    shards = runs(dataset.n_cells, SHARD) if apart else [(0, dataset.n_cells)]
+    pieces = {f"{name}, cells {start} to {stop}": (name, (start, stop)) for name in models for start, stop in shards}
+
+    def make(names: Sequence[str]) -> Iterator[list[Floats]]:
+        for name, some in groupby((pieces[each] for each in names), key=lambda piece: piece[0]):
+            model = models[name]()
+            for _, cells in some:
+                yield [_shard(model, dataset, name, cells)]
+
+    made = [rows for (rows,) in parts.each(list(pieces), make)]
+    return [_joined(made[first : first + len(shards)]) for first in range(0, len(made), len(shards))]
+
+
+def _shard(model: Adapter, dataset: Dataset, name: str, cells: tuple[int, int]) -> Floats:
+    if cells == (0, dataset.n_cells):
+        return check_rows(model.embed(dataset), source=name, n_cells=dataset.n_cells)
+    start, stop = cells
+    rows = model.embed(dataset.subset(np.arange(start, stop)))
+    return check_rows(rows, source=f"{name}, given cells {start} to {stop},", n_cells=stop - start)
+
+
+def _joined(shards: Sequence[Floats]) -> Floats:
+    if len(shards) == 1:
+        return shards[0]
+    widths = sorted({rows.shape[1] for rows in shards})
+    if len(widths) > 1:
+        msg = f"rows of some cells have {widths[0]} dimensions and those of others {widths[-1]}"
+        raise ValueError(msg)
+    whole = arrays.empty((sum(map(len, shards)), widths[0]))
+    filled = 0
+    for rows in shards:
+        for part in arrays.stretches(rows):
+            whole[filled + part.start : filled + part.stop] = rows[part]
+        filled += len(rows)
+    return whole
 
 
 def check_rows(values: Any, *, source: str, n_cells: int | None = None) -> Floats:

@@ -10,7 +10,7 @@ import pytest
 from zsgate.metrics import EVERY
 from zsgate.plugin.collection import is_of_gate
 from zsgate.plugin.results import Results
-from zsgate.plugin.xdist import parameters
+from zsgate.plugin.workers.scheduling import parameters
 from zsgate.run.before.steps import Asked, Plan
 from zsgate.run.changed.held import STEP
 from zsgate.run.checks.controls import COPIES, DEAD, KNOWN
@@ -115,12 +115,12 @@ class Ahead:
             self.plan = self._plan(filter(is_of_gate, ids), scores=False)
         except Exception as error:  # a forecast is no reason to end a run, which says itself what is wrong
             return [f"zsgate: how long this takes is not known ({type(error).__name__}: {error})"]
-        return words.brief(self.plan)
+        return words.brief(self.plan, self.run.config.budget)
 
     def _plan(self, ids: Iterable[str], *, scores: bool) -> Plan:
         from zsgate.run.before import plan  # not on workers, which plan nothing
 
-        return plan.make(self.run, [_asked(each, self.run) for each in ids], scores=scores)
+        return plan.make(self.run, [asked_by(each, self.run) for each in ids], scores=scores)
 
     def _measured(self, made: Plan) -> Iterator[tuple[str, float, float]]:
         """Yield (step, units, seconds) of what this run has made; what its tests took beside that are scores.
@@ -143,7 +143,7 @@ class Ahead:
         yield "score", sum(scores), rest
 
 
-def _asked(nodeid: str, run: Run) -> Asked:
+def asked_by(nodeid: str, run: Run) -> Asked:
     """Return what a test asks for, by its node id: those of tests on workers are all that is known of them."""
     suite = nodeid.partition("::")[0].removeprefix("test_").removesuffix(".py")
     dataset, rest = parameters(nodeid, tuple(run.sources))

@@ -13,7 +13,7 @@ import pytest
 from zsgate import suites
 from zsgate.baselines import BASELINES, lacking
 from zsgate.fixtures import holding, judging, methods, twins
-from zsgate.plugin.xdist import parameters
+from zsgate.plugin.workers.scheduling import parameters
 from zsgate.run.changed.invariances import objection
 from zsgate.run.run import Run
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from zsgate.plugin.agreement import LastWord
-from zsgate.plugin.completeness import Completeness
+from zsgate.plugin.budget import Budget
 from zsgate.plugin.results import Results, told
 from zsgate.plugin.selection import is_selection, selection, why_nothing
+from zsgate.plugin.workers.completeness import Completeness
 from zsgate.report import write
 from zsgate.report.record import GateState, Record
 from zsgate.run.before.validate import not_tested
@@ -40,16 +41,25 @@ class Finish:
         When and how the run was started.
     config
         pytest's configuration.
+    budget
+        Knows whether the run's time is up, if it has any limit.
     """
 
     def __init__(
-        self, run: Run, completeness: Completeness, results: Results, start: Start, config: pytest.Config
+        self,
+        run: Run,
+        completeness: Completeness,
+        results: Results,
+        start: Start,
+        config: pytest.Config,
+        budget: Budget | None = None,
     ) -> None:
         self.run = run
         self.completeness = completeness
         self.results = results
         self.start = start
         self.config = config
+        self.budget = budget
         self.session: pytest.Session | None = None
         self.outcome: Outcome | None = None
         self.record: Record | None = None
@@ -127,10 +137,12 @@ class Finish:
         cells.insert(2, f"<td>{escape(from_properties(report.user_properties).sentence)}</td>")
 
     def _ending(self, session: pytest.Session) -> Ending:
-        """Return how the tests ended; -x ends those on workers by an interrupt, too."""
+        """Return how the tests ended; -x and a budget end those on workers by an interrupt, too."""
         limit = self.config.getoption("maxfail")
         if limit and session.testsfailed >= limit:
             return Ending.ENOUGH
+        if self.budget is not None and self.budget.is_over:
+            return Ending.OUT_OF_TIME
         return Ending.INTERRUPTED if session.exitstatus == ExitCode.INTERRUPTED else Ending.WHOLE
 
     def _findings(self, ending: Ending) -> Findings:
@@ -185,7 +197,7 @@ class Finish:
         from zsgate.report.terminal import table  # loads rich, which a list of tests needs not
 
         writer.section("zsgate")
-        said = self.run.ledger.lasting.said
+        said = [*self.run.ledger.lasting.said, *self.run.ledger.scratch.said]
         for words in [*said[:3], *([f"and {len(said) - 3} more of the cache"] if len(said) > 3 else [])]:
             writer.write_line(f"zsgate: {words}")
         writer.write_line(table(self.record, width=writer._tw.fullwidth, colour=writer._tw.hasmarkup))

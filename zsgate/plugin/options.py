@@ -34,6 +34,8 @@ VALUES = (
     "policy",
     "margin",
     "seeds",
+    "budget",
+    "cluster",
     "report",
     "cache",
 )
@@ -61,6 +63,8 @@ HELP = {
     "policy": "what passes: beats (default), noninferior or point",
     "margin": "difference that counts as better (default 0)",
     "seeds": "draws of whatever draws chance (default: 3 trainings of scVI, 3 twins, 5 clusterings)",
+    "budget": "time after which the run ends as incomplete (exit 3), such as 45m: what decides comes first",
+    "cluster": "who else computes: tcp://SCHEDULER:8786 of Dask, or local:N for N processes of this machine",
     "report": "folder of the page (default zsgate-report)",
     "cache": "folder of what is kept between runs",
     "cache-shared": "use that folder also where others can write to it",

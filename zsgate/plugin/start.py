@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 import uuid
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,10 +21,12 @@ from zsgate.models import MODELS
 from zsgate.models.device import chosen
 from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.ahead import PLANNING, Ahead, Busy, speak_on
+from zsgate.plugin.budget import LEFT, Budget, Turns
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
-from zsgate.plugin.completeness import Completeness
 from zsgate.plugin.surroundings import began
-from zsgate.plugin.xdist import Scheduling
+from zsgate.plugin.workers import devices
+from zsgate.plugin.workers.completeness import Completeness
+from zsgate.plugin.workers.scheduling import Scheduling
 from zsgate.report import begin, write
 from zsgate.report.record import GateState
 from zsgate.run.before.lookup import ReadOnly
@@ -76,6 +79,7 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
             options, os.environ, started.folder, models=tuple(MODELS), pyproject=_settings_of(config)
         )
         folder = started.folder / settings.report
+        devices.take(getattr(config, "workerinput", {}))
         if runs:
             _refuse_unwritable("report", folder)
             _begin(started, folder)
@@ -117,11 +121,25 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
     if config.option.collectonly:
         _ = list(not_tested(run))  # as far as that needs the model and the user's files
     else:
+        if settings.cluster and config.getoption("tx", None):
+            msg = "--cluster and -n: its workers do what would take time; leave out -n"
+            raise UsageProblem(msg)
         cache.prepare(ledger.lasting.folder, shared=settings.cache_shared)
         if settings.fresh:
             cache.forget_made(ledger.lasting.folder)
         preflight(run)
+        if settings.cluster:
+            _get_help(config, run)
     return run
+
+
+def _get_help(config: pytest.Config, run: Run) -> None:
+    """Register who does what tests will ask for, beside this process."""
+    from zsgate.plugin.workers.helpers import Helpers
+
+    helpers = Helpers(run, _identity(config))
+    config.add_cleanup(helpers.held.close)
+    config.pluginmanager.register(helpers)
 
 
 def _identity(config: pytest.Config) -> str:
@@ -136,20 +154,36 @@ def _register(config: pytest.Config, run: Run, started: Start) -> None:
     completeness = Completeness(config, _identity(config))
     for hooks in (Claims(run), Agreement(run.ledger), completeness, Busy()):
         register(hooks)
+    budget = _budget(config, run, started)
+    if budget is not None:
+        register(budget)
+        register(Turns(budget))
     if not hasattr(config, "workerinput"):
         from zsgate.plugin.finish import Finish
         from zsgate.plugin.results import Results
+        from zsgate.plugin.so_far import SoFar
 
         results = Results(run.config, _repeat(config))
-        finish = Finish(run, completeness, results, started, config)
+        finish = Finish(run, completeness, results, started, config, budget)
         register(results)
         register(Ahead(run, results, config))
+        register(SoFar(results, completeness, started, started.folder / run.config.report))
         register(finish)
         config.add_cleanup(finish.insist)
+    if run.config.gpu and config.getoption("tx", None):
+        register(devices.Devices(devices.usable(os.environ)))
     if config.pluginmanager.hasplugin("xdist"):
         if config.option.maxworkerrestart is None:
             config.option.maxworkerrestart = "1"  # a model that ends one process ends the next, and loading it is dear
         register(Scheduling(tuple(run.sources)))
+
+
+def _budget(config: pytest.Config, run: Run, started: Start) -> Budget | None:
+    """Return what ends the run in time; a worker is told what is left."""
+    if run.config.budget is None or config.option.collectonly:
+        return None
+    left = getattr(config, "workerinput", {}).get(LEFT, run.config.budget - (time.time() - started.began))
+    return Budget(run, config, left)
 
 
 def _stores(settings: Config, run: str, kind: type[Store]) -> tuple[Store, Store]:

@@ -24,6 +24,7 @@ def headline(record: Record) -> str:
         GateState.PASSED: _passed,
         GateState.WAIVED: _waived,
         GateState.INTERRUPTED: _interrupted,
+        GateState.INCOMPLETE: _incomplete,
         GateState.BROKE: _broke,
         GateState.UNUSABLE: _unusable,
         GateState.RUNNING: _running,
@@ -116,12 +117,20 @@ def _verbs(verdicts: list[VerdictRecord]) -> tuple[str, str]:
 
 
 def _interrupted(record: Record, model: str) -> str:
-    judged = f": {_counts(record)}" if deciding(record.verdicts) else ""
-    return f"The run was interrupted, so nothing is claimed about {model}{judged}."
+    return f"The run was interrupted, so nothing is claimed about {model}{_so_far(record)}."
+
+
+def _incomplete(record: Record, model: str) -> str:
+    reason = record.provenance.exit_reason.rstrip(".")
+    return f"The run is incomplete, so nothing is claimed about {model}{_so_far(record)}; {reason}."
 
 
 def _running(record: Record, model: str) -> str:
-    return f"The run was started and has not finished, so nothing is claimed about {model}."
+    return f"The run was started and has not finished, so nothing is claimed about {model}{_so_far(record)}."
+
+
+def _so_far(record: Record) -> str:
+    return f": {_counts(record)}" if deciding(record.verdicts) else ""
 
 
 def _unusable(record: Record, model: str) -> str:

@@ -15,6 +15,7 @@ LIKE = {  # the state whose mark and colour a gate has
     GateState.LOST: "loses",
     GateState.INCONCLUSIVE: "inconclusive",
     GateState.INTERRUPTED: "inconclusive",
+    GateState.INCOMPLETE: "inconclusive",
     GateState.RUNNING: "not tested",
     GateState.BROKE: "error",
     GateState.UNUSABLE: "error",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pkgutil import resolve_name
 from typing import Any, Self
 
@@ -18,7 +19,9 @@ from zsgate.models.adapter import Adapter
 from zsgate.models.embedding import Embedding, check_rows
 from zsgate.run.checks import stability
 from zsgate.run.checks.fresh import proof_of
+from zsgate.run.checks.imported import Again
 from zsgate.run.ledger import Ledger, Made
+from zsgate.system.parallel.parts import Parts
 from zsgate.system.sources import code_of
 from zsgate.verdict.recipe import Recipe
 
@@ -64,7 +67,8 @@ def of_model(who: str, model: Adapter, dataset: Dataset, ledger: Ledger, scoring
         maker = BaselineMaker.of(model.name, model, model.settings)
         return replace(of_baseline(model.name, maker, dataset, ledger, scoring), source=who)
     key, lasts = key_of_model(who, model, dataset, ledger)
-    draws, notes = ledger.embedding(who, dataset.name, key, lambda: stability.embed(model, dataset), lasts=lasts)
+    again, embed = Again.by_model(model, dataset), partial(stability.embed, model, dataset)
+    draws, notes = ledger.embedding(who, again, key, embed, lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
 
 
@@ -121,9 +125,16 @@ class BaselineMaker:
         """Whether it learns of a dataset what can be applied to other counts, and is asked to keep that."""
         return "keep" in inspect.signature(self.function).parameters
 
-    def make(self, dataset: Dataset, keep: Keep) -> Draws:
-        """Return the baseline's draws and notes; ``keep`` is handed what it learnt, if it learns."""
-        draws: Draws = self.function(dataset, **self.asked, **({"keep": keep} if self.learns else {}))
+    @property
+    def has_parts(self) -> bool:
+        """Whether it keeps what is done of it."""
+        return "parts" in inspect.signature(self.function).parameters
+
+    def make(self, dataset: Dataset, keep: Keep, parts: Parts | None = None) -> Draws:
+        """Return the baseline's draws and notes; ``keep`` is handed what it learnt, ``parts`` keep what is done."""
+        offered = {"keep": keep, "parts": parts}
+        given = {name: offered[name] for name in inspect.signature(self.function).parameters if name in offered}
+        draws: Draws = self.function(dataset, **self.asked, **given)
         return draws
 
     def key(self, dataset: Dataset, ledger: Ledger) -> dict[str, Any]:
@@ -160,11 +171,14 @@ def of_baseline(who: str, maker: BaselineMaker, dataset: Dataset, ledger: Ledger
     """
     key, lasts = key_of_baseline(who, maker, dataset, ledger)
 
-    def compute() -> Made:
-        draws, notes = maker.make(dataset, lambda learnt: ledger.lasting.arrays("learnt", key, lambda: (learnt, {})))
+    def compute(parts: Parts) -> Made:
+        def keep(learnt: Learnt) -> object:
+            return ledger.lasting.arrays("learnt", key, lambda: (learnt, {}))
+
+        draws, notes = maker.make(dataset, keep, parts)
         return [check_rows(draw, source=who, n_cells=dataset.n_cells) for draw in draws], notes
 
-    draws, notes = ledger.embedding(who, dataset.name, key, compute, lasts=lasts)
+    draws, notes = ledger.embedding(who, Again.by_baseline(who, maker.asked, dataset), key, compute, lasts=lasts)
     return Embedding(draws, who, notes, scoring.clusterings, scoring.recipe, ledger.store(lasts=lasts))
 
 

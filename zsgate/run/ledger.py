@@ -10,6 +10,8 @@ from typing import Any
 import numpy.typing as npt
 
 from zsgate.report.record import TimingRecord
+from zsgate.run.checks.imported import NOTE, Again, forget, proven
+from zsgate.system.parallel.parts import Parts, is_asked
 from zsgate.system.progress import waiting
 from zsgate.system.store import Store
 
@@ -42,25 +44,37 @@ class Ledger:
         return self.lasting if lasts else self.scratch
 
     def embedding(
-        self, who: str, dataset: str, key: Mapping[str, Any], compute: Callable[[], Made], *, lasts: bool
+        self, who: str, again: Again, key: Mapping[str, Any], compute: Callable[[Parts], Made], *, lasts: bool
     ) -> tuple[tuple[npt.NDArray[Any], ...], Mapping[str, Any]]:
         """Return draws (n_cells, n_dimensions) and notes, made the first time, and note what that took.
 
         Parameters
         ----------
-        who, dataset
-            Name of the method, and of the dataset.
+        who
+            Name of the method.
+        again
+            The dataset, and how few of its cells can be embedded again, by which an imported embedding is proven.
         key
             JSON-able content that decides the rows.
         compute
-            Makes them.
+            Makes them, and keeps parts of them until all is kept.
         lasts
             Whether later runs may be served the same.
         """
         store, started = self.store(lasts=lasts), time.perf_counter()
-        cached = store.has("embedding", key)
+        cached, dataset = store.has("embedding", key), again.dataset.name
+        parts = Parts(store, "embedding", key)
+
+        def make() -> Made:
+            trusted = proven(key, again, store) if lasts and not is_asked() else None
+            return trusted or compute(parts)
+
         with waiting(f"{who}: embedding {dataset}", background=True):
-            draws, notes = store.arrays("embedding", key, compute)
+            draws, notes = store.arrays("embedding", key, make, again.about)
+            parts.drop()
+        if NOTE in notes:
+            cached = True  # for a forecast: hardly anything was embedded
+            forget(key, store)
         self.timed(f"embed {who}", dataset, started, cached=cached, who=who, notes=notes)
         return draws, notes
 

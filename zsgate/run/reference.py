@@ -29,6 +29,12 @@ from zsgate.run.methods import TAKEN, Candidate, Method
 from zsgate.verdict.recipe import Recipe
 from zsgate.verdict.score import Score
 
+ENDED_EARLY = {
+    GateState.BROKE: "broke",
+    GateState.INTERRUPTED: "was interrupted",
+    GateState.INCOMPLETE: "is incomplete",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -198,7 +204,7 @@ def _past(path: Path, recipe: Recipe) -> tuple[str, Past]:
         remarks.append(
             f"Scores of {record.model} are those of zsgate {then.zsgate}; this run's are of {zsgate.__version__}."
         )
-    if became := {GateState.BROKE: "broke", GateState.INTERRUPTED: "was interrupted"}.get(record.gate):
+    if became := ENDED_EARLY.get(record.gate):
         remarks.append(f"The run that recorded the scores of {record.model} {became} ({then.exit_reason}).")
     past = Past(
         scores=scores,

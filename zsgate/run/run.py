@@ -138,7 +138,7 @@ class Run:
             try:
                 embedded = self.embedded(dataset.name)
                 with time_limit(self.limit(method), f"embedding {embedded.n_cells} cells"):
-                    made = self._embed(method, embedded)
+                    made = self.embed(method, embedded)
                 rows = scored_rows(embedded.n_cells, self.recipe.scored)
                 self._embeddings[key] = made if rows is None else made.rows(rows)
             except KeyboardInterrupt:
@@ -150,7 +150,8 @@ class Run:
             raise found
         return found
 
-    def _embed(self, method: Method, dataset: Dataset) -> Embedding:
+    def embed(self, method: Method, dataset: Dataset) -> Embedding:
+        """Return a method's embedding of all cells that are given; raises whatever it raises."""
         scoring = Scoring(self.recipe, self.config.seeds or SEEDS)
         if isinstance(method, Candidate | Reference) and method.model is not None:
             return embeddings.of_model(method.name, method.model, dataset, self.ledger, scoring)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
@@ -23,6 +24,7 @@ IN_MEMORY = 1 << 28  # bytes of one array; a larger one lies in a file
 STRETCH = 1 << 25  # bytes of rows that are handled at a time
 
 Array = npt.NDArray[Any]
+_DIGESTS: dict[int, str] = {}  # of mapped arrays that are alive, by identity
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32, folder: Path | None = None) -> Array:
@@ -86,15 +88,54 @@ def stretches(rows: Array) -> Iterator[slice]:
 
 def load_mapped(path: Path) -> Array:
     """Return the array of a ``.npy`` file, mapped and read-only."""
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return np.asarray(np.lib.format.open_memmap(path, mode="r"))  # np.load takes archives, and leaves them open
+
+
+def save(path: Path, array: Array) -> None:
+    """Write an array to a ``.npy`` file, piece by piece.
+
+    NumPy's own writing says how many numbers fitted where a disk is full, and not that it is.
+
+    Raises
+    ------
+    OSError
+        What the system says.
+    """
+    told = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    rows = array if array.ndim else array.reshape(1)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_2_0(file, told)
+        for part in stretches(rows):
+            file.write(_bytes_of(rows[part]))
 
 
 def describe(array: Array) -> dict[str, object]:
-    """Return ``dtype``, ``shape`` and ``sha256`` of an array; one that is mapped is read piece by piece."""
+    """Return ``dtype``, ``shape`` and ``sha256`` of an array, as :func:`digest` has it."""
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": digest(array)}
+
+
+def digest(array: Array) -> str:
+    """Return the SHA-256 of an array's bytes in C order, read piece by piece.
+
+    That of an array of :func:`load_mapped` is computed once for as long as the array is there: nobody writes to it.
+    """
+    if (known := _DIGESTS.get(id(array))) is not None:
+        return known
     sha, rows = hashlib.sha256(), array if array.ndim else array.reshape(1)
     for part in stretches(rows):
-        sha.update(rows[part].tobytes())
-    return {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": sha.hexdigest()}
+        sha.update(_bytes_of(rows[part]))
+    found = sha.hexdigest()
+    if isinstance(array.base, np.memmap) and array.base.mode == "r":
+        _DIGESTS[id(array)] = found
+        weakref.finalize(array, _DIGESTS.pop, id(array), None)
+    return found
+
+
+def _bytes_of(piece: Array) -> memoryview | bytes:
+    """Return the bytes of an array in C order, without a copy where these are its own."""
+    piece = np.ascontiguousarray(piece)
+    has_buffer = piece.size > 0 and piece.dtype.isbuiltin == 1 and piece.dtype.kind in "biufc"
+    return piece.view(np.uint8).data if has_buffer else piece.tobytes()
 
 
 def _folder() -> str | None:

@@ -13,16 +13,17 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from zsgate.errors import UsageProblem
-from zsgate.system.files import others_who_write, why
+from zsgate.system.files import dead_link, others_who_write, why
 
 # folders of each kind; in them, files of one name are one entry, and so is a folder
 FOLDERS = {
     "counts": ("prepared",),
     "cells": ("cells",),
-    "embeddings": ("embedding", "learnt"),
-    "scores": ("score", "form", "proof", "said", "map"),
+    "embeddings": ("embedding", "learnt", "part"),
+    "scores": ("score", "form", "proof", "said", "map", "pass"),
     "reconstructions": ("reconstruction",),
     "dictionaries": ("dictionaries",),
+    "imports": ("imported/embedding", "imported/proof"),
     "kernels": ("kernels",),
     "runs": ("runs",),
     "downloads": ("datasets", "weights"),
@@ -31,10 +32,11 @@ FOLDERS = {
 ABOUT = {
     "counts": "copies of counts too large for memory",
     "cells": "of small datasets, as they were read",
-    "embeddings": "of models and baselines, and what baselines learnt for them",
-    "scores": "of embeddings, what was checked of models, and pictures",
+    "embeddings": "of models and baselines, what baselines learnt for them, and parts of those that are not whole yet",
+    "scores": "of embeddings, the distances behind them, what was checked of models, and pictures",
     "reconstructions": "what is left of models' predictions",
     "dictionaries": "gene dictionaries, read from pickles once",
+    "imports": "embeddings from elsewhere, until a run has proven them",
     "kernels": "compiled loops, where nobody can write beside the package",
     "runs": "left behind by runs that were killed",
     "downloads": "datasets and weights; they would have to be fetched again",
@@ -107,6 +109,7 @@ def prepare(root: Path, *, shared: bool = False) -> None:
     UsageProblem
         If it cannot be written to, or others can write to it or to a folder in it.
     """
+    refuse_what_is_no_folder(root)
     try:
         if not root.exists():
             root.mkdir(mode=0o777 if shared else 0o755, parents=True, exist_ok=True)
@@ -121,6 +124,22 @@ def prepare(root: Path, *, shared: bool = False) -> None:
             f"--cache {place}: {said}, and who can write there can change scores. Make it yours alone (chmod go-w), "
             "name another folder with --cache DIR or ZSGATE_CACHE, or say --cache-shared if you trust them"
         )
+        raise UsageProblem(msg)
+
+
+def refuse_what_is_no_folder(root: Path) -> None:
+    """Refuse a path at which there is something else, or on the way to which a link leads nowhere.
+
+    Raises
+    ------
+    UsageProblem
+        If it is so.
+    """
+    words = ""
+    with suppress(OSError):  # what cannot even be looked at cannot be written to, which is said then
+        words = dead_link(root) or ("it is no folder" if root.exists() and not root.is_dir() else "")
+    if words:
+        msg = f"--cache {root}: {words}; --cache DIR or ZSGATE_CACHE names another folder"
         raise UsageProblem(msg)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,17 @@ from zsgate.errors import MachineFailed
 from zsgate.system.progress import waiting
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH  # who may write, beside the owner
+
+
+EARLIER = "an earlier version of zsgate wrote it"
+
+
+class Damaged(ValueError):
+    """A file does not hold what was written to it, in words."""
+
+
+class Earlier(Damaged):
+    """A file is of an earlier version of zsgate, whose seals had no name."""
 
 
 @contextmanager
@@ -54,12 +66,12 @@ def sha256_of(path: Path) -> str:
 
 
 def seal(name: str, value: Any) -> str:
-    """Return a JSON-able value as text with the SHA-256 of itself and of its name.
+    """Return a JSON-able value as text with its name, and the SHA-256 of both.
 
     The digest tells damage, and a value that was put under another's name. It does not tell who wrote the value:
     whoever can write to the folder can compute a digest as well.
     """
-    return json.dumps({"sha256": _digest(name, value), "value": value})
+    return json.dumps({"name": name, "sha256": _digest(name, value), "value": value})
 
 
 def unseal(name: str, text: str) -> Any:
@@ -67,17 +79,37 @@ def unseal(name: str, text: str) -> Any:
 
     Raises
     ------
-    ValueError
+    Damaged
         If the text is not what was sealed under this name.
     """
-    kept = json.loads(text)
-    if not isinstance(kept, dict) or kept.keys() != {"sha256", "value"}:
+    found, value = open_sealed(text)
+    if found != name:
+        msg = "it was kept under another name"
+        raise Damaged(msg)
+    return value
+
+
+def open_sealed(text: str) -> tuple[str, Any]:
+    """Return the name and the value that :func:`seal` made text of.
+
+    Raises
+    ------
+    Damaged
+        If the text is not what was sealed.
+    """
+    try:
+        kept = json.loads(text)
+    except (ValueError, RecursionError):
+        kept = None
+    if isinstance(kept, dict) and kept.keys() == {"sha256", "value"}:
+        raise Earlier(EARLIER)
+    if not isinstance(kept, dict) or kept.keys() != {"name", "sha256", "value"} or not isinstance(kept["name"], str):
         msg = "it is not what zsgate writes"
-        raise ValueError(msg)
-    if kept["sha256"] != _digest(name, kept["value"]):
+        raise Damaged(msg)
+    if kept["sha256"] != _digest(kept["name"], kept["value"]):
         msg = "its digest is not that of its content"
-        raise ValueError(msg)
-    return kept["value"]
+        raise Damaged(msg)
+    return kept["name"], kept["value"]
 
 
 def _digest(name: str, value: Any) -> str:
@@ -93,11 +125,9 @@ def locked(path: Path) -> Iterator[None]:
     MachineFailed
         If the folder cannot be made, or nothing in it can be locked; the sentence names it.
     """
-    from filelock import FileLock
-
     try:
         make_folder(path.parent)
-        lock = FileLock(path)
+        lock = _lock_at(path)
         lock.acquire()
     except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
         msg = f"{path.parent} cannot be written to or locked ({why(error)}); --cache DIR or ZSGATE_CACHE names another"
@@ -108,8 +138,38 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def _lock_at(path: Path) -> Any:
+    """Return a lock of the system's, which ends with the process that holds it.
+
+    Where there is none, newer versions of filelock take a file that is there for a lock that is held, which outlives a
+    run that is killed, and for which the next would wait without end.
+    """
+    from filelock import FileLock
+
+    try:
+        return FileLock(path, fallback_to_soft=False)
+    except TypeError:  # an older version, which refuses by itself
+        return FileLock(path)
+
+
+def dead_link(path: Path) -> str:
+    """Return in words which link on the way to a path leads nowhere; empty if none does."""
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            return f"{place} is a link to {place.readlink()}, which is not there"
+    return ""
+
+
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it; others can write to each as far as they can to the one that it lies in."""
+    """Make a folder and those above it; others can write to each as far as they can to the one that it lies in.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    if words := dead_link(path):
+        raise FileNotFoundError(errno.ENOENT, words)
     missing = [place for place in (path, *path.parents) if not place.exists()]
     for place in reversed(missing):
         place.mkdir(mode=0o755 | _open_to_others(place.parent), exist_ok=True)
@@ -131,6 +191,11 @@ def others_who_write(folder: Path) -> str:
     if status.st_mode & stat.S_IWGRP and not _is_own_group(status.st_gid):
         return f"its group ({status.st_gid}) can write to it"
     return ""
+
+
+def fault_of(error: Exception) -> str:
+    """Return what reading a file that may be damaged says, without the words of whoever stumbled over it."""
+    return why(error) if isinstance(error, OSError | Damaged) else "it cannot be read as what was written"
 
 
 def why(error: BaseException) -> str:

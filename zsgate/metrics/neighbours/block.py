@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
+Span = tuple[int, int]
 BLOCK_ROWS = 512
 
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.metrics.neighbours.block import BLOCK_ROWS, Block, Positions, spans
-from zsgate.system.threads import share
+from zsgate.metrics.neighbours.block import BLOCK_ROWS, Block, Positions, Span, spans
+from zsgate.system.parallel.threads import share
 
 if TYPE_CHECKING:
     from zsgate.metrics.neighbours.kernel import Pairs
@@ -37,7 +37,6 @@ SPARE = 6  # candidates for neighbours beyond those wanted
 RANGE = 40  # the binary exponent that the widest column is scaled to
 ROUNDING, ROUNDINGS = 2.0**-24, 24
 
-Span = tuple[int, int]
 SideBySide = Callable[[Callable[[Any], object], Iterable[Any]], list[object]]
 
 
@@ -48,16 +47,18 @@ def serves(rows: npt.NDArray[Any]) -> bool:
     return rows.dtype == np.float32 and _slack(rows.shape[1]) < float(NEAR) / 2
 
 
-def blocks(rows: npt.NDArray[np.float32], groups: Positions, borders: Positions, *, n_nearest: int) -> Iterator[Block]:
+def blocks(
+    rows: npt.NDArray[np.float32], groups: Positions, borders: Positions, cells: Span | None = None, *, n_nearest: int
+) -> Iterator[Block]:
     """Yield what ``distance_blocks`` does: sums of distances within a few 1e-7 of float64's, and exact neighbours."""
     pairs = _pairs(rows, groups, n_nearest)
-    n_cells, panel = len(rows), pairs.sums.shape[1]
-    for first in range(0, n_cells, panel):
-        cells = first, min(first + panel, n_cells)
-        found = np.empty((cells[1] - first, n_nearest), dtype=np.int32)
+    begin, end = cells or (0, len(rows))
+    for first in range(begin, end, pairs.sums.shape[1]):
+        some = first, min(first + pairs.sums.shape[1], end)
+        found = np.empty((some[1] - first, n_nearest), dtype=np.int32)
         pairs.sums[:] = 0
-        _take(pairs._replace(first=first), cells, found)
-        for start, stop in spans(borders, cells, BLOCK_ROWS):
+        _take(pairs._replace(first=first), some, found)
+        for start, stop in spans(borders, some, BLOCK_ROWS):
             part = slice(start - first, stop - first)
             sums = pairs.sums[:, part] / pairs.scale
             yield Block(start, stop, sums.T, found[part], np.zeros(stop - start))
@@ -69,19 +70,23 @@ def _pairs(rows: npt.NDArray[np.float32], groups: Positions, n_nearest: int) -> 
 
     n_cells = len(rows)
     n_kept = min(n_nearest + SPARE, n_cells - 1) if n_nearest else 0
-    panel = max(kernel.WIDTH, SUMS_BYTES // (8 * len(groups)))
     far = kernel.FAR if n_nearest else kernel.ZERO
     return kernel.Pairs(
         rows=np.require(rows, requirements=["C", "W"]),
         scale=_scale(rows),
         slack=_slack(rows.shape[1]),
         group=np.repeat(np.arange(len(groups), dtype=np.int32), np.diff([*groups.tolist(), n_cells])),
-        sums=np.zeros((len(groups), min(panel, n_cells))),
+        sums=np.zeros((len(groups), min(panel_of(len(groups)), n_cells))),
         first=0,
         kept=np.zeros((n_cells, n_kept), dtype=np.int32),
         bounds=np.full((n_cells, n_kept), far),
         worst=np.full(n_cells, far),
     )
+
+
+def panel_of(n_groups: int) -> int:
+    """Return for how many cells there is room for sums to so many groups."""
+    return max(STRIPE_CELLS, SUMS_BYTES // (8 * n_groups))
 
 
 def _take(pairs: Pairs, cells: Span, found: npt.NDArray[np.int32]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.metrics.neighbours.block import BLOCK_ROWS, Block, Floats, Positions, spans
+from zsgate.metrics.neighbours.block import BLOCK_ROWS, Block, Floats, Positions, Span, spans
 
 BLOCK_BYTES = 256 * 2**20  # of distances held at a time
 FACTOR_BYTES = 512 * 2**20  # of factors held; of a larger embedding they are made anew, a tile at a time
@@ -20,7 +20,9 @@ SAMPLE = 4096  # cells that the median is taken of
 FOLD = 16  # columns folded into one when looking for the nearest
 
 
-def blocks(rows: npt.NDArray[Any], groups: Positions, borders: Positions, *, n_nearest: int) -> Iterator[Block]:
+def blocks(
+    rows: npt.NDArray[Any], groups: Positions, borders: Positions, cells: Span | None = None, *, n_nearest: int
+) -> Iterator[Block]:
     """Yield what ``distance_blocks`` does, computed in float64 on centred rows.
 
     Without centring data far from the origin lose everything. Squares are ``|x|**2 + |y|**2 - 2 x.y``, so distances
@@ -29,7 +31,7 @@ def blocks(rows: npt.NDArray[Any], groups: Positions, borders: Positions, *, n_n
     factors = Factors.of(rows)
     n_cells, height = len(rows), factors.block_height
     buffer = np.empty((height, n_cells))
-    for start, stop in spans(borders, (0, n_cells), height):
+    for start, stop in spans(borders, cells or (0, n_cells), height):
         squares = factors.squares(slice(start, stop), buffer[: stop - start])
         itself = np.arange(stop - start), np.arange(start, stop)
         squares[itself] = np.inf

@@ -11,7 +11,12 @@ from zsgate.report.words import distinct, one_line
 LABEL = "zero-shot"
 LONGEST = 60  # characters of a message
 NAMED = 3  # baselines that a message names
-_NOTHING_CLAIMED = {GateState.BROKE: "broken", GateState.INTERRUPTED: "interrupted", GateState.RUNNING: "running"}
+_NOTHING_CLAIMED = {
+    GateState.BROKE: "broken",
+    GateState.INTERRUPTED: "interrupted",
+    GateState.INCOMPLETE: "incomplete",
+    GateState.RUNNING: "running",
+}
 
 
 def badge(record: Record) -> str:

@@ -36,8 +36,9 @@ class GateState(enum.StrEnum):
     """How a run stands.
 
     passed: every verdict that decides passed; waived: those that did not are waived; lost, inconclusive: at least one
-    did not (lost also: a waiver is no longer needed); broke: nothing is claimed; interrupted: not every test had its
-    turn; unusable: the run could not start; running: started, not finished.
+    did not (lost also: a waiver is no longer needed); broke: nothing is claimed; interrupted, incomplete: not every
+    test had its turn, because somebody stopped the run or its time was up; unusable: the run could not start; running:
+    started, not finished.
     """
 
     PASSED = "passed"
@@ -46,6 +47,7 @@ class GateState(enum.StrEnum):
     INCONCLUSIVE = "inconclusive"
     BROKE = "broke"
     INTERRUPTED = "interrupted"
+    INCOMPLETE = "incomplete"
     UNUSABLE = "unusable"
     RUNNING = "running"
 

@@ -24,10 +24,14 @@ class Lookup(Store):
         return super().json(kind, key, self._refuse)
 
     def arrays(
-        self, kind: str, key: Mapping[str, object], compute: Callable[[], tuple[Arrays, Mapping[str, object]]]
+        self,
+        kind: str,
+        key: Mapping[str, object],
+        compute: Callable[[], tuple[Arrays, Mapping[str, object]]],
+        about: Mapping[str, object] | None = None,
     ) -> Values:
         """Return (arrays, notes) kept under ``key``."""
-        return super().arrays(kind, key, self._refuse)
+        return super().arrays(kind, key, self._refuse, about)
 
     @staticmethod
     def _refuse() -> Any:

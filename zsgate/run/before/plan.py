@@ -27,8 +27,7 @@ from zsgate.run.checks import controls
 from zsgate.run.checks.stability import draws_of
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
-
-SHUFFLED = "shuffled rows of "
+from zsgate.run.units.named import SHUFFLED, embedding_of, method_of
 
 
 def make(run: Run, asked: Sequence[Asked], *, scores: bool) -> Plan:
@@ -79,6 +78,12 @@ def _downloads(run: Run, names: Sequence[str]) -> Iterator[tuple[str, int | None
     if run.config.model in CHECKPOINTS:
         for file in absent_files(CHECKPOINTS[run.config.model], run.config.weights, run.ledger.lasting.folder):
             yield file.name, file.n_bytes
+
+
+def needs(run: Run, name: str, asked: Sequence[Asked]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return who embeds a dataset for some tests, and the metrics of each embedding that is scored."""
+    here = _Needs(run, name, None, Size(None, None), scores=False)
+    return here._who(asked), here._scored(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +169,10 @@ class _Needs:
         reference = self.run.reference
         return reference is not None and reference.name == name and reference.model is not None
 
-    def _method(self, who: str) -> Method:
-        return self.run.candidate if who == self.run.candidate.name else self.run.method(who)
-
     def _is_kept(self, who: str) -> bool:
         """Return whether an embedding is kept; of a model that cannot even be asked, none is."""
         with suppress(Exception):  # the boundary to code that is not ours; the run itself will say what is wrong
-            return self.known is not None and self._has(self._method(who), self.known)
+            return self.known is not None and self._has(method_of(self.run, who), self.known)
         return False
 
     def _has_held(self) -> bool:
@@ -185,7 +187,9 @@ class _Needs:
         """Return whether an embedding of perturbed cells is kept."""
         with suppress(Exception):  # as above
             if self.known is not None:
-                return self.run.copies.is_kept(self._method(who), self.run.dataset(self.name), ROBUSTNESS[metric])
+                return self.run.copies.is_kept(
+                    method_of(self.run, who), self.run.dataset(self.name), ROBUSTNESS[metric]
+                )
         return False
 
     def _has(self, method: Method, dataset: Dataset) -> bool:
@@ -200,12 +204,7 @@ class _Needs:
         if not kept.get(source, False) or not self.scores:
             return kept.get(source, False)
         dataset = self.run.dataset(self.name)
-        found = self.run.embedding(self._method(source), dataset)
-        if base in controls.MAKERS:
-            found = controls.make(base, dataset, found)
-            found = found if base == who else controls.shuffled_twin(found, dataset)
-        elif base != who:
-            found = self._method(source).shuffled(dataset)
+        found = embedding_of(self.run, who, dataset)
         store = found.store or self.run.ledger.lasting
         seen = replace(found, store=Lookup(store.folder, store.run, store.fresh))
         with suppress(Absent, ValueError):  # the latter: of a metric that is not defined here

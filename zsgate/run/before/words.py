@@ -12,11 +12,20 @@ from zsgate.system.progress import duration
 LONG = 120.0  # seconds from which what is ahead is said without being asked
 
 
-def brief(plan: Plan) -> list[str]:
-    """Return three lines on what is ahead; none where that is about two minutes or less."""
+def brief(plan: Plan, budget: float | None = None) -> list[str]:
+    """Return three lines on what is ahead; none where that is about two minutes or less.
+
+    Parameters
+    ----------
+    plan
+        What is ahead.
+    budget
+        Seconds that the run may take; where that is too short, another line says how it will end.
+    """
     seconds = plan.seconds + _download_seconds(plan)
+    short = [] if budget is None or seconds <= budget else [_too_short(budget, seconds)]
     if seconds <= LONG:
-        return []
+        return short
     longest: Counter[str] = Counter()
     for step in plan.ahead:
         longest["scores" if step.rate == "score" else step.what] += round(step.seconds or 0)
@@ -27,7 +36,15 @@ def brief(plan: Plan) -> list[str]:
         f"zsgate: about {duration(seconds)} ahead{_unknown(plan)}: {parts}",
         f"zsgate: {of}; downloads: {_downloads(plan)}",
         f"zsgate: memory: about {plan.memory / 1e9:.1f} GB; --plan says all of it and runs nothing",
+        *short,
     ]
+
+
+def _too_short(budget: float, seconds: float) -> str:
+    return (
+        f"zsgate: --budget is {duration(budget)} and about {duration(seconds)} are ahead: what decides comes first, "
+        "and the run will end as incomplete (exit 3); what it computes is kept for the next one"
+    )
 
 
 def whole(plan: Plan, nodeids: Sequence[str] = ()) -> list[str]:

@@ -8,6 +8,7 @@ which nothing is kept.
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter, is_foreign
 from zsgate.models.embedding import check_rows
+from zsgate.run.checks.imported import rows_like
 from zsgate.run.checks.stability import STEADY
 from zsgate.run.ledger import Ledger
 from zsgate.system.progress import waiting
@@ -66,9 +68,9 @@ def _proof(model: Adapter, dataset: Dataset, ledger: Ledger) -> str | None:
         if model.info.independent_cells:
             raise
         return None  # what looks across cells may need more of them
+    key, store = partial(_key, model.fingerprint, dataset.digest), ledger.lasting
     for number in count():
-        key = _key(model.fingerprint, dataset.digest, number)
-        (kept, *_), _ = ledger.lasting.arrays(KIND, key, lambda: ([rows], {}))
+        (kept, *_), _ = store.arrays(KIND, key(number), lambda: ([rows_like(rows, store, key, _same)], {}))
         if _same(rows, kept):
             return hashlib.sha256(kept.tobytes()).hexdigest()
     raise AssertionError  # there is always another number

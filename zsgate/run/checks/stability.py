@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zsgate.data.dataset import Dataset
 from zsgate.models.adapter import Adapter
-from zsgate.models.embedding import Embedding, check_rows
-from zsgate.system import arrays as spill
+from zsgate.models.embedding import check_rows, in_shards
+from zsgate.system.parallel.parts import Parts
 from zsgate.system.progress import waiting
-
-if TYPE_CHECKING:
-    from zsgate.metrics.metric import Metric
 
 Rows = npt.NDArray[np.float32]
 SHARD, BATCH = 64, 16  # cells embedded alone, and cells of these in a smaller batch
@@ -37,18 +35,38 @@ def draws_of(model: Adapter) -> Sequence[Adapter]:
     return model.repeats() if hasattr(model, "repeats") else (model,)
 
 
-def embed(model: Adapter, dataset: Dataset) -> tuple[list[Rows], dict[str, Any]]:
+def embed(model: Adapter, dataset: Dataset, parts: Parts | None = None) -> tuple[list[Rows], dict[str, Any]]:
     """Return the rows of each draw, float32 (n_cells, n_dimensions), and in the notes what was checked, or why not.
+
+    Parameters
+    ----------
+    model
+        The model.
+    dataset
+        The cells.
+    parts
+        Where rows are kept until all are there.
 
     Raises
     ------
     Exception
         Whatever the model raises, and ValueError for rows that are no embedding or that move.
     """
-    name = model.info.name
-    rows = [check_rows(each.embed(dataset), source=name, n_cells=dataset.n_cells) for each in draws_of(model)]
+    draws, name = draws_of(model), model.info.name
+    models = {f"{name}, draw {n}" if n else name: partial(_itself, each) for n, each in enumerate(draws)}
+    apart = model.info.independent_cells and not getattr(model, "fixed", False)
+    rows = in_shards(models, dataset, parts or Parts(), apart=apart)
+    return rows, notes_of(model, rows, dataset)
+
+
+def notes_of(model: Adapter, draws: Sequence[Rows], dataset: Dataset) -> dict[str, Any]:
+    """Return what was checked of the rows of each draw, or why not; ValueError for rows that move."""
     reason = why_unchecked(model, dataset)
-    return rows, {"checks": check(model, rows, dataset), **({"unchecked": reason} if reason else {})}
+    return {"checks": check(model, draws, dataset), **({"unchecked": reason} if reason else {})}
+
+
+def _itself(model: Adapter) -> Adapter:
+    return model
 
 
 def why_unchecked(model: Adapter, dataset: Dataset) -> str:
@@ -204,42 +222,3 @@ def _share_strayed(again: Rows, before: Rows) -> float:
     everybody -= 2 * float(here.mean(axis=0) @ there.mean(axis=0))
     others = (n * everybody - own) / max(n - 1, 1)
     return own / others if others > 0 else float(own > 0)
-
-
-def shift(metric: Metric, embedding: Embedding, dataset: Dataset) -> float:
-    """Return by how much a score moves when every row moves as far as rows were seen to move; 0 for a steady model.
-
-    Moves by chance count where there is one draw: the spread of several is in the interval already.
-
-    Parameters
-    ----------
-    metric
-        The metric of the score.
-    embedding
-        The candidate's, with what was checked in its notes.
-    dataset
-        The cells that are scored.
-    """
-    if not (found := embedding.notes.get("checks", [])):
-        return 0.0
-    covered = CHANCE if len(embedding.draws) > 1 else 0.0
-    typical = max((each["typical"] for each in found if each["moved"] > _steady(each, covered)), default=0.0)
-    if not typical:
-        return 0.0
-    generator = np.random.default_rng(int(dataset.cells_digest[:16], 16))
-    moved = tuple(_shaken(draw, typical, generator) for draw in embedding.draws)
-    return abs(metric(replace(embedding, draws=moved), dataset).value - metric(embedding, dataset).value)
-
-
-def _steady(found: dict[str, Any], covered: float) -> float:
-    """Return how far a row may move and count as steady."""
-    return float(max(STEADY * found["apart"], covered * found.get("chance", 0.0)))
-
-
-def _shaken(rows: Rows, typical: float, generator: np.random.Generator) -> Rows:
-    """Return the rows, each moved in a random direction by about ``typical``."""
-    moved = spill.empty(rows.shape)
-    for part in spill.stretches(rows):
-        step = generator.standard_normal(rows[part].shape) * typical / np.sqrt(rows.shape[1])
-        moved[part] = rows[part] + step
-    return moved

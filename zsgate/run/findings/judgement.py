@@ -11,7 +11,7 @@ from zsgate.data.leakage import exposure as leakage
 from zsgate.data.leakage.exposure import Exposure
 from zsgate.metrics import METRICS
 from zsgate.report.record import Outcome, PretrainingRecord, SeedsRecord, VarianceRecord, VerdictRecord
-from zsgate.run.checks.stability import shift
+from zsgate.run.checks.shift import shift
 from zsgate.run.run import Run
 from zsgate.verdict.difference import can_pair
 from zsgate.verdict.match import matches

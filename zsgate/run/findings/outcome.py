@@ -37,6 +37,7 @@ class Ending(StrEnum):
 
     WHOLE = "every test had its turn"
     ENOUGH = "stopped after as many failures as -x or --maxfail allows"
+    OUT_OF_TIME = "its budget of time was used up"
     INTERRUPTED = "interrupted"
 
 
@@ -121,13 +122,15 @@ class Outcome:
 def decide(found: Findings) -> Outcome:
     """Return what a run comes to. What is not known to have passed has not.
 
-    A refusal and an interrupt come first, because they leave nothing to judge; then whatever makes the results
-    untrustworthy, then verdicts that were missed, then the rest.
+    A refusal, an interrupt and the end of a budget come first, because they leave nothing to judge; then whatever makes
+    the results untrustworthy, then verdicts that were missed, then the rest.
     """
     if found.refused:
         return Outcome(GateState.UNUSABLE, ExitCode.UNUSABLE, found.refused)
     if found.ending is Ending.INTERRUPTED:
         return Outcome(GateState.INTERRUPTED, ExitCode.INTERRUPTED, "interrupted; what was computed is kept")
+    if found.ending is Ending.OUT_OF_TIME and found.unjudged:
+        return Outcome(GateState.INCOMPLETE, ExitCode.BROKE, _why_incomplete(found))
     if reasons := list(dict.fromkeys(_why_broken(found))):
         return Outcome(GateState.BROKE, ExitCode.BROKE, "; ".join(reasons[:MOST_REASONS]))
     if not found.says_something:
@@ -157,6 +160,14 @@ def _why_broken(found: Findings) -> Iterable[str]:
     unjudged = found.unjudged
     if unjudged and found.ending is Ending.WHOLE:
         yield f"{len(unjudged)} of {len(found.planned)} planned tests gave no result: {unjudged[0]}"
+
+
+def _why_incomplete(found: Findings) -> str:
+    n_judged = len(found.planned) - len(found.unjudged)
+    return (
+        f"{found.ending} when {n_judged} of {len(found.planned)} planned tests had their turn; what was computed is "
+        "kept, and the same command goes on from there"
+    )
 
 
 def _why_lost(found: Findings, missed: list[VerdictRecord]) -> str:

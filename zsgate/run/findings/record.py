@@ -22,6 +22,7 @@ from zsgate.report.record import (
 )
 from zsgate.run import datasets
 from zsgate.run.before.validate import not_tested
+from zsgate.run.checks.imported import NOTE
 from zsgate.run.findings.gathered import Gathered
 from zsgate.run.findings.maps import maps
 from zsgate.run.findings.outcome import Outcome
@@ -30,6 +31,7 @@ from zsgate.run.run import Run
 
 QUICK_CAVEAT = "The quick tier has 1,500 cells of one dataset. It shows that a gate works; it does not clear a release."
 _FOREIGN = "A conftest or plugin marks tests of the gate {}: that does not count."
+STOPPED = (GateState.INTERRUPTED, GateState.INCOMPLETE)  # nobody waits for pictures then
 Notes = Mapping[tuple[str, str], Mapping[str, object]]  # of embeddings, by who made it and dataset
 
 
@@ -78,7 +80,7 @@ def record(run: Run, results: Gathered, outcome: Outcome, selection: SelectionRe
         ),
         metrics=tuple(_metric(EVERY[name]) for name in metrics),
         reconstruction=tuple(run.reconstructed(verdicts)),
-        maps=() if outcome.state is GateState.INTERRUPTED else tuple(maps(run, verdicts)),  # nobody waits for it
+        maps=() if outcome.state in STOPPED else tuple(maps(run, verdicts)),
         timings=tuple(results.timings),
         caveats=(*_caveats(run, notes), *map(_FOREIGN.format, results.marks)),
         provenance=start.provenance(outcome, run.config),
@@ -118,6 +120,8 @@ def _caveats(run: Run, notes: Notes) -> Iterator[str]:
     for (each, dataset), said in notes.items():
         if "computed on" in said:
             yield f"{each} on {dataset} is computed on {said['computed on']}."
+        if NOTE in said:
+            yield f"The rows of {each} on {dataset} are {said[NOTE]}."
         if "unchecked" in said:
             yield f"Nobody checked that {each} gives a cell of {dataset} the same row again: {said['unchecked']}."
     for name in run.sources:

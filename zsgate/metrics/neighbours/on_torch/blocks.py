@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zsgate.metrics.neighbours.block import Block, Positions, spans
+from zsgate.metrics.neighbours.block import Block, Positions, Span, spans
 from zsgate.metrics.neighbours.on_torch.columns import STRETCH, Columns, scale_of
 from zsgate.metrics.neighbours.on_torch.exact import exact_pairs, exact_search, exact_squares
 from zsgate.system import arrays
@@ -156,18 +156,17 @@ class Pass:
 
 
 def blocks(
-    rows: npt.NDArray[np.float32], groups: Positions, borders: Positions, *, n_nearest: int, device: torch.device
+    rows: npt.NDArray[np.float32],
+    groups: Positions,
+    borders: Positions,
+    cells: Span | None = None,
+    *,
+    n_nearest: int,
+    device: torch.device,
 ) -> Iterator[Block]:
-    """Yield what :func:`zsgate.metrics.neighbours.distances.distance_blocks` does, computed on a device.
+    """Yield what :func:`zsgate.metrics.neighbours.distances.distance_blocks` does, computed on ``device``.
 
     The next block is computed while the caller works on one.
-
-    Parameters
-    ----------
-    rows, groups, borders, n_nearest
-        As there.
-    device
-        Where to compute.
 
     Raises
     ------
@@ -177,7 +176,7 @@ def blocks(
     whole = Pass(rows, groups, n_nearest, device)
     with ThreadPoolExecutor(1) as ahead:
         made = None
-        for span in spans(borders, (0, len(rows)), whole.height):
+        for span in spans(borders, cells or (0, len(rows)), whole.height):
             following = ahead.submit(whole.blocks, *span)
             if made is not None:
                 yield from made.result()

@@ -12,7 +12,12 @@ from zsgate.report.record import GateState, Record, deciding
 from zsgate.run.findings.contradiction import contradiction
 from zsgate.run.findings.outcome import ExitCode, Findings, Outcome, decide
 
-CODES = {GateState.BROKE: ExitCode.BROKE, GateState.INTERRUPTED: ExitCode.INTERRUPTED, GateState.RUNNING: None}
+CODES = {
+    GateState.BROKE: ExitCode.BROKE,
+    GateState.INTERRUPTED: ExitCode.INTERRUPTED,
+    GateState.INCOMPLETE: ExitCode.BROKE,
+    GateState.RUNNING: None,
+}
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ class Shard:
             return f"incomplete: {self.name} was started and has not finished"
         if record.gate is GateState.INTERRUPTED:
             return f"incomplete: {self.name} was interrupted"
+        if record.gate is GateState.INCOMPLETE:
+            return f"incomplete: {self.name} ended before all of its tests had their turn: {reason}"
         if record.gate is GateState.UNUSABLE:
             return f"incomplete: {self.name} came to no verdict: {reason}"
         if record.gate is GateState.BROKE:  # over something that only its reason tells of, or over its controls as well

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Group = TypeVar("Group")
+_BESIDE: dict[str, int] = {}
 AHEAD = 2  # groups whose calls may be waiting or running: what they need is in memory
 
 
@@ -47,6 +48,11 @@ def _ended(begun: deque[tuple[Group, list[Future[T]]]]) -> tuple[Group, list[T]]
 
 
 def share() -> int:
-    """Return how many threads this process may have: the cores of this machine, less those of other test workers."""
+    """Return how many threads this process may have: the cores of this machine, less those of processes beside it."""
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, n_cores // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
+    return max(1, n_cores // (_BESIDE.get("number") or int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))))
+
+
+def divide(number: int) -> None:
+    """Note that this process is one of so many that share the cores of this machine."""
+    _BESIDE["number"] = number

@@ -11,8 +11,8 @@ import pytest
 from zsgate.metrics import avg_bio
 from zsgate.metrics.cache import forget
 from zsgate.models.embedding import Embedding
-from zsgate.system import threads
-from zsgate.system.threads import share, side_by_side
+from zsgate.system.parallel import threads
+from zsgate.system.parallel.threads import share, side_by_side
 
 
 @pytest.fixture(params=[1, 3])
