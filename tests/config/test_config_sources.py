@@ -60,6 +60,7 @@ def test_judge_on_selects_beside_tables(repo, gather, own):
         (f"seeds = '{'x' * 70_000}'", "xxx ... as int"),
         (f"tier = '{'x' * 70_000}'", "xxx ... (known: "),
         ("timeout = inf", "timeout must be a number of seconds above 0 and below 1e+09, not inf"),
+        (f"budget = '{'9' * 400}h'", "999h' as a time such as 45m"),
         ("models.cellama.timeout = -3", "models: timeout must be a number of seconds above 0"),
         ("not_labels = {unknown = 1}", "not_labels: cannot read {'unknown': 1} as a list of texts"),
         ('weights = "a\\u0000b"', "weights: 'a\\x00b': no file has a name with a NUL in it"),

@@ -162,7 +162,7 @@ def _duration(value: Any, _: Place) -> float:
     if not (found := re.fullmatch(r"(?:\d+(?:\.\d+)?(?:h|min|m|s))+", text(value).replace(" ", "").lower())):
         raise ValueError
     seconds = sum(float(n) * SECONDS[unit] for n, unit in re.findall(r"([\d.]+)(h|min|m|s)", found[0]))
-    if not seconds > 0:
+    if not 0 < seconds < MOST_SECONDS:
         raise ValueError
     return seconds
 
@@ -200,7 +200,7 @@ SWITCH = Parser("bool", _switch)
 WHOLE = Parser("int", _whole)
 CELLS = Parser("a number of cells, or all", _cells)
 REAL = Parser("float", _real)
-SECONDS = Parser("a number of seconds", _seconds)
+TIMEOUT = Parser("a number of seconds", _seconds)
 GIGABYTES = Parser("a number of GB", _gigabytes)
 DURATION = Parser("a time such as 45m, 2h or 1h30m", _duration)
 PATH = Parser("a path", lambda value, place: place.path(value))

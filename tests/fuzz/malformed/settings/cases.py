@@ -11,12 +11,25 @@ from typing import Any
 from hypothesis import strategies as st
 
 from malformed.kind import Came, Lost, refusal
-from malformed.settings.meant import CHOICES, LISTS, NO, NUMBERS, PATHS, SWITCHES, TEXTS, WORDS, meant
+from malformed.settings.meant import CHOICES, DURATIONS, LISTS, NO, NUMBERS, PATHS, SWITCHES, TEXTS, WORDS, meant
 from zsgate.baselines import BASELINES
 from zsgate.config.config import Config
 from zsgate.models import MODELS
 
-OTHERS = ("mirror", "models", "threshold", "waiver", "model", "own", "typed", "pyproject", "judge_on", "sedes", "x.y")
+OTHERS = (
+    "mirror",
+    "budget",
+    "models",
+    "threshold",
+    "waiver",
+    "model",
+    "own",
+    "typed",
+    "pyproject",
+    "judge_on",
+    "sedes",
+    "x.y",
+)
 KEYS = (*TEXTS, *CHOICES, *SWITCHES, *PATHS, *LISTS, *NUMBERS, *OTHERS)
 
 
@@ -81,6 +94,7 @@ def _fitting(key: str) -> st.SearchStrategy[Any]:
         **dict.fromkeys(LISTS, st.one_of(st.lists(plain, max_size=3), plain)),
         **dict.fromkeys(("seeds", "cells"), st.integers(2, 10_000)),
         **dict.fromkeys(("margin", "timeout", "memory"), st.floats(0, 2)),
+        "budget": st.sampled_from(sorted(DURATIONS)),
         "baselines": st.lists(st.sampled_from(sorted(BASELINES)), min_size=1, max_size=2),
         "threshold": st.lists(_rows(("match", "policy", "margin", "threshold", "owner")), max_size=2),
         "waiver": st.lists(_rows(("match", "reason", "owner", "expires", "max_deficit", "model")), max_size=2),

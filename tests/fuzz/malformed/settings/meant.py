@@ -15,7 +15,7 @@ from zsgate.verdict.recipe import RECIPES
 from zsgate.verdict.terms import POLICIES
 
 WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-TEXTS = ("label", "batch", "donor", "counts", "against")
+TEXTS = ("label", "batch", "donor", "counts", "against", "cluster")
 CHOICES = {"tier": tuple(TIERS), "recipe": tuple(RECIPES), "policy": POLICIES, "scope": SCOPES}
 CHOICES |= {"leakage": ACTIONS, "isolation": ISOLATIONS}
 SWITCHES = ("gpu", "offline", "no_maps", "cache_shared", "fresh")
@@ -23,12 +23,15 @@ PATHS = ("weights", "report", "cache")
 LISTS = ("datasets", "metrics", "require", "baselines", "not_labels")
 NUMBERS = ("seeds", "cells", "margin", "timeout", "memory")
 NO = object()  # what no setting can be
+DURATIONS = {"45m": 2700, "2h": 7200, "1h30m": 5400, "0s": NO, f"{'9' * 400}h": NO}
 
 
 def meant(key: str, value: Any, folder: Path) -> Any:
     """Return what a value means as a setting, NO where it is none, None where only its parts can be looked at."""
     if key in CHOICES:
         return value if isinstance(value, str) and value in CHOICES[key] else NO
+    if key == "budget":
+        return DURATIONS.get(value) if isinstance(value, str) else NO
     if key in TEXTS:
         return value if isinstance(value, str) and value else NO
     if key in SWITCHES:
