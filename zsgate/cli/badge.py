@@ -25,7 +25,7 @@ def draw(given: argparse.Namespace) -> int:
     """
     from zsgate.errors import UsageProblem
     from zsgate.report.github.badge import badge, unread
-    from zsgate.run.findings.contradiction import read_sound
+    from zsgate.run.findings.shards.shard import read_sound
 
     try:
         record = read_sound(given.verdict)

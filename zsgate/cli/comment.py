@@ -27,7 +27,7 @@ def write(given: argparse.Namespace) -> int:
     """
     from zsgate.errors import UsageProblem
     from zsgate.report.github.comment import comment
-    from zsgate.run.findings.contradiction import read_sound
+    from zsgate.run.findings.shards.shard import read_sound
 
     record = read_sound(given.verdict)
     try:

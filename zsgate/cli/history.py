@@ -27,7 +27,7 @@ def draw(given: argparse.Namespace) -> int:
     """
     from zsgate.report.history.collected import collect
     from zsgate.report.history.page import render
-    from zsgate.run.findings.contradiction import read_sound
+    from zsgate.run.findings.shards.shard import read_sound
 
     found = collect(given.places, read_sound)
     put(render(found), given.out)

@@ -3,30 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
-from zsgate.errors import UsageProblem
-from zsgate.report.record import Outcome, Record, VerdictRecord
-from zsgate.report.record.stored import read
+from zsgate.report.record import Outcome, VerdictRecord
 
 CLOSE = 1e-9  # differences of scores, which lie near 1, are rounded by less
-
-
-def read_sound(path: Path) -> Record:
-    """Return the record that a verdict.json holds; one that claims something has the figures to claim it.
-
-    Raises
-    ------
-    UsageProblem
-        If the file cannot be read, is damaged, or says what its own figures contradict.
-    """
-    from zsgate.run.findings.shards.shard import Shard
-
-    record = read(path)
-    if record.gate.is_judged and (words := Shard(str(path), record).damage()):
-        msg = f"{path} is damaged: {words}"
-        raise UsageProblem(msg)
-    return record
 
 
 def contradiction(verdict: VerdictRecord) -> str:

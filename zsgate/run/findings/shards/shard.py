@@ -8,7 +8,9 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
+from zsgate.errors import UsageProblem
 from zsgate.report.record import GateState, Record, deciding
+from zsgate.report.record.stored import read
 from zsgate.run.findings.contradiction import contradiction
 from zsgate.run.findings.outcome import ExitCode, Findings, Outcome, decide
 
@@ -150,3 +152,18 @@ def findings(record: Record, faults: tuple[str, ...] = (), others_failed: int = 
         faults=faults,
         others_failed=others_failed,
     )
+
+
+def read_sound(path: Path) -> Record:
+    """Return the record that a verdict.json holds; one that claims something has the figures to claim it.
+
+    Raises
+    ------
+    UsageProblem
+        If the file cannot be read, is damaged, or says what its own figures contradict.
+    """
+    record = read(path)
+    if record.gate.is_judged and (words := Shard(str(path), record).damage()):
+        msg = f"{path} is damaged: {words}"
+        raise UsageProblem(msg)
+    return record
