@@ -205,6 +205,53 @@ def test_what_rounding_moves_is_carried_into_the_verdict(places: tuple[Path, Pat
     assert shift(asw, steady, few_cells) == 0
 
 
+def test_twins_must_have_the_same_rows(places: tuple[Path, Path], few_cells: Dataset) -> None:
+    """No score allows for twins whose rows move, so those that are off by a thousandth are made here."""
+    here, there = places
+    twins(Linear(), few_cells, ledger_at(here))
+    carry(here, there)
+    assert "imported" not in twins(Linear(off=1e-3), few_cells, ledger_at(there)).notes
+    carry(here, there / "another")
+    assert "imported" in twins(Linear(off=1e-6), few_cells, ledger_at(there / "another")).notes
+
+
+@pytest.mark.parametrize("form", [np.float64, "fortran"])
+def test_rows_have_the_form_of_any_embedding(places: tuple[Path, Path], few_cells: Dataset, form: Any) -> None:
+    """Other types and orders of the right numbers are made float32, row by row."""
+    here, there = places
+    embedded(Linear(), few_cells, ledger_at(here))
+    carry(here, there, np.asfortranarray if form == "fortran" else lambda rows: rows.astype(form))
+    found, _ = embedded(Linear(), few_cells, ledger_at(there))
+    assert "imported" in found.notes
+    assert (found.draws[0].dtype, found.draws[0].flags.c_contiguous) == (np.float32, True)
+
+
+FALSE_PROOFS: list[list[np.ndarray]] = [
+    [],
+    [np.array(["text"])],
+    [np.ones((3, 3), np.float32)],
+    [np.full((16, 12), np.nan, np.float32)],
+    [np.zeros((16, 12), np.float32)],
+]
+
+
+@pytest.mark.parametrize("arrays", FALSE_PROOFS)
+def test_a_false_proof_is_passed_over(places: tuple[Path, Path], few_cells: Dataset, arrays: list[np.ndarray]) -> None:
+    """Whatever is imported as a model's rows of few cells, it is called after its own rows."""
+    here, there = places
+    model = Linear(foreign=True)
+    embedded(model, few_cells, ledger_at(here))
+    assert not (here / "imported").exists()
+    key = {"fingerprint": model.fingerprint, "dataset": few_cells.digest, "number": 0}
+    Store(there / "imported").arrays("proof", key, lambda: (arrays, {}))
+    embedded(model, few_cells, ledger_at(there))
+
+    def name(place: Path) -> list[str]:
+        return [path.name for path in (place / "embedding").iterdir()]
+
+    assert name(here) == name(there)
+
+
 def test_a_fresh_run_takes_nothing_from_elsewhere(places: tuple[Path, Path], few_cells: Dataset) -> None:
     """It reads what it made itself."""
     here, there = places

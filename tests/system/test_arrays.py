@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from zsgate.baselines import hvg
 from zsgate.errors import UsageProblem
@@ -132,3 +136,36 @@ def test_a_stale_graph_joins_types_and_stays_small(pancreas):
     assert n_parts == len(np.unique(labels)) == len(np.unique(np.column_stack([part, labels]), axis=0))
     assert adata.obsp["distances"].nnz <= 2 * pancreas.n_cells
     np.testing.assert_array_equal(adata.obsm["X"], pca.draws[0])
+
+
+@settings(max_examples=60)
+@given(hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, min_side=0)), st.integers(1, 200), st.booleans())
+def test_what_is_saved_in_pieces_is_what_numpy_saves(array, stretch, turned):
+    """The file that NumPy reads, of any type, shape and order, and the digest of the bytes in C order."""
+    array = array.T if turned else array
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "STRETCH", stretch)
+        path = Path(folder) / "x.npy"
+        arrays.save(path, array)
+        found = np.load(path)
+        assert (found.dtype, found.shape, found.tobytes()) == (array.dtype, array.shape, array.tobytes())
+        assert arrays.digest(array) == hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def test_a_mapped_array_is_hashed_once(tmp_path, monkeypatch):
+    """The digest of what a store has checked is at hand; that of an array that can change is never an old one."""
+    rows = np.arange(60.0).reshape(20, 3)
+    arrays.save(tmp_path / "x.npy", rows)
+    mapped = arrays.load_mapped(tmp_path / "x.npy")
+    first = arrays.digest(mapped)
+    assert arrays.digest(mapped[1:]) != first
+    before = arrays.digest(rows)
+    assert before == first
+    rows[0, 0] = 7
+    assert arrays.digest(rows) != before
+    with monkeypatch.context() as patch:
+        patch.setattr(arrays, "stretches", lambda _: pytest.fail("read again"))
+        assert arrays.digest(mapped) == first
+    known = id(mapped)
+    del mapped
+    assert known not in arrays._DIGESTS

@@ -131,7 +131,7 @@ class Run:
         Raises
         ------
         CandidateFailed, BaselineFailed
-            If it cannot be had; a second request fails at once with the same words.
+            If it cannot be had; a second request fails with the same words.
         """
         key = (method.name, dataset.name)
         if key not in self._embeddings:
@@ -222,9 +222,8 @@ class Run:
     def exposure(self, name: str) -> Exposure:
         """Return whether the candidate saw a dataset in pretraining, as far as anybody says."""
         if name not in self._exposures:
-            stated = self.candidate.model.info.pretraining
-            source, model = self.sources[name], self.candidate.name
-            self._exposures[name] = datasets.exposure(source, model, stated, self.config, lambda: self.dataset(name))
+            source, who, stated = self.sources[name], self.candidate.name, self.candidate.model.info.pretraining
+            self._exposures[name] = datasets.exposure(source, who, stated, self.config, lambda: self.dataset(name))
         return self._exposures[name]
 
     def reads(self, name: str) -> str:

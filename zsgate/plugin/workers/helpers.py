@@ -11,9 +11,9 @@ import pytest
 from zsgate.plugin.ahead import asked_by
 from zsgate.plugin.collection import is_of_gate
 from zsgate.report.record import TimingRecord
+from zsgate.run.before.units.crew import Crew
+from zsgate.run.before.units.worker import Setting, identity
 from zsgate.run.run import Run
-from zsgate.run.units.crew import Crew
-from zsgate.run.units.worker import Setting, identity
 from zsgate.system.parallel.executor import executor
 
 MOST_SHOWN = 3  # reasons why units were not done

@@ -19,6 +19,7 @@ from zsgate.run import datasets
 from zsgate.run.before.lookup import Absent, Lookup
 from zsgate.run.before.rates import SUPERLINEAR, Rates
 from zsgate.run.before.steps import Asked, Plan, Size, Step
+from zsgate.run.before.units.named import SHUFFLED, embedding_of, method_of
 from zsgate.run.changed.copies import MOST_CELLS, key_of
 from zsgate.run.changed.held import KIND, STEP
 from zsgate.run.changed.held import key_of as key_of_held
@@ -27,7 +28,6 @@ from zsgate.run.checks import controls
 from zsgate.run.checks.stability import draws_of
 from zsgate.run.methods import Method
 from zsgate.run.run import Run
-from zsgate.run.units.named import SHUFFLED, embedding_of, method_of
 
 
 def make(run: Run, asked: Sequence[Asked], *, scores: bool) -> Plan:

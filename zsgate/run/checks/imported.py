@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from zsgate.models.adapter import Adapter, ModelInfo, TwinMaker
 from zsgate.models.embedding import check_rows
 from zsgate.run.before.lookup import Absent, Lookup
 from zsgate.run.checks import stability
+from zsgate.run.checks.stability import STEADY
 from zsgate.system.progress import waiting
 from zsgate.system.store import Store
 from zsgate.system.store.parcel import IMPORTED
@@ -132,7 +132,8 @@ def proven(key: Mapping[str, Any], again: Again, store: Store) -> tuple[list[Row
     except Absent:  # damaged, which is said already
         return None
     try:
-        return list(draws), _notes(draws, again)
+        rows = _checked(draws, again.dataset)
+        return rows, _notes(rows, again)
     except Disproved as error:
         whose = f"the imported embedding of {again.dataset.name} by {key.get('who')}"
         store.say(f"{whose} is not used, and is removed: {error}")
@@ -140,7 +141,15 @@ def proven(key: Mapping[str, Any], again: Again, store: Store) -> tuple[list[Row
         return None
 
 
-def _notes(draws: Sequence[npt.NDArray[Any]], again: Again) -> dict[str, Any]:
+def _checked(draws: Sequence[npt.NDArray[Any]], dataset: Dataset) -> list[Rows]:
+    """Return what could be rows of the cells, in the form that all embeddings have, or raise Disproved."""
+    try:
+        return [check_rows(each, source="it", n_cells=dataset.n_cells) for each in draws]
+    except ValueError as error:
+        raise Disproved(str(error)) from error
+
+
+def _notes(draws: Sequence[Rows], again: Again) -> dict[str, Any]:
     """Return what is to be said of an imported embedding, or raise Disproved."""
     dataset, models = again.dataset, again.draws()
     if len(draws) != len(models):
@@ -154,6 +163,11 @@ def _notes(draws: Sequence[npt.NDArray[Any]], again: Again) -> dict[str, Any]:
         raise Disproved(str(error)) from error
     if "checks" in notes:  # what moves rows from machine to machine counts as what moves them here
         notes["checks"] = [*notes["checks"], *found]
+    elif (moved := max(each["moved"] / each["apart"] if each["apart"] else each["moved"] for each in found)) > STEADY:
+        msg = (
+            f"a row is {moved:.3g} of the distance between two cells from the model's own, and no score allows for that"
+        )
+        raise Disproved(msg)
     agree = f"{len(places)} of {dataset.n_cells} cells, drawn by chance, were embedded again and agree"
     return {**notes, NOTE: f"from elsewhere; {agree}"}
 
@@ -163,10 +177,7 @@ def _compared(model: Adapter, rows: Rows, dataset: Dataset, places: npt.NDArray[
     name = model.info.name
     with waiting(f"{name}: embedding {len(places)} cells, to see whether imported rows are its own"):
         own = check_rows(model.embed(dataset.subset(places)), source=name, n_cells=len(places))
-    try:
-        known = check_rows(rows, source="it", n_cells=dataset.n_cells)[places]
-    except ValueError as error:
-        raise Disproved(str(error)) from error
+    known = rows[places]
     if known.shape != own.shape:
         msg = f"its rows have {known.shape[1]} numbers and not {own.shape[1]}"
         raise Disproved(msg)
@@ -209,10 +220,13 @@ def rows_like(rows: Rows, store: Store, key: Callable[[int], Mapping[str, object
     """
     waiting_ones = Lookup(store.folder / IMPORTED, store.run, store.fresh)
     with suppress(Absent):
-        for number in count():
-            (found, *_), _ = waiting_ones.arrays(PROOF, key(number), lambda: ([], {}))
-            if same(rows, found):
-                return found
+        number = 0
+        while waiting_ones.has(PROOF, key(number)):
+            for found in waiting_ones.arrays(PROOF, key(number), lambda: ([], {}))[0]:
+                fits = found.shape == rows.shape and found.dtype == rows.dtype and bool(np.isfinite(found).all())
+                if fits and same(rows, found):
+                    return found
+            number += 1
     return rows
 
 

@@ -14,9 +14,9 @@ from zsgate.config.config import Config
 from zsgate.errors import in_words
 from zsgate.metrics.neighbours.backend import BACKEND
 from zsgate.models.device import NATIVE_BFLOAT16, chosen, cpu_flags
+from zsgate.run.before.units.unit import Unit
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
-from zsgate.run.units.unit import Unit
 from zsgate.system.cache import find_folder
 from zsgate.system.parallel.parts import KIND, is_asked, only
 from zsgate.system.sources import code_of, versions

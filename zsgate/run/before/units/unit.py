@@ -12,9 +12,9 @@ from zsgate.metrics.cells import Cells
 from zsgate.metrics.embedding.distance_pass import STEP, pass_of_draw
 from zsgate.metrics.embedding.shared import agreements, halves
 from zsgate.models.embedding import SHARD, Embedding
+from zsgate.run.before.units.named import embedding_of, method_of
 from zsgate.run.checks.stability import draws_of
 from zsgate.run.run import Run
-from zsgate.run.units.named import embedding_of, method_of
 
 EMBEDDING, PASS, AGREEMENTS, HALVES, SCORE = "embedding", STEP, "agreements", "halves", "score"
 IN_PARTS = (PASS, AGREEMENTS, HALVES)  # what of a score is done in parts, in this order: each needs those before it

@@ -15,11 +15,11 @@ from zsgate.errors import UsageProblem
 from zsgate.metrics.cache import MANY
 from zsgate.run.before import plan
 from zsgate.run.before.steps import Asked
+from zsgate.run.before.units.named import SHUFFLED, embedding_of
+from zsgate.run.before.units.unit import EMBEDDING, IN_PARTS, PASS, SCORE, Unit
+from zsgate.run.before.units.worker import SIGN, Done, Setting, do
 from zsgate.run.checks import controls
 from zsgate.run.run import Run
-from zsgate.run.units.named import SHUFFLED, embedding_of
-from zsgate.run.units.unit import EMBEDDING, IN_PARTS, PASS, SCORE, Unit
-from zsgate.run.units.worker import SIGN, Done, Setting, do
 from zsgate.system.files import make_folder
 from zsgate.system.parallel.parts import listed
 from zsgate.system.progress import steps
