@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow gpu check docs dist clean
+.PHONY: demo test test-slow fuzz gpu check docs dist clean
 
 demo: $(VENV)/.quickstart
 	@$(BIN)/python -m pytest --model=cellama --tier=quick --quiet --tb=no --no-summary; code=$$?; \
@@ -20,6 +20,10 @@ test: $(VENV)/.test check
 
 test-slow: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal
+
+# 4,000 fresh cases a kind of malformed input; a failure prints what shows it again
+fuzz: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m fuzz -n 2 tests/fuzz
 
 # the environment it is started in, for a machine with a GPU often has no network
 gpu:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Literal
 
+LONGEST = 1000  # letters of a sentence; values that users write, and what libraries say, may have any number
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 
@@ -74,6 +75,12 @@ def in_words(error: BaseException) -> str:
     return said if isinstance(said, str) else f"{type(error).__name__}: {error}"
 
 
+def sentence(text: str) -> str:
+    """Return a text in one line, cut where it is too long to be read."""
+    line = text if len(text.splitlines()) < 2 else " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
+
+
 def unknown(what: str, value: str, known: tuple[str, ...]) -> str:
     """Return the sentence for a name that is not known, with the nearest one that is.
 
@@ -88,7 +95,7 @@ def unknown(what: str, value: str, known: tuple[str, ...]) -> str:
     """
     near = nearest(value, known)
     hint = f"; did you mean {near!r}?" if near else ""
-    return f"unknown {what} {value!r}{hint} (known: {', '.join(known)})"
+    return f"unknown {what} {sentence(repr(value))}{hint} (known: {', '.join(known)})"
 
 
 def nearest(value: str, known: Collection[str], cutoff: float = 0.4) -> str | None:

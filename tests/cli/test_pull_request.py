@@ -135,6 +135,16 @@ def test_a_damaged_record_leaves_no_green_badge(tmp_path, capsys):
     assert not Path("comment.md").exists()
 
 
+def test_a_record_that_contradicts_itself_is_shown_as_no_pass(tmp_path, capsys):
+    """A lost run whose gate somebody wrote over: no green badge, no comment, no point of the history."""
+    (path,) = write(tmp_path, replace(lost("lab"), gate=GateState.PASSED))
+    assert main(["badge", path, "--out=badge.json"]) == 4
+    assert json.loads(Path("badge.json").read_text(encoding="utf-8"))["message"] == "unknown"
+    assert main(["comment", path, "--out=comment.md"]) == 4
+    assert "is damaged: it says passed, exit 1, and what it found comes to lost, exit 1" in capsys.readouterr().err
+    assert main(["history", path]) == 1
+
+
 def test_they_need_little(tmp_path):
     """The job that merges installs jinja2, msgspec and rich and nothing else."""
     paths = write(tmp_path, shard("lab"), shard("clinic"))

@@ -163,3 +163,13 @@ def test_embeddings_are_listed_with_what_judges_them(file, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["embeddings"], len(found["commands"]), found["problems"]) == (["X_pca", "X_scGPT"], 2, [])
     assert found["columns"]["label"] == "CellType"
+
+
+def test_a_file_without_genes_has_none_to_show(file, capsys):
+    """A table of genes with no row is a problem of the file, and no error of the check."""
+    anndata.read_h5ad(file)[:, :0].write_h5ad(file)
+    assert main(["data", "check", str(file)]) == 1
+    said = capsys.readouterr()
+    assert "genes: none; " in said.out
+    assert "no cell has both a label and 10 detected genes" in said.out
+    assert said.err == ""

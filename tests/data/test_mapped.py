@@ -293,3 +293,12 @@ def test_pcr_of_counts_on_disk_is_that_of_counts_in_memory(adata, tmp_path, on_d
     assert len(list(blocks(here.counts))) > 2
     assert found.value == pytest.approx(whole.value, abs=1e-6)
     np.testing.assert_allclose(found.leave_outs, whole.leave_outs, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [sp.csr_matrix, sp.csc_matrix])
+def test_numbers_beyond_float32_are_refused_without_a_warning(adata, on_disk, tmp_path, form):
+    """They become infinite on the way, which is what the sentence says of them."""
+    adata.X = form(adata.X.astype(np.float64))
+    adata.X.data[-1] = 1e300
+    with pytest.raises(UsageProblem, match="NaN or infinite values"):
+        read_h5ad(written(adata, tmp_path / "cells.h5ad"), "cells", COLUMNS, cache=tmp_path)

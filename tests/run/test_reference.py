@@ -153,6 +153,13 @@ def test_a_score_that_does_not_follow_from_its_parts_is_refused(
     assert words in str(refused.value)
 
 
+def test_two_scores_by_one_metric_are_refused(against: Callable[..., Reference]) -> None:
+    """Which of them is meant is not known; the second one was taken."""
+    twice = msgspec.structs.replace(RECORD, scores=(SCORE, msgspec.structs.replace(SCORE, value=0.4, draws=(0.4,))))
+    with pytest.raises(UsageProblem, match="damaged: it holds two scores by one metric on one dataset"):
+        against(twice.to_json())
+
+
 @pytest.mark.parametrize(
     "content",
     [

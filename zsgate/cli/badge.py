@@ -21,14 +21,14 @@ def draw(given: argparse.Namespace) -> int:
     Raises
     ------
     UsageProblem
-        If the file is no verdict.json.
+        If the file is no verdict.json, or says what its own figures contradict.
     """
     from zsgate.errors import UsageProblem
     from zsgate.report.github.badge import badge, unread
-    from zsgate.report.record.stored import read
+    from zsgate.run.findings.shards.shard import read_sound
 
     try:
-        record = read(given.verdict)
+        record = read_sound(given.verdict)
     except UsageProblem:
         put(unread(), given.out)
         raise

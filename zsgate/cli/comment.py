@@ -23,15 +23,15 @@ def write(given: argparse.Namespace) -> int:
     Raises
     ------
     UsageProblem
-        If the file is no verdict.json.
+        If the file is no verdict.json, or says what its own figures contradict.
     """
     from zsgate.errors import UsageProblem
     from zsgate.report.github.comment import comment
-    from zsgate.report.record.stored import read
+    from zsgate.run.findings.shards.shard import read_sound
 
-    record = read(given.verdict)
+    record = read_sound(given.verdict)
     try:
-        base = None if given.against is None else read(given.against)
+        base = None if given.against is None else read_sound(given.against)
     except UsageProblem as problem:  # an older record that nobody can read keeps no change from being shown
         put(comment(record, str(problem), given.artifact), given.out)
         return 0

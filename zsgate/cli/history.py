@@ -27,8 +27,9 @@ def draw(given: argparse.Namespace) -> int:
     """
     from zsgate.report.history.collected import collect
     from zsgate.report.history.page import render
+    from zsgate.run.findings.shards.shard import read_sound
 
-    found = collect(given.places)
+    found = collect(given.places, read_sound)
     put(render(found), given.out)
     print(given.out)
     for path, why in found.unread:

@@ -136,7 +136,7 @@ class Config:
     margin: float = field(default=0.0, metadata={"parse": parse.REAL})
     threshold: tuple[Threshold, ...] = field(default=(), metadata={"parse": tables.THRESHOLDS})
     waiver: tuple[Waiver, ...] = field(default=(), metadata={"parse": tables.WAIVERS})
-    timeout: float | None = field(default=None, metadata={"parse": parse.REAL})
+    timeout: float | None = field(default=None, metadata={"parse": parse.TIMEOUT})
     memory: int | None = field(default=None, metadata={"parse": parse.GIGABYTES})
     isolation: str = field(default="process", metadata={"parse": parse.TEXT})
     seeds: int | None = field(default=None, metadata={"parse": parse.WHOLE})

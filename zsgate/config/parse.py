@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from zsgate.data.file.path import expanded, is_file
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, sentence
 
 SECONDS = {"h": 3600, "m": 60, "min": 60, "s": 1}
 FEWEST_CELLS = 100  # that anybody may ask for
+MOST_SECONDS = 1e9  # thirty years; timers of some systems overflow soon afterwards
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -49,8 +50,8 @@ class Parser:
     kind
         What it must be, in words, for the message.
     convert
-        Takes the value and its place; raises TypeError, ValueError or AttributeError where the value is
-        no such thing, UsageProblem where it can say more.
+        Takes the value and its place; raises TypeError, ValueError, OverflowError or AttributeError where the
+        value is no such thing, UsageProblem where it can say more.
     """
 
     kind: str
@@ -79,11 +80,19 @@ class Parser:
         try:
             return self.convert(value, place)
         except UsageProblem as problem:
-            msg = f"{origin}: {problem}"
+            msg = f"{origin}: {sentence(str(problem))}"
             raise UsageProblem(msg) from None
-        except (TypeError, ValueError, AttributeError):
-            msg = f"{origin}: cannot read {value!r} as {self.kind}"
+        except (TypeError, ValueError, OverflowError, AttributeError):
+            msg = f"{origin}: cannot read {_shown(value)} as {self.kind}"
             raise UsageProblem(msg) from None
+
+
+def _shown(value: Any) -> str:
+    """Return a value as Python writes it, cut where it is long."""
+    try:
+        return sentence(repr(value))
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of thousands of digits"
 
 
 def text(value: Any) -> str:
@@ -130,10 +139,19 @@ def _real(value: Any, _: Place) -> float:
     return float(value)
 
 
+def _seconds(value: Any, _: Place) -> float:
+    """Return a number of seconds that a clock of the system can count."""
+    number = _real(value, _)
+    if not 0 < number < MOST_SECONDS:
+        msg = f"timeout must be a number of seconds above 0 and below {MOST_SECONDS:g}, not {number:g}"
+        raise UsageProblem(msg)
+    return number
+
+
 def _gigabytes(value: Any, _: Place) -> int:
     """Return a number of bytes, given in GB: ``16``, ``"16GB"``."""
     number = float(value.upper().removesuffix("GB").strip()) if isinstance(value, str) else _real(value, _)
-    if not number > 0:
+    if not number * 1e9 >= 1:  # less than a byte would be none
         msg = f"memory must be a number of GB above 0, not {value}"
         raise UsageProblem(msg)
     return int(number * 1e9)
@@ -144,7 +162,7 @@ def _duration(value: Any, _: Place) -> float:
     if not (found := re.fullmatch(r"(?:\d+(?:\.\d+)?(?:h|min|m|s))+", text(value).replace(" ", "").lower())):
         raise ValueError
     seconds = sum(float(n) * SECONDS[unit] for n, unit in re.findall(r"([\d.]+)(h|min|m|s)", found[0]))
-    if not seconds > 0:
+    if not 0 < seconds < MOST_SECONDS:
         raise ValueError
     return seconds
 
@@ -156,15 +174,24 @@ def _address(value: Any, place: Place) -> str:
 
 def _names(value: Any, place: Place) -> tuple[str, ...]:
     """Return names as they are and paths of files made absolute, from a list or from text with commas."""
-    items = [item.strip() for item in (value.split(",") if isinstance(value, str) else value)]
+    items = [item.strip() for item in _items(value)]
     if not any(items):
         raise ValueError
     return tuple(place.dataset(item) for item in items if item)
 
 
+def _items(value: Any) -> list[Any]:
+    """Return what a list has, or text between its commas; the keys of a table are none of either."""
+    if isinstance(value, str):
+        return value.split(",")
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return list(value)
+
+
 def _texts(value: Any, _: Place) -> tuple[str, ...]:
     """Return a list of texts, or text with commas, without blanks around them."""
-    return tuple(text(item).strip() for item in (value.split(",") if isinstance(value, str) else value))
+    return tuple(text(item).strip() for item in _items(value))
 
 
 TEXT = Parser("text", lambda value, _: text(value))
@@ -173,6 +200,7 @@ SWITCH = Parser("bool", _switch)
 WHOLE = Parser("int", _whole)
 CELLS = Parser("a number of cells, or all", _cells)
 REAL = Parser("float", _real)
+TIMEOUT = Parser("a number of seconds", _seconds)
 GIGABYTES = Parser("a number of GB", _gigabytes)
 DURATION = Parser("a time such as 45m, 2h or 1h30m", _duration)
 PATH = Parser("a path", lambda value, place: place.path(value))

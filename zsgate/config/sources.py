@@ -10,7 +10,7 @@ from typing import Any
 
 from zsgate.config import tables
 from zsgate.config.parse import NAMES, Parser, Place
-from zsgate.errors import UsageProblem, unknown
+from zsgate.errors import UsageProblem, sentence, unknown
 
 NOT_SETTINGS = ("ZSGATE_TEST_DATA",)  # variables that only zsgate's own tests read
 ONLY_COMMAND_LINE = "{}: only the command line names the model, so that plain pytest stays plain"
@@ -102,10 +102,11 @@ def _table(path: Path) -> Settings:
     """Return the table of a TOML file, empty where it has none."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # not TOML, or not UTF-8
-        msg = f"{path}: {error}"
+    except (OSError, ValueError, RecursionError) as error:  # not TOML, or not UTF-8; nested without end
+        msg = f"{path}: {sentence(str(error))}"
         raise UsageProblem(msg) from None
-    table = content.get("tool", {}).get("zsgate", {})
+    tool = content.get("tool", {})
+    table = tool.get("zsgate", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         msg = f"{path}: [tool.zsgate] must be a table"
         raise UsageProblem(msg)

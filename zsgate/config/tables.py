@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zsgate.config.parse import GIGABYTES, REAL, Parser, Place, text
+from zsgate.config.parse import GIGABYTES, TIMEOUT, Parser, Place, text
 from zsgate.data.dataset import SCOPES
 from zsgate.errors import UsageProblem, unknown
 from zsgate.models.environments.environment import names
@@ -44,7 +44,7 @@ def _models(value: Any, place: Place) -> dict[str, Table]:
             raise UsageProblem(msg)
         raise UsageProblem(unknown("model setting", min(strangers), takes))
     parsers: dict[str, Callable[[Any, Place], Any]] = {"weights": _path, "corpus": _path, "pretraining": _pretraining}
-    parsers |= {"timeout": REAL.convert, "memory": GIGABYTES.convert}
+    parsers |= {"timeout": TIMEOUT.convert, "memory": GIGABYTES.convert}
     return {
         name: {key: parsers[key](each, place) if key in parsers else each for key, each in table.items()}
         for name, table in value.items()

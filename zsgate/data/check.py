@@ -119,7 +119,8 @@ def _describe_genes(file: AnnDataFile, counts: str | None, where: str, lines: li
     if place is None:
         return False
     symbols, ensembl, notes = gene_names(file.var(place))
-    lines.append(f"counts: {place}; genes: {symbols[0]}, {symbols[-1]}, ...; {_ids(ensembl)}")
+    shown = f"{symbols[0]}, {symbols[-1]}, ..." if len(symbols) else "none"
+    lines.append(f"counts: {place}; genes: {shown}; {_ids(ensembl)}")
     lines += [f"  {note}" for note in notes]
     return file.matrix(place).n_stored <= IN_MEMORY
 

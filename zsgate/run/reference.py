@@ -189,8 +189,9 @@ def _past(path: Path, recipe: Recipe) -> tuple[str, Past]:
     """Return the name of an earlier run's model, and what that run says of it."""
     record = _read(path)
     scores = {(each.dataset, each.metric): _score(each, path) for each in record.scores}
-    if not scores:
-        msg = f"--against {path}: it holds no scores; judge that model again with this version of zsgate"
+    if not scores or len(scores) < len(record.scores):
+        fault = "is damaged: it holds two scores by one metric on one dataset" if scores else "holds no scores"
+        msg = f"--against {path}: it {fault}; judge that model again with this version of zsgate"
         raise UsageProblem(msg)
     was, then = record.recipe, record.provenance
     if was.hash != recipe.hash:

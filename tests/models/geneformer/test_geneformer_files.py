@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from zsgate.errors import UsageProblem
+from zsgate.models.families.geneformer.dictionaries import GeneDictionary, check_dictionary
 from zsgate.models.families.geneformer.files import PUBLISHED, find_dictionaries, read_dictionaries
 
 V1 = "geneformer_v1"
@@ -68,3 +70,23 @@ def test_published_ones_are_for_the_published_tokens_only(tmp_path: Path) -> Non
     (own / "token_dictionary_2.json").write_text("{}")
     with pytest.raises(UsageProblem, match=r"several files token_dictionary: .*leave the one meant"):
         find_dictionaries(own, 25_426, tmp_path, offline=True)
+
+
+def test_a_folder_in_the_place_of_a_dictionary_is_none(tmp_path: Path) -> None:
+    """It is lacking, as if nothing were there."""
+    (tmp_path / "token_dictionary_gc30M.pkl").mkdir()
+    with pytest.raises(UsageProblem, match="lacks token_dictionary, "):
+        find_dictionaries(tmp_path, 7, tmp_path / "cache", offline=True)
+
+
+@pytest.mark.parametrize(
+    ("median", "says"), [(float("inf"), "/own: the median dictionary lacks 1 of the genes"), (2.0, "")]
+)
+def test_the_dictionaries_of_a_folder_are_named_by_it(median: float, says: str) -> None:
+    """A median that is infinite would make every count of its gene 0."""
+    tokens = {"<pad>": 0, "<mask>": 1, "ENSG1": 2}
+    genes = GeneDictionary(tokens, {"ENSG1": median}, {}, {})
+    with pytest.raises(UsageProblem, match=says) if says else nullcontext():
+        check_dictionary(genes, 3, "/own")
+    with pytest.raises(UsageProblem, match="/own: the token dictionary has 3 tokens, the model 4"):
+        check_dictionary(genes, 4, "/own")

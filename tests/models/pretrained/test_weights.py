@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 
 from zsgate.errors import UsageProblem
 from zsgate.models.pretrained.checkpoints import CHECKPOINTS
-from zsgate.models.pretrained.tensors import read_part, read_tensors
+from zsgate.models.pretrained.tensors import match_tensors, read_part, read_tensors
 from zsgate.models.pretrained.weights import find_files, read_names_and_values
 
 
@@ -76,6 +77,55 @@ def test_damaged_weights_are_one_sentence(form: str, tmp_path: Path) -> None:
     said = refusals(read_tensors, path, path.read_bytes(), 80)
     assert len(said) > 40
     assert all(str(path) in one for one in said)
+
+
+def test_a_changed_number_in_an_archive_is_noticed(tmp_path: Path) -> None:
+    """The format has checksums, which torch does not look at."""
+    path = tmp_path / "model.bin"
+    torch.save({"layer.weight": torch.full((4, 4), 1.5)}, path)
+    content = path.read_bytes()
+    number = torch.tensor(1.5).numpy().tobytes()
+    path.write_bytes(content.replace(number, b"\1" + number[1:], 1))
+    with pytest.raises(UsageProblem, match=r"altered or not a weight file: the checksum of .*data/0 does not fit"):
+        read_tensors(path)
+
+
+def test_nobody_is_advised_to_run_code(tmp_path: Path) -> None:
+    """Of torch's paragraphs on a pickle that it does not load, what is wrong with it is left."""
+    path = tmp_path / "model.bin"
+    path.write_bytes(pickle.dumps(Path("x")))
+    with pytest.raises(UsageProblem) as refused:
+        read_tensors(path)
+    assert "Re-running" not in str(refused.value)
+    assert "arbitrary" not in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_tensors_are_taken_row_after_row(tmp_path: Path) -> None:
+    """Networks read memory: one that lies in it otherwise gave other rows."""
+    strided = torch.stack([torch.arange(6.0).view(2, 3)] * 2, dim=-1)[..., 0]
+    torch.save({"a": strided}, tmp_path / "model.bin")
+    read = read_tensors(tmp_path / "model.bin")
+    assert not read["a"].is_contiguous()
+    (taken,) = match_tensors(read, {"a": (2, 3)}, where=tmp_path)[0].values()
+    assert taken.is_contiguous()
+    assert torch.equal(taken, strided)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, number: float) -> None:
+    """They may spoil a row that no cell at hand needs."""
+    state = {"a": torch.ones(3), "b": torch.tensor([1.0, number])}
+    with pytest.raises(UsageProblem, match="holds NaN or infinite numbers in 1 tensors: b"):
+        match_tensors(state, {"a": (3,), "b": (2,)}, where=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "x" * 5000])
+def test_a_strange_name_of_a_tensor_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+    """Whatever the file calls it."""
+    with pytest.raises(UsageProblem, match=r"1 unknown: (two lines|x+ \.\.\.)$") as refused:
+        match_tensors({name: torch.ones(3)}, {}, where=tmp_path)
+    assert len(str(refused.value)) < 1500
 
 
 @pytest.mark.parametrize(

@@ -203,3 +203,9 @@ def test_the_published_order_is_read(few_cells: Dataset) -> None:
     genes = read_gene_order(path)
     assert (len(genes), genes.names[0]) == (16_906, "A1BG")
     assert genes.coverage(few_cells, model="scbert", gene_ids="symbol").share_counts > 0.8
+
+
+def test_a_list_of_genes_on_which_hdf5_never_ends_is_refused(shared_data: Path) -> None:
+    """It is tried in another process first, as files of cells are."""
+    with pytest.raises(UsageProblem, match="the HDF5 library does not come to an end with it"):
+        read_gene_order(shared_data / "cases" / "h5flip_hang_13360.h5ad")

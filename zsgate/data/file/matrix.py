@@ -116,7 +116,7 @@ class Matrix:
             _check_ends(indptr, self.n_stored)
             span = slice(int(indptr[0]), int(indptr[-1]))
             data, indices = (_fresh(self._part(name)[span]) for name in ("data", "indices"))
-            parts = (data.astype(np.float32, copy=False), indices, indptr - indptr[0])
+            parts = (_narrowed(data), indices, indptr - indptr[0])
             rows = canonical(sp.csr_matrix(parts, shape=(end - first, self.shape[1])))
             return rows if self.kept is None else canonical(rows[:, self.kept])
 
@@ -159,6 +159,12 @@ def _fresh(values: Any) -> npt.NDArray[Any]:
     return found if found.flags.owndata else found.copy()
 
 
+def _narrowed(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return values as float32; what that cannot hold becomes infinite, and is refused as that."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
+
+
 def by_rows(matrix: Matrix, folder: Path | None = None) -> Matrix:
     """Return the matrix such that rows can be read: one stored by columns is copied, block by block.
 
@@ -195,7 +201,7 @@ def by_rows(matrix: Matrix, folder: Path | None = None) -> Matrix:
             rows = np.asarray(indices[block])
             target, order = _targets(rows, free)
             column = np.searchsorted(starts, np.arange(block.start, block.stop), side="right") - 1
-            values[target] = np.asarray(data[block])[order]
+            values[target] = _narrowed(np.asarray(data[block]))[order]
             columns[target] = column[order]
             free += np.bincount(rows, minlength=n_rows)
     parts = {"data": values, "indices": columns, "indptr": ends}

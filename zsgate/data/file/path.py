@@ -22,8 +22,11 @@ def expanded(path: str | Path) -> Path:
     Raises
     ------
     UsageProblem
-        If there is no such user, or nobody knows where the home folder is.
+        If there is no such user, nobody knows where the home folder is, or no file can have such a name.
     """
+    if "\0" in str(path):
+        msg = f"{str(path)!r}: no file has a name with a NUL in it"
+        raise UsageProblem(msg)
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from zsgate.data.preprocess import logged
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, sentence
 from zsgate.models.pretrained.coverage import GeneCoverage, measure_coverage
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class GeneOrder:
                 raise ValueError(msg)
             names = [line.split("\t")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
         except (OSError, ValueError) as error:
-            msg = f"{path} is not a list of genes: {error}"
+            msg = f"{path} is not a list of genes: {sentence(str(error))}"
             raise UsageProblem(msg) from error
         if header and names[:1] != [header]:
             msg = f"{path} is not a list of genes: its first line does not begin with {header}"

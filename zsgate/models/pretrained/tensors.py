@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import is_zipfile
+from zipfile import ZipFile, is_zipfile
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, sentence
 from zsgate.models.pretrained.weights import read_shards
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ STATES = ("model_state_dict", "state_dict")  # where loops of one's own and Ligh
 WRAPPERS = ("module.", "_orig_mod.", "model.", "base_model.model.")  # DataParallel, compile, Lightning, peft
 UNMERGED = re.compile(r"(^|\.)(lora_\w+|base_layer)(\.|$)")  # names of peft and loralib
 STRANGE = re.compile(r"GLOBAL (\S+) was not an allowed global")  # torch's words for what it would have to execute
+UNREAD = re.compile(r"WeightsUnpickler error: *(.*)")  # before it, torch advises to let the file run code
 ROWS_PADDED_TO, MOST_PADDING = 8, 128  # tables are padded to multiples of 8, 64 or 128 rows
 
 
@@ -69,7 +70,9 @@ def read_part(path: Path, name: str) -> tuple[dict[str, Tensor], dict[str, objec
     found = _open(path)
     part = found.get(name) if isinstance(found, dict) else None
     if not isinstance(part, dict) or not isinstance(part.get("config"), dict):
-        has = ", ".join(map(str, list(found)[:10])) if isinstance(found, dict) else f"a {type(found).__name__}"
+        has = (
+            sentence(", ".join(map(str, list(found)[:10]))) if isinstance(found, dict) else f"a {type(found).__name__}"
+        )
         msg = f"{path} holds no model {name!r} with its config and state_dict; it holds {has}"
         raise UsageProblem(msg)
     return _unwrapped(_checked(part.get("state_dict"), path)), part["config"]
@@ -89,14 +92,25 @@ def _open(path: Path, *, mapped: bool = False) -> object:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and is_zipfile(path))
+        zipped = is_zipfile(path)
+        if zipped and (damaged := _damaged_part(path)):
+            msg = f"the checksum of {damaged} does not fit"
+            raise ValueError(msg)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and zipped)
     except Exception as error:  # the boundary to safetensors, pickle and PyTorch: a damaged file fails in any way
         strange = STRANGE.search(str(error))
-        why = f"it is truncated, altered or not a weight file: {error}"
+        unread = UNREAD.search(str(error))
+        why = f"it is truncated, altered or not a weight file: {sentence(unread[1] if unread else str(error))}"
         if strange is not None:
             why = f"it holds a {strange[1]}, of which nothing was executed; save the tensors alone: model.state_dict()"
         msg = f"{path} cannot be read as model weights, {why}"
         raise UsageProblem(msg) from error
+
+
+def _damaged_part(path: Path) -> str | None:
+    """Return the first part of a zip archive whose checksum does not fit, which torch does not look at, or None."""
+    with ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def _checked(found: object, path: Path) -> dict[str, Tensor]:
@@ -115,7 +129,7 @@ def _checked(found: object, path: Path) -> dict[str, Tensor]:
         if value.layout != torch.strided or value.is_complex() or value.is_quantized or value.is_meta
     ]
     if unusual:
-        msg = f"{path} holds tensors that are sparse, complex or quantized: {', '.join(unusual[:10])}"
+        msg = f"{path} holds tensors that are sparse, complex or quantized: {sentence(', '.join(unusual[:10]))}"
         raise UsageProblem(msg)
     return dict(found)
 
@@ -174,7 +188,7 @@ def match_tensors(
     Raises
     ------
     UsageProblem
-        Listing everything missing, misshapen, unknown or of another kind of numbers.
+        Listing everything missing, misshapen, unknown, of another kind of numbers, or not finite.
     """
     expected = dict(expected)
     for head in heads:
@@ -197,9 +211,13 @@ def match_tensors(
         if names
     ]
     if problems:
-        msg = f"{where} does not fit the model, nothing was loaded; {'; '.join(problems)}"
+        msg = f"{where} does not fit the model, nothing was loaded; {sentence('; '.join(problems))}"
         raise UsageProblem(msg)
-    return {name: state[name].float() for name in expected}, tuple(sorted(left_out))
+    taken = {name: state[name].float().contiguous() for name in expected}  # networks read memory row after row
+    if broken := [name for name, tensor in taken.items() if not tensor.isfinite().all()]:
+        msg = f"{where} holds NaN or infinite numbers in {len(broken)} tensors: {sentence(', '.join(broken[:10]))}"
+        raise UsageProblem(msg)
+    return taken, tuple(sorted(left_out))
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

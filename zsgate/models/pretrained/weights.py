@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, sentence
 from zsgate.system.download import fetch
 from zsgate.system.files import replaced_whole, sha256_of
 
@@ -170,7 +170,7 @@ def read_names_and_values(path: Path) -> dict[str, object]:
             msg = f"it holds a {type(found).__name__}"
             raise TypeError(msg)
     except (OSError, ValueError, TypeError, RecursionError) as error:  # the last: nested without end
-        msg = f"{path} is not JSON of names and values: {error}"
+        msg = f"{path} is not JSON of names and values: {sentence(str(error))}"
         raise UsageProblem(msg) from error
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +33,15 @@ class Collected:
     n_copies: int = 0
 
 
-def collect(places: Sequence[Path]) -> Collected:
+def collect(places: Sequence[Path], read: Callable[[Path], Record] = read) -> Collected:
     """Return the records in files, and in every ``.json`` of folders and the folders in them.
+
+    Parameters
+    ----------
+    places
+        Files and folders.
+    read
+        Returns the record in a file, or raises UsageProblem if nothing may be shown of it.
 
     Raises
     ------

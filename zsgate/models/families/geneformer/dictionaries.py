@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, sentence
 from zsgate.system.files import sha256_of
 from zsgate.system.sources import code_of
 from zsgate.system.store import Store
@@ -66,7 +66,7 @@ def read_dictionary(path: Path, kinds: tuple[type, ...] = PLAIN) -> dict[str, An
             raise TypeError(msg)
         return plain
     except Exception as error:  # the boundary to pickle and JSON: a damaged file fails in any way
-        msg = f"{path} is not a readable dictionary of genes: {error}"
+        msg = f"{path} is not a readable dictionary of genes: {sentence(str(error))}"
         raise UsageProblem(msg) from error
 
 
@@ -126,19 +126,20 @@ class GeneDictionary:
         return np.array([self.tokens.get(gene, -1) for gene in genes], dtype=np.int32)
 
 
-def check_dictionary(genes: GeneDictionary, vocab_size: int) -> None:
-    """Raise UsageProblem unless the dictionary fits a model with ``vocab_size`` tokens."""
+def check_dictionary(genes: GeneDictionary, vocab_size: int, where: str = "the dictionaries") -> None:
+    """Raise UsageProblem, which names ``where``, unless the dictionary fits a model with ``vocab_size`` tokens."""
     if len(genes.tokens) != vocab_size:
         msg = (
-            f"the token dictionary has {len(genes.tokens):,} tokens, the model {vocab_size:,}: V1 weights "
+            f"{where}: the token dictionary has {len(genes.tokens):,} tokens, the model {vocab_size:,}: V1 weights "
             "(25,426 tokens) go with the gc30M dictionaries, V2 weights (20,275) with gc104M"
         )
         raise UsageProblem(msg)
     if sorted(genes.tokens.values()) != list(range(vocab_size)):
-        msg = "the token dictionary does not number its tokens 0, 1, 2, ..."
+        msg = f"{where}: the token dictionary does not number its tokens 0, 1, 2, ..."
         raise UsageProblem(msg)
     special = {PAD, MASK, CLS, EOS}
-    strange = [gene for gene in genes.tokens if gene not in special and not genes.medians.get(gene, 0) > 0]
+    strange = [gene for gene in genes.tokens if gene not in special and not 0 < genes.medians.get(gene, 0) < np.inf]
     if strange or not {PAD, MASK} <= genes.tokens.keys():
-        msg = f"the median dictionary lacks {len(strange)} of the genes in the token dictionary: {strange[:10]}"
+        shown = sentence(str(strange[:10]))
+        msg = f"{where}: the median dictionary lacks {len(strange)} of the genes in the token dictionary: {shown}"
         raise UsageProblem(msg)

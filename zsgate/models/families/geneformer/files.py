@@ -83,7 +83,8 @@ def _dictionaries(checkpoint: Checkpoint) -> Checkpoint:
 
 def _find(folder: Path, kind: str) -> Path | None:
     """Return the only file of a kind, as a pickle or as JSON; one that is there in both forms is the pickle."""
-    paths = [path for path in folder.iterdir() if path.name.startswith(kind) and path.suffix in (".pkl", ".json")]
+    named = [path for path in folder.iterdir() if path.name.startswith(kind) and path.suffix in (".pkl", ".json")]
+    paths = [path for path in named if path.is_file()]
     if len({path.stem for path in paths}) > 1:
         msg = (
             f"{folder} has several files {kind}: {', '.join(sorted(path.name for path in paths))}; leave the one meant"

@@ -69,7 +69,7 @@ def load(
     n_tokens = len(genes.tokens)
     if is_padded(shape.vocab_size, n_tokens):
         shape = replace(shape, vocab_size=n_tokens)
-    check_dictionary(genes, shape.vocab_size)
+    check_dictionary(genes, shape.vocab_size, str(files["config.json"].path.parent))
     tensors = without_padding(use_one_prefix(read_tensors(model)), TABLES, n_tokens)
     state, left_out = match_tensors(tensors, shape.encoder(), where=model, heads=(shape.head(),), extras=KNOWN_EXTRAS)
     check_tied(tensors, where=model)

@@ -7,7 +7,8 @@ from pathlib import Path
 import h5py
 import torch
 
-from zsgate.errors import UsageProblem
+from zsgate.data.file.boundary import boundary
+from zsgate.data.file.probe import refuse_unreadable
 from zsgate.models.device import chosen_device
 from zsgate.models.families.scbert.adapter import ScBERT
 from zsgate.models.families.scbert.checkpoints import GENES, MODEL
@@ -81,12 +82,9 @@ def read_gene_order(path: Path) -> GeneOrder:
     UsageProblem
         If it is no such file, or names a gene twice.
     """
-    try:
-        with h5py.File(path) as file:
-            genes = file["var"]
-            index = genes.attrs.get("_index", "_index")
-            names = [str(name) for name in genes[index].asstr()[:]]
-    except Exception as error:  # the boundary to HDF5: a damaged file fails in any way
-        msg = f"{path} is not a readable .h5ad file of genes: {error}"
-        raise UsageProblem(msg) from error
+    refuse_unreadable(path)
+    with boundary(f"{path} is not a readable .h5ad file of genes"), h5py.File(path) as file:
+        genes = file["var"]
+        index = genes.attrs.get("_index", "_index")
+        names = [str(name) for name in genes[index].asstr()[:]]
     return GeneOrder.of(names, path)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, sentence
 from zsgate.models.families.geneformer.dictionaries import read_dictionary
 
 SPECIES = "human"
@@ -120,7 +120,9 @@ def _read_names(path: Path) -> list[str]:
             msg = f"it holds a {type(found).__name__}"
             raise TypeError(msg)
     except Exception as error:  # the boundary to PyTorch: a damaged file fails in any way
-        msg = f"{path} cannot be read as vectors of proteins by gene symbol; nothing was executed: {error}"
+        msg = (
+            f"{path} cannot be read as vectors of proteins by gene symbol; nothing was executed: {sentence(str(error))}"
+        )
         raise UsageProblem(msg) from error
     return names
 

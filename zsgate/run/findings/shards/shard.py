@@ -8,7 +8,10 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
+from zsgate.errors import UsageProblem
 from zsgate.report.record import GateState, Record, deciding
+from zsgate.report.record.stored import read
+from zsgate.run.findings.contradiction import contradiction
 from zsgate.run.findings.outcome import ExitCode, Findings, Outcome, decide
 
 CODES = {
@@ -85,6 +88,9 @@ class Shard:
             return f"two verdicts are of one test, {twice[0]}"
         if strange:
             return f"it holds results on {min(strange)}, which it did not judge on"
+        for verdict in record.verdicts:
+            if words := contradiction(verdict):
+                return f"{verdict.nodeid} says {words}"
         if (text := self._undated()) is not None:
             return f"{text!r} is no date"
         if record.gate.is_judged and (self.comes_to.state, self.comes_to.exit_code) != (record.gate, code):
@@ -146,3 +152,18 @@ def findings(record: Record, faults: tuple[str, ...] = (), others_failed: int = 
         faults=faults,
         others_failed=others_failed,
     )
+
+
+def read_sound(path: Path) -> Record:
+    """Return the record that a verdict.json holds; one that claims something has the figures to claim it.
+
+    Raises
+    ------
+    UsageProblem
+        If the file cannot be read, is damaged, or says what its own figures contradict.
+    """
+    record = read(path)
+    if record.gate.is_judged and (words := Shard(str(path), record).damage()):
+        msg = f"{path} is damaged: {words}"
+        raise UsageProblem(msg)
+    return record

@@ -1,0 +1,1 @@
+"""Malformed files of embeddings."""

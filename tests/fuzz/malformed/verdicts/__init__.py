@@ -1,0 +1,1 @@
+"""Malformed verdict.json."""
