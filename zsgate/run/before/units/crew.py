@@ -84,9 +84,9 @@ class Crew:
         begun: dict[Future[Done], tuple[Unit, list[int], Chain]] = {}
 
         def go_on(chain: Chain) -> None:
-            units = next(chain, None)
-            left = [len(units or ())]
-            begun.update({self.executor.submit(do, self.setting, unit): (unit, left, chain) for unit in units or ()})
+            units = next(filter(None, chain), [])
+            left = [len(units)]
+            begun.update({self.executor.submit(do, self.setting, unit): (unit, left, chain) for unit in units})
 
         with steps(f"{self.run.config.cluster}: units of work", None, "unit") as advance:
             for chain in self._chains(asked):
