@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 
-from zsgate.metrics.cache import Part, Scored, cached
+from zsgate.metrics.apart import expected, kept_apart
+from zsgate.metrics.cache import Part, Scored, cached_in_parts
 from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.metric import Halves, LeaveOuts, Metric
 from zsgate.metrics.neighbours.knn import Neighbours
 from zsgate.metrics.removal import Mask, masks
 from zsgate.models.embedding import Embedding
+from zsgate.system.parallel.parts import Parts, runs
 from zsgate.verdict.recipe import Recipe
 
 MOST = 30  # nearest cells that are looked at
@@ -28,6 +31,8 @@ SHARE = 4  # at most one in so many of the cells of the own type, so that a rare
 FEWEST = 10  # cells of a type, or it does not count: a share of fewer is chance
 
 
+STEP = "neighbourhoods"  # where it is kept
+RUN = 50_000  # cells whose neighbours are searched at a time
 PARTS = ("knn_mixing", "knn_purity", "knn_mixing_halves", "knn_purity_halves", "by_type")
 
 
@@ -66,10 +71,24 @@ def neighbourhoods(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
     apart = kept_apart(cells)
     donors = "" if apart is None else hashlib.sha256(apart.tobytes()).hexdigest()
 
-    def compute() -> Part:
+    n_nearest, spans = min(MOST, cells.n_cells - 1), runs(cells.n_cells, RUN)
+    named = {
+        f"draw {draw}, cells {start} to {stop}": (draw, (start, stop))
+        for draw in range(len(embedding.draws))
+        for start, stop in spans
+    }
+
+    def search(names: Sequence[str]) -> Iterator[tuple[Codes, Mask]]:
+        for draw, some in groupby((named[name] for name in names), key=itemgetter(0)):
+            nearest = Neighbours(embedding.draws[draw], n_nearest, apart)
+            yield from (nearest.search(*span) for _, span in some)
+
+    def compute(parts: Parts) -> Part:
         found: Part = {name: [] for name in PARTS}
-        for rows in embedding.draws:
-            nearest = Neighbours(rows, min(MOST, cells.n_cells - 1), foreign=apart)
+        searched = parts.each(list(named), search)
+        for draw, rows in enumerate(embedding.draws):
+            near, there = zip(*searched[draw * len(spans) : (draw + 1) * len(spans)], strict=True)
+            nearest = Neighbours(rows, n_nearest, apart, (np.concatenate(near), np.concatenate(there)))
             scores = np.array(list(_scores(nearest, cells))).T.tolist()
             for name, values in zip(("knn_mixing", "knn_purity"), scores, strict=True):
                 found[name].append(values[: 1 + len(cells.names)])
@@ -77,7 +96,7 @@ def neighbourhoods(embedding: Embedding, cells: Cells, recipe: Recipe) -> Part:
             found["by_type"].append(_of_each_type(nearest, cells))
         return found
 
-    return cached("neighbourhoods", Scored(embedding, cells, recipe), __name__, compute, {"donors": donors})
+    return cached_in_parts(STEP, Scored(embedding, cells, recipe), __name__, compute, {"donors": donors})
 
 
 def _scores(nearest: Neighbours, cells: Cells) -> Iterator[tuple[float, float]]:
@@ -109,49 +128,6 @@ def _in_halves(cells: Cells) -> Iterator[Mask]:
             yield mask
 
 
-def kept_apart(cells: Cells) -> Codes | None:
-    """Return the donor of each cell, whose other cells are no neighbours of it, or None.
-
-    Cells of one donor are alike, and most donors are of one batch: what sets a donor apart is no effect of its batch.
-    Where a batch is mostly one donor the two cannot be told apart, and donors are not kept apart.
-    """
-    donors = _donors(cells)
-    if donors is None:
-        return None
-    everybody = np.ones(cells.n_cells, dtype=bool)
-    among_others, among_all = (_expected(cells, everybody, each)[1] for each in (donors, None))
-    n_counted = [np.count_nonzero((share > 0) & (share < 1)) for share in (among_others, among_all)]
-    return None if 2 * n_counted[0] < n_counted[1] else donors
-
-
-def _donors(cells: Cells) -> Codes | None:
-    if cells.names and cells.unit == "donor":
-        return cells.units
-    if cells.dataset is None or cells.dataset.donors is None:
-        return None
-    return np.unique(cells.dataset.donors, return_inverse=True)[1]
-
-
-def _expected(cells: Cells, remaining: Mask, apart: Codes | None) -> tuple[Codes, Floats]:
-    """Return how many cells of its type may be neighbours of each that remains, and other batches' share of them."""
-    labels, batches = cells.labels[remaining], cells.batches[remaining]
-    who = None if apart is None else apart[remaining]
-    of_type = _others(labels, who)
-    of_batch = _others(labels * (batches.max(initial=0) + 1) + batches, who)
-    share = np.divide(of_type - of_batch, of_type, out=np.full(len(of_type), np.nan), where=of_type > 0)
-    return of_type, share
-
-
-def _others(groups: Codes, who: Codes | None) -> Codes:
-    """Return how many cells of other donors, or other cells, are in each cell's group."""
-    group_sizes = np.bincount(groups)[groups]
-    if who is None:
-        return np.asarray(group_sizes - 1)
-    pairs = groups * (who.max(initial=0) + 1) + who
-    _, pair, common = np.unique(pairs, return_inverse=True, return_counts=True)
-    return np.asarray(group_sizes - common[pair])
-
-
 def around(nearest: Neighbours, remaining: Mask, cells: Cells) -> Around:
     """Return what lies around the cells that remain.
 
@@ -164,14 +140,14 @@ def around(nearest: Neighbours, remaining: Mask, cells: Cells) -> Around:
     cells
         Labels and batches.
     """
-    n_alike, expected = _expected(cells, remaining, nearest.foreign)
+    n_alike, share = expected(cells, remaining, nearest.foreign)
     n_nearest = np.clip(n_alike // SHARE, 1, MOST)
     found, there = nearest.among(remaining)
     looked_at = there & (np.arange(found.shape[1]) < n_nearest[:, None])
     alike = looked_at & (cells.labels[found] == cells.labels[remaining, None])
     same = alike & (cells.batches[found] == cells.batches[remaining, None])
     own = same.sum(axis=1) / n_nearest
-    return Around(cells.labels[remaining], cells.batches[remaining], alike.sum(axis=1) / n_nearest - own, own, expected)
+    return Around(cells.labels[remaining], cells.batches[remaining], alike.sum(axis=1) / n_nearest - own, own, share)
 
 
 def _counted(labels: Codes) -> Codes:

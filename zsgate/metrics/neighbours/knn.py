@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from zsgate.metrics.neighbours.float64 import Factors, nearest
 from zsgate.metrics.neighbours.ties import copies
 
 Mask = npt.NDArray[np.bool_]
+Found = tuple[Codes, Mask]
 SPARE = 4  # neighbours found at first, in multiples of those wanted: enough are left in most leave-outs
 
 
@@ -28,9 +30,13 @@ class Neighbours:
         Neighbours to find for each cell.
     foreign
         Unit of each cell, to find neighbours of other units only; None finds any other cell.
+    searched
+        What :meth:`search` has found for all cells; None searches when it is first needed.
     """
 
-    def __init__(self, rows: npt.NDArray[Any], n_nearest: int, foreign: Codes | None = None) -> None:
+    def __init__(
+        self, rows: npt.NDArray[Any], n_nearest: int, foreign: Codes | None = None, searched: Found | None = None
+    ) -> None:
         self.factors = Factors.of(rows)
         self.copies = list(copies(rows, n_nearest))
         self.group = np.full(len(rows), -1)  # of copies, by cell
@@ -38,10 +44,19 @@ class Neighbours:
             self.group[group.cells] = number
         self.foreign = foreign
         self.n_nearest = n_nearest
-        everybody = np.ones(len(rows), dtype=bool)
-        self.found, self.known = self._search(np.arange(len(rows)), everybody, SPARE * n_nearest)
+        self._searched = searched
 
-    def among(self, remaining: Mask) -> tuple[Codes, Mask]:
+    def search(self, start: int, stop: int) -> Found:
+        """Return the nearest of some cells, from one to another, among all, and which of them there are."""
+        everybody = np.ones(len(self.group), dtype=bool)
+        return self._search(np.arange(start, stop), everybody, SPARE * self.n_nearest)
+
+    @cached_property
+    def everybody(self) -> Found:
+        """The nearest of all cells, and which of them there are."""
+        return self.search(0, len(self.group)) if self._searched is None else self._searched
+
+    def among(self, remaining: Mask) -> Found:
         """Return the neighbours of each remaining cell among the remaining ones.
 
         Parameters
@@ -55,7 +70,8 @@ class Neighbours:
         are left than asked for, the last columns hold none.
         """
         cells = np.flatnonzero(remaining)
-        found, known = self.found[cells], self.known[cells] & remaining[self.found[cells]]
+        nearest, there = self.everybody
+        found, known = nearest[cells], there[cells] & remaining[nearest[cells]]
         order = np.argsort(~known, axis=1, kind="stable")[:, : self.n_nearest]
         found, enough = np.take_along_axis(found, order, axis=1), np.take_along_axis(known, order, axis=1)
         short = np.flatnonzero(~enough.all(axis=1))
@@ -69,7 +85,7 @@ class Neighbours:
         centred, own = self.factors.centred, self.factors.centred(cells)
         return np.stack([np.linalg.norm(centred(near) - own, axis=1) for near in neighbours.T], axis=1)
 
-    def _search(self, cells: Codes, remaining: Mask, n_nearest: int) -> tuple[Codes, Mask]:
+    def _search(self, cells: Codes, remaining: Mask, n_nearest: int) -> Found:
         n_nearest = min(n_nearest, max(1, int(remaining.sum()) - 1))
         found = np.empty((len(cells), n_nearest), dtype=np.intp)
         there = np.empty(found.shape, dtype=bool)

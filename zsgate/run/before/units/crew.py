@@ -122,8 +122,9 @@ class Crew:
         whole = Unit(EMBEDDING, dataset, who)
         yield from self._of(whole)
         if self.run.dataset(dataset).n_cells >= MANY:
-            for step in IN_PARTS:
-                wholes = [each for of in scored for each in self._wholes(step, dataset, of)]
+            for step, needed_by in IN_PARTS.items():
+                some = [of for of, metrics in scored.items() if set(metrics) & set(needed_by)]
+                wholes = [each for of in some for each in self._wholes(step, dataset, of)]
                 found = [list(self._of(each)) for each in wholes]
                 yield [unit for stages in found for unit in stages[0] if len(stages) > 1]
                 yield wholes

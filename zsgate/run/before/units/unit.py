@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from zsgate.data.dataset import Dataset
-from zsgate.metrics import METRICS
+from zsgate.metrics import METRICS, mixing
 from zsgate.metrics.cells import Cells
 from zsgate.metrics.embedding.distance_pass import STEP, pass_of_draw
 from zsgate.metrics.embedding.shared import agreements, halves
@@ -16,8 +16,15 @@ from zsgate.run.before.units.named import embedding_of, method_of
 from zsgate.run.checks.stability import draws_of
 from zsgate.run.run import Run
 
-EMBEDDING, PASS, AGREEMENTS, HALVES, SCORE = "embedding", STEP, "agreements", "halves", "score"
-IN_PARTS = (PASS, AGREEMENTS, HALVES)  # what of a score is done in parts, in this order: each needs those before it
+EMBEDDING, PASS, AGREEMENTS, HALVES, AROUND, SCORE = "embedding", STEP, "agreements", "halves", mixing.STEP, "score"
+CLUSTERED = ("nmi", "ari", "avg_bio")
+# what of a score is done in parts, each after those before it, and which metrics need it
+IN_PARTS = {
+    PASS: ("asw", "batch_score", *CLUSTERED),
+    AGREEMENTS: CLUSTERED,
+    HALVES: CLUSTERED,
+    AROUND: ("knn_mixing", "knn_purity"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Unit:
     Attributes
     ----------
     step
-        ``"embedding"``, ``"pass"``, ``"agreements"``, ``"halves"`` or ``"score"``; its parts are of that kind.
+        ``"embedding"``, a key of :data:`IN_PARTS`, or ``"score"``; its parts are of that kind.
     dataset
         Its name.
     who
@@ -71,6 +78,8 @@ class Unit:
             return partial(agreements, found, cells, found.recipe, found.clusterings)
         if self.step == HALVES:
             return partial(halves, found, cells, found.recipe)
+        if self.step == AROUND:
+            return partial(mixing.neighbourhoods, found, cells, found.recipe)
         return partial(_score, found, dataset, self.metrics)
 
 
