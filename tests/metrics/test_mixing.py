@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zsgate.metrics import knn_mixing, knn_purity
-from zsgate.metrics.apart import kept_apart
 from zsgate.metrics.cells import Cells
-from zsgate.metrics.mixing import FEWEST, MOST
+from zsgate.metrics.mixing.apart import kept_apart
+from zsgate.metrics.mixing.mixing import FEWEST, MOST
 
 
 def plain(rows, labels, batches, donors, counted=None):

@@ -16,7 +16,7 @@ from zsgate.metrics.embedding.lisi_kbet import clisi, ilisi, kbet
 from zsgate.metrics.embedding.pcr import avg_batch, pcr, pcr_comparison
 from zsgate.metrics.embedding.silhouette import asw, batch_score
 from zsgate.metrics.metric import Metric, MetricLike
-from zsgate.metrics.mixing import knn_mixing, knn_purity
+from zsgate.metrics.mixing.mixing import knn_mixing, knn_purity
 from zsgate.metrics.reconstruction.metric import RECONSTRUCTION
 from zsgate.metrics.robustness.metric import ROBUSTNESS
 from zsgate.verdict.recipe import DEFAULT, Recipe

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from zsgate.data.dataset import Dataset
-from zsgate.metrics import METRICS, mixing
+from zsgate.metrics import METRICS
 from zsgate.metrics.cells import Cells
 from zsgate.metrics.embedding.distance_pass import STEP, pass_of_draw
 from zsgate.metrics.embedding.shared import agreements, halves
+from zsgate.metrics.mixing import mixing
 from zsgate.models.embedding import SHARD, Embedding
 from zsgate.run.before.units.named import embedding_of, method_of
 from zsgate.run.checks.stability import draws_of

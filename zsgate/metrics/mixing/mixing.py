@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zsgate.metrics.apart import expected, kept_apart
 from zsgate.metrics.cache import Part, Scored, cached_in_parts
 from zsgate.metrics.cells import Cells, Codes, Floats
 from zsgate.metrics.metric import Halves, LeaveOuts, Metric
+from zsgate.metrics.mixing.apart import expected, kept_apart
 from zsgate.metrics.neighbours.knn import Neighbours
 from zsgate.metrics.removal import Mask, masks
 from zsgate.models.embedding import Embedding

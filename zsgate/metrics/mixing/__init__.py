@@ -1,0 +1,1 @@
+"""How well batches are mixed around a cell, among the cells of other donors."""
