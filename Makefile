@@ -23,7 +23,7 @@ test-slow: $(VENV)/.test
 
 # 4,000 fresh cases a kind of malformed input; a failure prints what shows it again
 fuzz: $(VENV)/.test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m fuzz -n 2 tests/fuzz
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m fuzz -n 2 tests/fuzz tests/test_faults.py
 
 # the environment it is started in, for a machine with a GPU often has no network
 gpu:

@@ -1,4 +1,4 @@
-"""The harness of faults: a few of its real runs, all of them where minutes do not count, and what it would notice."""
+"""The harness of faults: a few of its real runs, more where minutes do not count, and what it would notice."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from benchmarks.faults.scenario import Bench, Scenario, Try
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found as Linux shows them")
 QUICK = ("machine: all three closed", "candidate: crashes once")
 BY_NAME = {scenario.name: scenario for scenario in faults.SCENARIOS}
+OTHERS = sorted(BY_NAME.keys() - {*QUICK})
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,14 @@ def test_a_run_survives(bench: Bench, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(BY_NAME.keys() - {*QUICK}))
+@pytest.mark.parametrize("name", OTHERS[::5])
+def test_more_runs_survive(bench: Bench, name: str) -> None:
+    """One in five of the others, of every kind."""
+    _tried(bench, name)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", [name for place, name in enumerate(OTHERS) if place % 5])
 def test_every_run_survives(bench: Bench, name: str) -> None:
     """Every promise is kept in every try."""
     _tried(bench, name)
