@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from zsgate.plugin.ahead import asked_by
+from zsgate.plugin.budget import Budget
 from zsgate.plugin.collection import is_of_gate
 from zsgate.report.record import TimingRecord
 from zsgate.run.before.units.crew import Crew
-from zsgate.run.before.units.worker import Setting, identity
+from zsgate.run.before.units.worker import Setting, identity, leave
 from zsgate.run.run import Run
 from zsgate.system.parallel.executor import executor
 
@@ -38,7 +39,7 @@ class Helpers:
     def __init__(self, run: Run, name: str) -> None:
         self.run = run
         self.held = ExitStack()
-        where = self.held.enter_context(executor(run.config.cluster or ""))
+        where = self.held.enter_context(executor(run.config.cluster or "", leave))
         config = replace(run.config, cache=run.ledger.lasting.folder)
         self.crew = Crew(run, Setting(config, run.folder, name, identity()), where)
         try:
@@ -50,9 +51,10 @@ class Helpers:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Have the units done that the selected tests need; let the tests begin when they are."""
-        crew = self.crew
+        crew, plugins = self.crew, session.config.pluginmanager.get_plugins()
+        left = min((each.left for each in plugins if isinstance(each, Budget)), default=None)
         try:
-            crew.carry_out([asked_by(item.nodeid, self.run) for item in session.items if is_of_gate(item.nodeid)])
+            crew.carry_out([asked_by(item.nodeid, self.run) for item in session.items if is_of_gate(item.nodeid)], left)
         except Exception as error:  # the boundary to processes elsewhere: what they have not done the tests will do
             crew.failed[f"{type(error).__name__}: {error}"] = None
         finally:

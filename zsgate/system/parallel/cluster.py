@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,13 +16,15 @@ RETRIES = 2  # times that a unit is given to another worker after an error of th
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Executor]:
+def connected(address: str, at_end: Callable[[], object]) -> Iterator[Executor]:
     """Yield an executor whose workers are a scheduler's; one that is lost takes no unit with it but its own.
 
     Parameters
     ----------
     address
         Of the scheduler: ``tcp://host:8786``.
+    at_end
+        What each worker is to do when the block ends; it can be pickled.
 
     Raises
     ------
@@ -46,4 +48,8 @@ def connected(address: str) -> Iterator[Executor]:
         except TimeoutError:
             msg = f"--cluster {address}: its scheduler has no worker after {WORKERS // 60} minutes"
             raise UsageProblem(msg) from None
-        yield client.get_executor(pure=False, retries=RETRIES)
+        try:
+            yield client.get_executor(pure=False, retries=RETRIES)
+        finally:
+            with suppress(Exception):  # of a cluster that is gone; nothing of the run depends on it
+                client.run(at_end)

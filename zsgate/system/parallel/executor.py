@@ -73,13 +73,15 @@ def _share_of(number: int, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T
 
 
 @contextmanager
-def executor(address: str) -> Iterator[Executor]:
-    """Yield who does units of work, and end it.
+def executor(address: str, at_end: Callable[[], object]) -> Iterator[Executor]:
+    """Yield who does units of work, and leave it as it was.
 
     Parameters
     ----------
     address
-        ``local:N`` for N processes of this machine, else that of a Dask scheduler.
+        ``local:N`` for N processes of this machine, which end, else that of a Dask scheduler.
+    at_end
+        What each process that goes on afterwards is to do; it can be pickled.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def executor(address: str) -> Iterator[Executor]:
     if not address.startswith(HERE):
         from zsgate.system.parallel.cluster import connected
 
-        with connected(address) as elsewhere:
+        with connected(address, at_end) as elsewhere:
             yield elsewhere
         return
     number = address.removeprefix(HERE)

@@ -6,6 +6,7 @@ that failed is theirs to fail at again, with the words that belong to it.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -24,6 +25,7 @@ from zsgate.system.files import make_folder
 from zsgate.system.parallel.parts import listed
 from zsgate.system.progress import steps
 
+LOOK = 1.0  # seconds from one look at the clock to the next, where there is an end
 Chain = Iterator[list[Unit]]  # units that can be done at the same time, then those that need them, and so on
 
 
@@ -73,14 +75,22 @@ class Crew:
             msg = f"--cluster {self.run.config.cluster}: {found.failed}"
             raise UsageProblem(msg)
 
-    def carry_out(self, asked: Sequence[Asked]) -> None:
+    def carry_out(self, asked: Sequence[Asked], seconds: float | None = None) -> None:
         """Have all units done that some tests need; those that fail end what needs them.
+
+        Parameters
+        ----------
+        asked
+            What the tests ask for.
+        seconds
+            That this may take; None sets no end.
 
         Raises
         ------
         Exception
             Whatever the executor raises when it has lost its processes for good.
         """
+        ends = None if seconds is None else time.monotonic() + seconds
         begun: dict[Future[Done], tuple[Unit, list[int], Chain]] = {}
 
         def go_on(chain: Chain) -> None:
@@ -91,8 +101,8 @@ class Crew:
         with steps(f"{self.run.config.cluster}: units of work", None, "unit") as advance:
             for chain in self._chains(asked):
                 go_on(chain)
-            while begun:
-                ended, _ = wait(begun, return_when=FIRST_COMPLETED)
+            while begun and (ends is None or time.monotonic() < ends):
+                ended, _ = wait(begun, None if ends is None else LOOK, FIRST_COMPLETED)
                 for future in ended:
                     unit, left, chain = begun.pop(future)
                     left[0] -= 1

@@ -124,12 +124,18 @@ def _why_not(setting: Setting) -> str:
     return ""
 
 
+def leave() -> None:
+    """End the processes of models that this one has started, and forget the run."""
+    with _LOCK:
+        for run in _RUNS.values():
+            run.close()
+        _RUNS.clear()
+
+
 def _run_of(setting: Setting) -> Run:
     """Return the run as this process has it; that of another run before it is let go."""
     if setting.run not in _RUNS:
-        for before in _RUNS.values():
-            before.close()
-        _RUNS.clear()
+        leave()
         BACKEND.device = chosen(setting.config.gpu)
         root = find_folder(setting.config.cache)
         stores = Shared(root, setting.run, setting.config.fresh), Shared(root / "runs" / setting.run, setting.run)
