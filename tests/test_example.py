@@ -94,6 +94,7 @@ def test_nobody_is_trained_on_and_judged(repository):
     assert set(quick.donors.tolist()) & set(seen)
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(repository):
     """They train for 20 steps and hold the model to the contract."""
     done = run("python -m pytest -p no:cacheprovider", repository)

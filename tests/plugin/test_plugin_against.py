@@ -117,6 +117,7 @@ def test_other_targets_are_not_compared(gate, verdict):
     assert "models:Knower had other targets: mean scores" in judged["reason"]
 
 
+@pytest.mark.slow
 def test_a_rival_called_like_a_baseline_takes_nobody_s_place(gate, project, verdict, few_cells):
     """A folder ``hvg`` of noise is a rival of another name, and HVG stays HVG; a candidate called so is refused."""
     ids = few_cells.cell_ids
@@ -158,6 +159,7 @@ def test_an_earlier_run_that_did_not_end_well_is_said(state, project, gate, verd
     assert reference.past.remark.startswith(f"The run that recorded the scores of models:bad {became} (")
 
 
+@pytest.mark.slow
 def test_what_an_earlier_run_did_not_score_is_said(gate, project, verdict):
     """A metric without a recorded score is listed, a broken gate is told; a dataset without any score is exit 4."""
     gate("models:bad", "-k", "hvg and asw")

@@ -114,6 +114,7 @@ def test_a_control_that_fails_exits_3(gate, verdict, project):
     assert "control oracle" in verdict()["provenance"]["exit_reason"]
 
 
+@pytest.mark.slow
 def test_a_dataset_too_poor_to_tell_noise_is_inconclusive(gate, verdict, project):
     """Half of the counts are other cells': the oracle beats HVG, noise is not shown to lose, so nothing counts."""
     adata = anndata.read_h5ad(project.path / "cells.h5ad")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from zsgate.system.files import sha256_of
 
 SELECT = ("-k", "hvg and asw")
@@ -28,6 +30,7 @@ def test_settings_options_conftests_and_plugins_are_named(gate, project, verdict
     assert not any("hidden-token" in text for text in (*written, result.stdout.str(), result.stderr.str()))
 
 
+@pytest.mark.slow
 def test_settings_are_those_of_the_file_that_pytest_reads(gate, project, verdict):
     """-c and --rootdir name it; a file of pytest's own without our table leaves the nearest one."""
     project.mkdir("packages").joinpath("a").mkdir()

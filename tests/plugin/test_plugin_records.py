@@ -74,6 +74,7 @@ def test_github_gets_a_summary_and_annotations(gate, project, monkeypatch):
     result.stdout.fnmatch_lines(["::error *"])
 
 
+@pytest.mark.slow
 def test_precomputed_embeddings_are_judged_like_the_model(gate, project, cells_file, verdict):
     """Rows of a file, in another order, give the verdict that the model itself gets."""
     gate("models:bad", *SELECT)
@@ -115,14 +116,16 @@ def test_without_a_fingerprint_nothing_is_kept(gate, project, verdict):
     assert not list((project.path / "cache" / "runs").glob("*"))
 
 
-@pytest.mark.parametrize("what", ["report", "cache"])
-def test_folders_that_cannot_be_written_to_are_refused(gate, project, what):
+@pytest.mark.parametrize(
+    ("what", "why"), [("report", "cannot write there (Not a directory)"), ("cache", "it is no folder")]
+)
+def test_folders_that_cannot_be_written_to_are_refused(gate, project, what, why):
     """Before anything runs, by the name of the option: neither a verdict without a page nor a candidate to blame."""
     (project.path / "taken").write_text("a file", encoding="utf-8")
     result = gate("models:good", f"--{what}=taken", "-k", "hvg and asw")
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"*--{what} *taken: cannot write there (Not a directory)*"])
+    result.stderr.fnmatch_lines([f"*--{what} *taken: {why}*"])
 
 
 def test_a_report_that_cannot_be_written_in_the_end_exits_3(gate, project):

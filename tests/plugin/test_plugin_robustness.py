@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 METRICS = ("depth", "missing_genes", "panel_genes", "ambient")
 ONLY = ("-k", "poorer and (hvg or random_init)")
@@ -12,6 +13,7 @@ def lines(result):
     return [line for line in result.outlines if line.startswith("test_robustness.py::")]
 
 
+@pytest.mark.slow
 def test_it_is_collected_where_it_is_asked_for(gate):
     """All four by the name of the group, one by its own, none unasked."""
 
@@ -55,6 +57,7 @@ def test_verdicts_are_those_of_any_metric(gate, project, verdict):
     assert "to make" not in planned
 
 
+@pytest.mark.slow
 def test_who_cannot_embed_poorer_cells_is_said_to_be_so(gate, project, verdict):
     """Rows in a file are not applicable, and refused where they are required; the paper's recipe likewise."""
     ids = project.path.joinpath("cells.ids.txt")
@@ -75,6 +78,7 @@ def test_who_cannot_embed_poorer_cells_is_said_to_be_so(gate, project, verdict):
     paper.stderr.fnmatch_lines(["*has hvg read X of the file, which a perturbation of counts does not reach*"])
 
 
+@pytest.mark.slow
 def test_a_rival_and_an_earlier_run_are_compared_too(gate, project, verdict):
     """Another model embeds the poorer cells as well; of an earlier run the recorded score is taken, if there is one."""
     args = ("--metrics=depth", "-k", "poorer and (Trained or against or 20)", "test_against.py")

@@ -64,6 +64,7 @@ def test_controls_run_whatever_the_selection(gate, selection):
     assert not [line for line in controls if "scvi" in line or "-nmi]" in line]
 
 
+@pytest.mark.slow
 def test_last_failed_keeps_the_controls(gate):
     """--lf runs the lost verdicts again, with their controls."""
     gate("models:bad", "-k", "hvg and nmi")
@@ -74,6 +75,7 @@ def test_last_failed_keeps_the_controls(gate):
     result.stdout.fnmatch_lines(["*test_cell_type_clustering.py F*", "*test_controls.py ....*"])
 
 
+@pytest.mark.slow
 def test_the_node_id_of_a_failure_can_be_pasted(gate):
     """The id that pytest prints selects that test again."""
     lost = next(line for line in gate("models:bad", "-k", "hvg and nmi").outlines if line.startswith("FAILED"))

@@ -55,6 +55,7 @@ def test_patterns_of_test_names_are_for_the_repository_s_tests(gate, project, ve
     assert verdict()["gate"] == "passed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_any_name_of_a_file_will_do(gate, project, cells_file, verdict, workers):
     """One named like a baseline whose package is missing, one that is not ASCII: judged, and selected by its name."""

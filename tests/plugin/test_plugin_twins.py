@@ -49,6 +49,7 @@ def test_honest_twins_are_not_and_nothing_is_made_twice(gate, verdict):
     assert verdict()["twins"] == [twins]
 
 
+@pytest.mark.slow
 def test_a_plan_knows_of_it(gate):
     """What twins are held against is planned, and in the store after a run."""
     gate("models:Trained", *SELECT)

@@ -58,9 +58,23 @@ def test_headline_of_a_run_that_could_not_start() -> None:
 
 
 def test_headline_of_a_run_that_goes_on(record: Record) -> None:
-    """A run that has not finished claims nothing, whatever it found so far."""
+    """A run that has not finished claims nothing, whatever it found so far, and says what that is."""
     assert headline(replace(record, gate=GateState.RUNNING)) == (
+        "The run was started and has not finished, so nothing is claimed about cellama: 3 of 20 tests passed, 12 lost, "
+        "5 inconclusive on pancreas_quick."
+    )
+    assert headline(replace(record, gate=GateState.RUNNING, verdicts=())) == (
         "The run was started and has not finished, so nothing is claimed about cellama."
+    )
+
+
+def test_headline_of_a_run_out_of_time(record: Record) -> None:
+    """A run that is incomplete claims nothing, and says how far it came."""
+    reason = "its budget of time was used up when 20 of 31 planned tests had their turn"
+    provenance = replace(record.provenance, exit_reason=reason)
+    assert headline(replace(record, gate=GateState.INCOMPLETE, provenance=provenance)) == (
+        "The run is incomplete, so nothing is claimed about cellama: 3 of 20 tests passed, 12 lost, 5 inconclusive on "
+        f"pancreas_quick; {reason}."
     )
 
 

@@ -21,7 +21,7 @@ from zsgate.metrics import METRICS, asw, avg_bio, batch_score
 from zsgate.metrics.cache import forget
 from zsgate.metrics.cells import Cells
 from zsgate.models.embedding import Embedding, check_rows
-from zsgate.run.checks import controls, stability
+from zsgate.run.checks import controls, shift
 from zsgate.system import arrays
 from zsgate.system.store import Store
 
@@ -120,7 +120,7 @@ def test_scores_of_mapped_rows_have_the_same_bits(few_cells, everything_large, m
 def test_what_moved_is_shaken_alike(few_cells, everything_large, monkeypatch):
     """Noise drawn a stretch at a time is the noise drawn at once."""
     rows = np.random.default_rng(0).normal(size=(few_cells.n_cells, 9)).astype(np.float32)
-    shaken = stability._shaken(rows, 0.1, np.random.default_rng(1))
+    shaken = shift._shaken(rows, 0.1, np.random.default_rng(1))
     noise = np.random.default_rng(1).standard_normal(rows.shape) * 0.1 / 3
     np.testing.assert_array_equal(shaken, (rows + noise).astype(np.float32))
 

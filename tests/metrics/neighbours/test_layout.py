@@ -18,6 +18,7 @@ def groups(n_cells: int = 300, d: int = 8) -> tuple[np.ndarray, np.ndarray]:
     return (rng.normal(size=(n_cells, d)) + 30 * np.eye(d)[labels]).astype(np.float32), labels
 
 
+@pytest.mark.slow
 def test_groups_that_lie_apart_stay_apart() -> None:
     """Each cell's nearest neighbour in the picture is of its group; positions fill the square; the same each time."""
     pytest.importorskip("umap")

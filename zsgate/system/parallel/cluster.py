@@ -11,7 +11,7 @@ from typing import Any
 from zsgate.errors import UsageProblem
 from zsgate.system.progress import waiting
 
-CONNECT, WORKERS = 30, 600  # seconds to wait for the scheduler, and for its first worker: batch systems queue
+CONNECT, WORKERS = 10, 600  # seconds to wait for the scheduler, and for its first worker: batch systems queue
 RETRIES = 2  # times that a unit is given to another worker after an error of the cluster's
 
 
