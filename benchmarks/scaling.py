@@ -9,6 +9,7 @@ has one constant, taken from the smallest number of cells; the larger ones say h
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -50,7 +51,7 @@ def main() -> None:
     steps = (
         Step("pass: distances, silhouettes, neighbours", _pass, lambda n: 2 * n * n * D),
         Step("search for neighbours of other donors", _search, lambda n: 2 * n * n * D),
-        Step("one partition", _partition, lambda n: n, PARTITIONS),
+        Step("one partition", _partition, lambda n: n * math.log2(n), PARTITIONS),
         Step("an embedding written, read and checked", _stored, lambda n: n * BYTES),
     )
     cells = {n: _made(n) for n in sizes}
@@ -76,7 +77,7 @@ def _made(n: int) -> tuple[np.ndarray, Cells]:
     """Return rows of 20 types and 20 donors, (n, 512), and their labels."""
     rng = np.random.default_rng(0)
     types, donors = rng.integers(20, size=n), rng.integers(20, size=n)
-    centres, shifts = 2 * rng.normal(size=(20, D)), rng.normal(size=(20, D))
+    centres, shifts = 0.15 * rng.normal(size=(20, D)), 0.1 * rng.normal(size=(20, D))  # clusters take some finding
     rows = (centres[types] + shifts[donors] + rng.normal(size=(n, D))).astype(np.float32)
     return rows, Cells.of(types.astype(str), (donors % 4).astype(str), donors.astype(str))
 

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from zsgate.data.annotations import Columns
 from zsgate.data.dataset import Dataset
 from zsgate.errors import unknown
+from zsgate.metrics.cache import Recent
 from zsgate.metrics.cells import Cells
 from zsgate.models.embedding import Embedding
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import anndata
 
 BESIDE = ("batches", "donors")  # with an array of labels
+_CELLS: Recent[Cells] = Recent(8)
 KEYS = ("label_key", "batch_key", "donor_key", "layer")  # with an AnnData
 
 
@@ -86,11 +88,17 @@ def taken(metric: str, embedding: object, labels: object, said: Said) -> Iterato
         msg = f"{metric}: {keys[0]} is for an AnnData, and the embedding is a {type(embedding).__name__}"
         raise TypeError(msg)
     rows = embedding if isinstance(embedding, Embedding) else _array(metric, embedding)
+    cells = _cells(metric, labels, said)
+    yield rows if isinstance(rows, Embedding) else Embedding.of(rows), cells
+
+
+def _cells(metric: str, labels: object, said: Said) -> Cells:
+    """Return the cells that labels are of; those of a dataset, with their splits into halves, are made once."""
+    if isinstance(labels, Dataset) and not said:
+        # the dataset is held by its cells, so no other one can have its identity while they are remembered
+        return _CELLS.get(id(labels), lambda: Cells.of(labels))
     known: Any = labels if isinstance(labels, Dataset) else _labels(metric, labels)
-    yield (
-        rows if isinstance(rows, Embedding) else Embedding.of(rows),
-        Cells.of(known, said.get("batches"), said.get("donors")),
-    )
+    return Cells.of(known, said.get("batches"), said.get("donors"))
 
 
 def _of_anndata(metric: str, adata: anndata.AnnData, key: object, said: Said, folder: Path) -> tuple[Embedding, Cells]:

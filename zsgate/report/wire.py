@@ -7,6 +7,7 @@ Beside a verdict go its main numbers under names of their own, for readers of JU
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -85,5 +86,11 @@ def from_properties(properties: Iterable[tuple[str, Any]]) -> Found:
     found: dict[type[Entry], list[Any]] = {kind: [] for kind in _NAMES}
     for name, value in properties:
         if kind := _KINDS.get(name):
-            found[kind].append(msgspec.json.decode(str(value), type=kind))
+            found[kind].append(_decoded(kind, str(value)))
     return Found(**{name: tuple(each) for name, each in zip(Found.__struct_fields__, found.values(), strict=True)})
+
+
+@lru_cache(maxsize=256)
+def _decoded(kind: type[Entry], text: str) -> Entry:
+    """Return what a property holds; every hook that looks at a report asks, and no entry can change."""
+    return msgspec.json.decode(text, type=kind)
