@@ -130,17 +130,17 @@ def _prepared(config: pytest.Config, settings: Config, folder: Path) -> Run:
             cache.forget_made(ledger.lasting.folder)
         preflight(run)
         if settings.cluster:
-            _get_help(config, run)
+            _have_done(config, run)
     return run
 
 
-def _get_help(config: pytest.Config, run: Run) -> None:
+def _have_done(config: pytest.Config, run: Run) -> None:
     """Register who does what tests will ask for, beside this process."""
-    from zsgate.plugin.workers.helpers import Helpers
+    from zsgate.plugin.workers.cluster import Cluster
 
-    helpers = Helpers(run, _identity(config))
-    config.add_cleanup(helpers.held.close)
-    config.pluginmanager.register(helpers)
+    cluster = Cluster(run, _identity(config))
+    config.add_cleanup(cluster.held.close)
+    config.pluginmanager.register(cluster)
 
 
 def _identity(config: pytest.Config) -> str:

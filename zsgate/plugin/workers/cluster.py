@@ -1,4 +1,4 @@
-"""Helpers: processes here, or of a cluster, that do what tests will ask for before these begin (``--cluster``)."""
+"""Cluster: processes here or elsewhere do what tests will ask for, before these begin (``--cluster``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zsgate.system.parallel.executor import executor
 MOST_SHOWN = 3  # reasons why units were not done
 
 
-class Helpers:
+class Cluster:
     """The hooks that have others do the units of a run.
 
     Parameters
