@@ -43,6 +43,7 @@ from zsgate.system.store import Store
 
 RUNNING = Outcome(GateState.RUNNING, ExitCode.INTERRUPTED, "started, not finished: nothing is known of this run")
 IDENTITY = pytest.StashKey[str]()
+CLOCK = pytest.StashKey[float]()  # when the run began, in seconds of a clock that nobody sets
 REPORT = "zsgate-report"  # where the page of a run goes whose settings cannot be read
 
 
@@ -63,6 +64,7 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
     pytest.UsageError
         If the arguments or the data cannot be used; pytest exits with 4.
     """
+    config.stash[CLOCK] = time.monotonic()
     config.add_cleanup(interrupt_at_sigterm(hand_on=bool(config.getoption("tx", None))))
     if hasattr(config, "workerinput"):
         end_with(os.getppid())
@@ -155,7 +157,7 @@ def _register(config: pytest.Config, run: Run, started: Start) -> None:
     completeness = Completeness(config, _identity(config))
     for hooks in (Claims(run), Agreement(run.ledger), completeness, Busy()):
         register(hooks)
-    budget = _budget(config, run, started)
+    budget = _budget(config, run)
     if budget is not None:
         register(budget)
         register(Turns(budget))
@@ -180,11 +182,11 @@ def _register(config: pytest.Config, run: Run, started: Start) -> None:
         register(Scheduling(tuple(run.sources)))
 
 
-def _budget(config: pytest.Config, run: Run, started: Start) -> Budget | None:
+def _budget(config: pytest.Config, run: Run) -> Budget | None:
     """Return what ends the run in time; a worker is told what is left."""
     if run.config.budget is None or config.option.collectonly:
         return None
-    left = getattr(config, "workerinput", {}).get(LEFT, run.config.budget - (time.time() - started.began))
+    left = getattr(config, "workerinput", {}).get(LEFT, run.config.budget - (time.monotonic() - config.stash[CLOCK]))
     return Budget(run, config, left)
 
 
