@@ -140,9 +140,8 @@ def _have_done(config: pytest.Config, run: Run) -> None:
     """Register who does what tests will ask for, beside this process."""
     from zsgate.plugin.workers.cluster import Cluster
 
-    cluster = Cluster(run, _identity(config))
+    config.pluginmanager.register(cluster := Cluster(run, _identity(config)))
     config.add_cleanup(cluster.held.close)
-    config.pluginmanager.register(cluster)
 
 
 def _identity(config: pytest.Config) -> str:
