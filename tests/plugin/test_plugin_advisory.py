@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 import anndata
+import pytest
 
 ADVISORY = """
 from zsgate import metrics
@@ -32,6 +33,7 @@ def test_an_advisory_verdict_is_shown_and_does_not_decide(gate, project, verdict
     assert "advisory" in (project.path / "zsgate-report" / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_required_metric_decides(gate, project, verdict):
     """Require promotes it, from the command line and from pyproject.toml."""
     project.makeconftest(ADVISORY)

@@ -181,6 +181,7 @@ def test_nothing_selected_exits_5(gate, verdict):
     assert verdict()["gate"] == "unusable"
 
 
+@pytest.mark.slow
 def test_the_repository_s_own_tests_are_no_verdict(gate, project):
     """A passing test of the user's beside no suite cannot look like a passed gate; a failing one stays 1."""
     project.makepyfile(test_own="def test_passes(): pass")
@@ -190,6 +191,7 @@ def test_the_repository_s_own_tests_are_no_verdict(gate, project):
     assert gate("models:good", "test_own.py", "test_cell_type_clustering.py", *QUICK[:1], "asw and hvg or own").ret == 1
 
 
+@pytest.mark.slow
 def test_stopping_early_is_not_missing_results(gate, verdict):
     """-x after a loss exits 1."""
     result = gate("models:bad", "-x", "-k", "(hvg or pca) and nmi")

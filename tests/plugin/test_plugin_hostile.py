@@ -110,6 +110,7 @@ def test_a_loss_stays_a_loss(gate, project, verdict, monkeypatch, conftest, args
         assert any("hvg-nmi" in str(name) for name in failed)
 
 
+@pytest.mark.slow
 def test_python_without_assertions_fails_all_the_same(gate, project, verdict, monkeypatch):
     """PYTHONOPTIMIZE strips the suites' assert; the verdicts are there."""
     monkeypatch.setenv("PYTHONOPTIMIZE", "1")

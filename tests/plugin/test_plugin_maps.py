@@ -36,6 +36,7 @@ def test_a_fault_of_a_picture_is_a_sentence(gate, project, verdict):
     assert "no UMAP today" in verdict()["maps"][0]["why"]
 
 
+@pytest.mark.slow
 def test_who_interrupts_the_drawing_loses_pictures_only(gate, project, verdict):
     """Every test had its turn, so the run ends as it would have; one that is interrupted in its tests draws none."""
     project.makepyfile(umap="raise KeyboardInterrupt")

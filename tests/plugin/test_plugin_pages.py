@@ -54,6 +54,7 @@ LONG = {
     ("docs/howto/page.md", "pytest --model=pca"),
     ("docs/howto/reconstruction.md", "pytest --model=my_pkg.half:HalfRight"),
     ("docs/howto/long_runs.md", "pytest --model=pca"),
+    ("docs/howto/waivers.md", "pytest --model=scvi --plan"),
     ("docs/tutorials/ci.md", "pytest --model=hvg"),
     ("docs/tutorials/own_data.md", "pytest --model=pca"),
     ("docs/tutorials/own_data.md", "pytest --model=embeddings/"),

@@ -26,6 +26,7 @@ def test_it_is_collected_where_it_is_asked_for(gate):
     assert len(listed("--metrics=depth,nmi")) == 4
 
 
+@pytest.mark.slow
 def test_verdicts_are_those_of_any_metric(gate, project, verdict):
     """Advisory unless required, with donors left out; each side embeds the poorer cells once, and never again."""
     first = gate("models:Trained", "--require=depth", "--metrics=robustness", *ONLY)
