@@ -114,6 +114,29 @@ def test_enough_time_changes_nothing(slow, verdict):
     assert baselines == sorted(baselines, key=["hvg", "pca", "random_init"].index)
 
 
+# the time is up when the gate's tests have had their turn, and then somebody stops the run
+MINE = """
+import pytest
+from zsgate.plugin.budget import Budget
+
+def test_mine(request):
+    (budget,) = (each for each in request.config.pluginmanager.get_plugins() if isinstance(each, Budget))
+    budget._ring()
+    raise KeyboardInterrupt
+"""
+
+
+def test_who_stops_a_run_after_its_time_has_interrupted_it(slow, project, verdict):
+    """The alarm ends tests of the gate only: with all of them judged, Ctrl-C in another test is still no pass."""
+    project.makepyfile(test_mine=MINE)
+    stopped = slow(
+        "slow:Slow", "--budget=1h", "test_cell_type_clustering.py", "test_mine.py", "-k", "mine or hvg and nmi"
+    )
+    assert stopped.ret == 2
+    assert verdict()["gate"] == "interrupted"
+    assert [each["passed"] for each in verdict()["verdicts"]] == [True]
+
+
 def test_a_budget_that_is_no_time_is_refused(slow):
     """One sentence before anything runs."""
     refused = slow("slow:Slow", "--budget=soon", *NMI)

@@ -51,6 +51,7 @@ class Budget:
         self.ends = time.monotonic() + seconds
         self.is_over = False
         self._is_testing, self._is_rung = False, False
+        self._ends_test = False  # whether an interrupt is the alarm's: anybody else's ends the run
 
     @property
     def left(self) -> float:
@@ -98,8 +99,9 @@ class Budget:
         try:
             return (yield)
         except KeyboardInterrupt:
-            if not self._is_rung:
+            if not self._ends_test:
                 raise
+            self._ends_test, self.is_over = False, True
             item.session._setupstate.teardown_exact(None)
             return True
         finally:
@@ -136,13 +138,14 @@ class Budget:
         return not is_of_gate(item.nodeid), item.nodeid not in due, dear, place
 
     def _interrupted(self, _number: int, _frame: FrameType | None) -> None:
-        if self._is_rung:
+        if self._ends_test:
             raise KeyboardInterrupt
 
     def _ring(self) -> None:
         """End what is going on, as Ctrl-C would."""
-        self.is_over = self._is_rung = True
+        self._is_rung = True
         if self._is_testing:
+            self._ends_test = True
             os.kill(os.getpid(), signal.SIGINT)
 
 
