@@ -25,6 +25,8 @@ GONE = 5.0  # seconds in which its processes must be gone once a run has ended
 MARK = "FAULTS_TOKEN"  # a variable by whose value every process of a run is known, wherever it has gone
 COLUMNS = ("--tier=quick", "--datasets=cells.h5ad", "--label=cell_type", "--batch=sample", "--donor=donor")
 ONE, FOUR = "hvg and asw", "(hvg or pca) and (asw or nmi)"  # tests, with -k
+# A shell has jobs in the background ignore them. Not by `preexec_fn`: that forks, of which JAX warns once it is loaded.
+HEEDS_INTERRUPTS = ("env", "--default-signal=INT")
 # run it, and keep its report, which may lie on what is mounted for it alone
 COPY = """top=$PWD; "$@"; code=$?; cp -r zsgate-report "$top/../logs/report" 2>/dev/null; exit $code"""
 # what a run is not to learn of the one that is testing here
@@ -79,7 +81,7 @@ class Ask:
         asked = ["-k", self.select, "--no-maps", *self.args]
         columns = () if any(arg.startswith("--datasets") for arg in self.args) else COLUMNS
         own, end = (["unshare", "-m"], COPY) if self.mounts else ([], 'exec "$@"')
-        return [*own, "bash", "-c", f"{self.before}\n{end}", "bash", *self.through, *pytest, *columns, *asked]
+        return [*HEEDS_INTERRUPTS, *own, "bash", "-c", f"{self.before}\n{end}", "bash", *self.through, *pytest, *columns, *asked]
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,6 @@ class Project:
                 stdout=to_out,
                 stderr=to_err,
                 start_new_session=True,
-                preexec_fn=_heeds_interrupts,
             )
         report = next((arg.partition("=")[2] for arg in ask.args if arg.startswith("--report=")), "zsgate-report")
         place = self.logs / "report" if ask.mounts else self.folder / report
@@ -237,10 +238,6 @@ class Going:
                     words = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     found[int(place.name)] = words.strip()
         return found
-
-
-def _heeds_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell has jobs in the background ignore
 
 
 def _state(place: Path) -> str:
