@@ -81,7 +81,8 @@ class Ask:
         asked = ["-k", self.select, "--no-maps", *self.args]
         columns = () if any(arg.startswith("--datasets") for arg in self.args) else COLUMNS
         own, end = (["unshare", "-m"], COPY) if self.mounts else ([], 'exec "$@"')
-        return [*HEEDS_INTERRUPTS, *own, "bash", "-c", f"{self.before}\n{end}", "bash", *self.through, *pytest, *columns, *asked]
+        shell = [*HEEDS_INTERRUPTS, *own, "bash", "-c", f"{self.before}\n{end}", "bash"]
+        return [*shell, *self.through, *pytest, *columns, *asked]
 
 
 @dataclass(frozen=True)
