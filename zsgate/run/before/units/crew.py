@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, in_words
 from zsgate.metrics.cache import MANY
 from zsgate.run.before import plan
 from zsgate.run.before.steps import Asked
@@ -94,7 +94,7 @@ class Crew:
         begun: dict[Future[Done], tuple[Unit, list[int], Chain]] = {}
 
         def go_on(chain: Chain) -> None:
-            units = next(filter(None, chain), [])
+            units = self._next(chain)
             left = [len(units)]
             begun.update({self.executor.submit(do, self.setting, unit): (unit, left, chain) for unit in units})
 
@@ -111,6 +111,14 @@ class Crew:
                         left[0] = -1  # who needs it fails as well
                     elif not left[0]:
                         go_on(chain)
+
+    def _next(self, chain: Chain) -> list[Unit]:
+        """Return what of a chain can be done now; nothing if what it goes on with cannot even be told."""
+        try:
+            return next(filter(None, chain), [])
+        except Exception as error:  # the boundary to code that is not ours: its test will say what is wrong
+            self.failed[in_words(error)] = None
+            return []
 
     def _note(self, unit: Unit, found: Done) -> bool:
         """Take down what became of a unit, and return whether it was done."""
