@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 import zsgate
-from benchmarks.gpu_parts import Asked, attention, cellama, distances, family, geneformer, scgpt, scvi
+from benchmarks.gpu_parts import Asked, attention, cellama, distances, family, geneformer, scgpt, scvi, search
 
 ROOT = Path(__file__).parent.parent
 zsgate.__path__.append(str(ROOT))  # where zsgate is not installed: zsgate.baselines lies beside zsgate/
@@ -65,6 +65,7 @@ PARTS = (
     Part("pass, 483k x 50", 30, distances(483_000, 50, None)),
     Part("pass, 483k x 512", 40, distances(483_000, 512, 10)),
     Part("pass, 483k x 2,000", 70, distances(483_000, 2_000, 30)),
+    Part("search, 100k x 512", 40, search(100_000, 512)),
     Part("scGPT", 20, scgpt),
     Part("Geneformer V1 10M", 20, geneformer),
     Part("CELLama, untrained twin", 15, cellama),

@@ -96,6 +96,28 @@ def distances(n_cells: int, d: int, goal: float | None) -> Callable[[Asked], str
     return measure
 
 
+def search(n_cells: int, d: int) -> Callable[[Asked], str]:
+    """Return what times the search for 120 neighbours of other donors, as ``knn_mixing`` asks for, in float64."""
+
+    def measure(asked: Asked) -> str:
+        from zsgate.metrics.neighbours.float64 import Factors
+        from zsgate.metrics.neighbours.on_torch.search import Search
+
+        rows, _, _ = made_rows(asked.size(n_cells, 3_000), asked.size(d, min(d, 64)), asked.device)
+        cells, donors = np.arange(len(rows)), np.arange(len(rows)) % 24
+        factors, everybody = Factors.of(rows), np.ones(len(rows), dtype=bool)
+
+        def run(n_searched: int) -> None:
+            Search(factors, donors, asked.device).nearest(cells[:n_searched], everybody, 120)
+
+        run(100)
+        seconds = timed(asked, lambda: run(len(rows)))
+        rate = 2 * len(rows) ** 2 * rows.shape[1] / seconds / 1e12
+        return f"{seconds:.2f} s for {len(rows):,} x {rows.shape[1]} ({rate:.1f} TFLOP/s in all)"
+
+    return measure
+
+
 def rate(asked: Asked, n_cells: int, length: int, run: Callable[[object], Iterator[object]]) -> float:
     """Return how many cells of ``length`` drawn tokens a network embeds a second."""
     from zsgate.models.transformer.tokens import Tokens

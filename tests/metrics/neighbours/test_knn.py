@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import torch
 
+from zsgate.metrics.neighbours.backend import BACKEND
 from zsgate.metrics.neighbours.knn import Neighbours
+from zsgate.metrics.neighbours.on_torch.search import Search
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+IN_TORCH = ["cpu:0", pytest.param("cuda", marks=[pytest.mark.gpu, needs_gpu])]  # "cpu" is numpy
 
 
-def test_neighbours_are_exact_also_of_foreign_units(some):
+@pytest.mark.parametrize("device", ["cpu", *IN_TORCH])
+def test_neighbours_are_exact_also_of_foreign_units(some, device, monkeypatch):
     """By brute force, for any mask, with and without the own donor's cells."""
+    monkeypatch.setattr(BACKEND, "device", device)
     dataset, rows = some
     units = np.unique(dataset.donors, return_inverse=True)[1]
     distances = np.linalg.norm(rows[:, None].astype(float) - rows[None].astype(float), axis=2)
@@ -23,3 +32,34 @@ def test_neighbours_are_exact_also_of_foreign_units(some):
                 np.where(there, found, -1), np.where(there, np.flatnonzero(mask)[expected], -1)
             )
             assert there.sum() == min(10, mask.sum() - 1) * mask.sum() or foreign is not None
+
+
+@pytest.mark.parametrize("device", IN_TORCH)
+def test_a_device_finds_the_same(some, device, monkeypatch):
+    """With two kinds of copies, of which those that are many are drawn, and a cell far away, as here."""
+    rows, cells = some[1].copy(), np.arange(len(some[1]))
+    rows[::9], rows[5:9], rows[100] = rows[0], rows[5], 1e6
+    here = [Neighbours(rows, 10, foreign).among(cells % 3 > 0) for foreign in (None, cells % 7)]
+    monkeypatch.setattr(BACKEND, "device", device)
+    there = [Neighbours(rows, 10, foreign).among(cells % 3 > 0) for foreign in (None, cells % 7)]
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_a_device_that_others_fill_is_given_less_at_a_time(some, monkeypatch):
+    """Out of memory halves what is searched at once until it fits."""
+    usual = Neighbours(some[1], 10).everybody
+    asked, squares = [], Search._squares
+
+    def short(self, own, gone):
+        asked.append(len(own))
+        if len(own) > 100:
+            raise torch.OutOfMemoryError
+        return squares(self, own, gone)
+
+    monkeypatch.setattr(Search, "_squares", short)
+    monkeypatch.setattr(BACKEND, "device", "cpu:0")
+    np.testing.assert_array_equal(Neighbours(some[1], 10).everybody[0], usual[0])
+    assert max(asked) > 100
+    assert sum(each for each in asked if each <= 100) == len(some[1])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zsgate.metrics.cells import Codes, Floats
+from zsgate.metrics.neighbours.backend import BACKEND
 from zsgate.metrics.neighbours.float64 import Factors, nearest
 from zsgate.metrics.neighbours.ties import copies
+
+if TYPE_CHECKING:
+    from zsgate.metrics.neighbours.on_torch.search import Search
 
 Mask = npt.NDArray[np.bool_]
 Found = tuple[Codes, Mask]
@@ -85,21 +89,33 @@ class Neighbours:
         centred, own = self.factors.centred, self.factors.centred(cells)
         return np.stack([np.linalg.norm(centred(near) - own, axis=1) for near in neighbours.T], axis=1)
 
+    @cached_property
+    def _on_device(self) -> Search | None:
+        """The search on the run's device, if that is a GPU and the embedding fits."""
+        if BACKEND.device == "cpu":
+            return None
+        import torch
+
+        from zsgate.metrics.neighbours.on_torch.search import Search, fits
+
+        device = torch.device(BACKEND.device)
+        return Search(self.factors, self.foreign, device) if fits(self.factors.rows, device) else None
+
     def _search(self, cells: Codes, remaining: Mask, n_nearest: int) -> Found:
         n_nearest = min(n_nearest, max(1, int(remaining.sum()) - 1))
         found = np.empty((len(cells), n_nearest), dtype=np.intp)
-        there = np.empty(found.shape, dtype=bool)
-        height = min(self.factors.block_height, len(cells))
+        there, here = np.empty(found.shape, dtype=bool), np.arange(len(cells))
+        if self._on_device is not None:
+            alone = self.group[cells] < 0  # copies are told apart here
+            found[alone], there[alone] = _in_order(*self._on_device.nearest(cells[alone], remaining, n_nearest))
+            here = here[~alone]
+        height = max(1, min(self.factors.block_height, len(here)))
         buffer = np.empty((height, len(self.group)))
-        for start in range(0, len(cells), height):
-            here = slice(start, min(start + height, len(cells)))
-            squares = self._squares(cells[here], remaining, buffer[: here.stop - start])
+        for start in range(0, len(here), height):
+            some = here[start : start + height]
+            squares = self._squares(cells[some], remaining, buffer[: len(some)])
             near = nearest(squares, n_nearest)
-            near.sort(axis=1)  # of equally near cells the first comes first
-            values = np.take_along_axis(squares, near, axis=1)
-            order = np.argsort(values, axis=1, kind="stable")
-            found[here] = np.take_along_axis(near, order, axis=1)
-            there[here] = np.isfinite(np.take_along_axis(values, order, axis=1))
+            found[some], there[some] = _in_order(near, np.take_along_axis(squares, near, axis=1))
         return found, there
 
     def _squares(self, cells: Codes, remaining: Mask, out: Floats) -> Floats:
@@ -114,3 +130,9 @@ class Neighbours:
         if self.foreign is not None:
             squares[self.foreign[cells, None] == self.foreign] = np.inf
         return squares
+
+
+def _in_order(near: Codes, squares: Floats) -> Found:
+    """Return cells by their squared distances, of equally near ones the first first, and which of them there are."""
+    order = np.lexsort((near, squares), axis=1)
+    return np.take_along_axis(near, order, axis=1), np.isfinite(np.take_along_axis(squares, order, axis=1))

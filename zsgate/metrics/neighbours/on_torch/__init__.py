@@ -1,1 +1,1 @@
-"""The pass over all pairs in torch."""
+"""The pass over all pairs, and the search for neighbours, in torch."""
