@@ -76,13 +76,13 @@ def together(blocks, n_cells, n_groups, n_nearest):
     return sums, near
 
 
-def check(rows, groups, borders, n_nearest, device):
-    """Hold sums to 1e-6 of themselves, zeros to 0, and neighbours to the nearest, whichever of equally near ones."""
+def check(rows, groups, borders, n_nearest, device, rtol=1e-6):
+    """Hold sums to ``rtol`` of themselves, zeros to 0, and neighbours to the nearest, whichever of equally near ones."""
     found = list(on_torch.blocks(rows, groups, borders, n_nearest=n_nearest, device=torch.device(device)))
     assert not any(block.rounding.any() for block in found)
     sums, near = together(found, len(rows), len(groups), n_nearest)
     pairs, expected = oracle(rows, groups)
-    np.testing.assert_allclose(sums, expected, rtol=1e-6, atol=0)
+    np.testing.assert_allclose(sums, expected, rtol=rtol, atol=0)
     np.fill_diagonal(pairs, np.inf)
     nearest = np.sort(np.partition(pairs, n_nearest - 1, axis=1)[:, :n_nearest], axis=1)
     np.testing.assert_array_equal(np.sort(np.take_along_axis(pairs, near, axis=1), axis=1), nearest)
@@ -123,10 +123,11 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, bytes_held, stretch, devi
 )
 @settings(max_examples=60, deadline=None)
 def test_a_few_cells_with_many_copies(drawn_cells):
-    """From two cells on, any groups, up to all others as neighbours."""
+    """From two cells on, any groups, up to all others as neighbours; a sum of one distance has its whole rounding."""
     rows, starts, n_nearest, unit = drawn_cells
     groups = np.array([0, *sorted(starts)])
-    check((np.array(rows) * unit).astype(np.float32), groups, groups[:1], n_nearest, "cpu")
+    one = on_torch.error_bound(3) / on_torch.NEAR / 2  # a distance's is half its square's
+    check((np.array(rows) * unit).astype(np.float32), groups, groups[:1], n_nearest, "cpu", one)
 
 
 @pytest.mark.skipif(find_spec("hormone2cell") is None, reason="needs the cells of hormone2cell")
