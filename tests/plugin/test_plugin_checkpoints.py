@@ -70,13 +70,8 @@ def judged(result, record):
 TWINS = "(hvg or random_init) and nmi"
 
 
-@pytest.mark.parametrize(
-    ("name", "chosen"),
-    [
-        ("geneformer_v1_10m", TWINS),
-        pytest.param("scgpt_human", TWINS, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "chosen"), [("geneformer_v1_10m", TWINS), ("scgpt_human", TWINS)])
 def test_an_untrained_checkpoint_beats_nothing(gate, project, verdict, islets, folders, name, chosen):
     """Tokens, forward pass, twins, controls, verdicts and page on 150 cells: exit 1, and its twins are its equals."""
     (project.path / "islets.h5ad").symlink_to(islets)
@@ -272,7 +267,7 @@ def test_a_family_without_weights_is_refused(gate, project, islets):
     result.stderr.fnmatch_lines(["*scgpt means a checkpoint of your own: name the folder *--weights DIR*scgpt_human*"])
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)])
 def test_a_baseline_without_its_package_is_refused(gate, project, verdict, workers):
     """Scvi-tools are asked for before any test runs, where a selected test needs them."""
     project.makeconftest("import sys\n\nsys.modules['scvi'] = None\n")

@@ -69,18 +69,18 @@ def pytest_terminal_summary():
 @pytest.mark.parametrize(
     ("conftest", "args", "code"),
     [
-        pytest.param(XFAIL, (), 1, id="every item is marked xfail"),
+        pytest.param(XFAIL, (), 1, id="every item is marked xfail", marks=pytest.mark.slow),
         pytest.param(PASSED, (), 1, id="a hook says passed"),
-        pytest.param(EXIT_0, (), 1, id="a hook sets the exit status"),
-        pytest.param(LOGGED, (), 1, id="a hook changes what is logged"),
-        pytest.param("", ("-p", "no:assertion"), 1, id="no assertion rewriting"),
+        pytest.param(EXIT_0, (), 1, id="a hook sets the exit status", marks=pytest.mark.slow),
+        pytest.param(LOGGED, (), 1, id="a hook changes what is logged", marks=pytest.mark.slow),
+        pytest.param("", ("-p", "no:assertion"), 1, id="no assertion rewriting", marks=pytest.mark.slow),
         pytest.param("", ("-p", "no:zsgate-docket", "-p", "no:zsgate-clerk"), 1, id="blocked by name"),
-        pytest.param("", ("-p", "no:terminal"), 1, id="no terminal"),
+        pytest.param("", ("-p", "no:terminal"), 1, id="no terminal", marks=pytest.mark.slow),
         pytest.param(SWALLOWED, (), 3, id="a hook swallows the call"),
-        pytest.param(SKIPPED, (), 3, id="a skip mark"),
-        pytest.param(NOT_RUN, (), 3, id="an xfail mark that does not run"),
+        pytest.param(SKIPPED, (), 3, id="a skip mark", marks=pytest.mark.slow),
+        pytest.param(NOT_RUN, (), 3, id="an xfail mark that does not run", marks=pytest.mark.slow),
         pytest.param(FINISH_RAISES, (), 3, id="a hook fails at the end"),
-        pytest.param(SUMMARY_RAISES, (), 3, id="a hook fails in the summary"),
+        pytest.param(SUMMARY_RAISES, (), 3, id="a hook fails in the summary", marks=pytest.mark.slow),
     ],
 )
 def test_a_loss_stays_a_loss(gate, project, verdict, monkeypatch, conftest, args, code):
@@ -194,7 +194,7 @@ def test_a_missing_summary_is_a_remark(gate, verdict, monkeypatch):
     result.stdout.fnmatch_lines(["zsgate: the step summary could not be written (*"])
 
 
-@pytest.mark.parametrize("isolation", ["process", "none"])
+@pytest.mark.parametrize("isolation", ["process", pytest.param("none", marks=pytest.mark.slow)])
 def test_a_failing_candidate_is_shown_once_and_in_its_own_lines(gate, isolation):
     """Where it was raised, not the way there through this package; the next test says so in one line."""
     result = gate("models:broken", f"--isolation={isolation}", "-k", "hvg and (asw or nmi)")

@@ -99,6 +99,7 @@ def test_a_list_of_tests_loads_nothing_heavy(loaded):
     assert names & (HEAVY | {"rich"}) == set()
 
 
+@pytest.mark.slow
 def test_a_run_on_a_warm_store_loads_nothing_heavy(loaded):
     """What was read, embedded and scored before is served without what did that; on workers, too.
 

@@ -55,6 +55,7 @@ LONG = {
     ("docs/howto/reconstruction.md", "pytest --model=my_pkg.half:HalfRight"),
     ("docs/howto/long_runs.md", "pytest --model=pca"),
     ("docs/howto/waivers.md", "pytest --model=scvi --plan"),
+    ("docs/howto/waivers.md", "pytest --model=pca -k"),
     ("docs/tutorials/ci.md", "pytest --model=hvg"),
     ("docs/tutorials/own_data.md", "pytest --model=pca"),
     ("docs/tutorials/own_data.md", "pytest --model=embeddings/"),

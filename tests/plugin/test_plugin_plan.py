@@ -82,7 +82,7 @@ def test_weights_that_are_not_here_are_told_and_not_fetched(gate, project):
     assert gate("scgpt_human", "--plan", "--offline", columns=("--tier=quick",)).ret == 4
 
 
-@pytest.mark.parametrize("args", [(), ("-n", "1")], ids=["here", "worker"])
+@pytest.mark.parametrize("args", [(), pytest.param(("-n", "1"), marks=pytest.mark.slow)], ids=["here", "worker"])
 def test_a_long_run_says_so_first(gate, project, args):
     """Three lines before the first test; a short run has none."""
     project.makeconftest("from zsgate.run.before import words\nwords.LONG = 0.01\n")

@@ -103,11 +103,15 @@ def test_the_process_knows_nothing_but_counts_genes_and_names(apart: pytest.Pyte
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("import os; os._exit(0)", "its process ended without an answer (exit status 0), and so did the one"),
+        pytest.param(
+            "import os; os._exit(0)",
+            "its process ended without an answer (exit status 0), and so did the one",
+            marks=pytest.mark.slow,
+        ),
         ("import ctypes; ctypes.string_at(0)", "its process was ended by SIGSEGV, and so did the one"),
         ("import time; time.sleep(600)", "its process made no progress within 2 s (timeout = 2) and was ended"),
-        ("raise SystemExit(3)", "SystemExit: 3, ended.py:2"),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt: , ended.py:2"),
+        pytest.param("raise SystemExit(3)", "SystemExit: 3, ended.py:2", marks=pytest.mark.slow),
+        pytest.param("raise KeyboardInterrupt", "KeyboardInterrupt: , ended.py:2", marks=pytest.mark.slow),
         ("import numpy as np; return np.ones((adata.n_obs - 1, 3))", "embed gave 239 rows for 240 cells"),
     ],
 )

@@ -47,7 +47,14 @@ def test_workers_share_the_passes_of_a_reconstruction(gate, project, verdict):
     assert [each["masked"] for each in verdict()["reconstruction"]] == [0.0, 0.15, 0.4]
 
 
-@pytest.mark.parametrize("hook", ["pytest_runtest_protocol", "pytest_runtest_logreport", "pytest_sessionfinish"])
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "pytest_runtest_protocol",
+        pytest.param("pytest_runtest_logreport", marks=pytest.mark.slow),
+        pytest.param("pytest_sessionfinish", marks=pytest.mark.slow),
+    ],
+)
 def test_a_broken_hook_on_a_worker_exits_3(gate, project, verdict, hook):
     """An internal error on a worker is never exit 0, and the record says that the gate broke."""
     project.makeconftest(SABOTAGE.format(hook=hook, options=""))
@@ -65,7 +72,7 @@ def test_a_broken_hook_never_exits_0_in_15_runs(gate, project):
     assert [gate("models:good", "-n", "2", "-k", "hvg and asw").ret for _ in range(15)] == [3] * 15
 
 
-@pytest.mark.parametrize("stop", [(), ("-x",)], ids=["", "-x"])
+@pytest.mark.parametrize("stop", [(), pytest.param(("-x",), marks=pytest.mark.slow)], ids=["", "-x"])
 def test_a_crashed_worker_exits_3(gate, project, verdict, stop):
     """A worker that dies, as one killed for memory does, leaves no verdict that counts; one of the two is replaced."""
     source = "import os\n\ndef model(adata):\n    open('crashes', 'a').write('x')\n    os._exit(9)\n"

@@ -30,6 +30,7 @@ def test_groups_that_lie_apart_stay_apart() -> None:
     assert (layout(rows) == places).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", ["equal", "one dimension", "copies", "huge"])
 def test_any_rows_have_a_picture(spoil: str) -> None:
     """Rows without shape, with one dimension, half of them copies, or one of them far away: finite positions."""

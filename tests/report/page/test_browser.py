@@ -46,7 +46,7 @@ def test_it_fits_every_width(page: Path) -> None:
     assert found[390][1] < 6000
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_no_violation(page: Path, scheme: str) -> None:
     """axe-core's rules of WCAG 2.2 A and AA and its best practices, on a phone and a screen, folds opened."""
     package = pytest.importorskip("axe_core_python")
