@@ -168,3 +168,17 @@ def test_a_killed_run_leaves_what_was_known(slow, project, monkeypatch):
     monkeypatch.setenv("PAUSE", "0")
     assert slow("slow:Slow", *NMI).ret == 0
     assert log.read_text().split().count("trained") == 1
+
+
+@pytest.mark.parametrize("apart", [pytest.param(True, marks=pytest.mark.slow), False], ids=["process", "none"])
+def test_the_time_before_the_tests_counts(gate, project, verdict, monkeypatch, apart):
+    """A model that takes too long to load: incomplete, exit 3, and nobody waits for it."""
+    if apart:
+        monkeypatch.delenv("ZSGATE_ISOLATION")
+    project.makepyfile(late="import time\ntime.sleep(600)\n\ndef late(adata): ...")
+    began = time.monotonic()
+    short = gate("late:late", "--budget=6s", *NMI)
+    assert time.monotonic() - began < 60
+    assert short.ret == 3
+    assert (verdict()["gate"], verdict()["verdicts"]) == ("incomplete", [])
+    short.stderr.fnmatch_lines(["*zsgate: incomplete: its budget of time was used up, before the first test*"])

@@ -117,7 +117,7 @@ def test_without_a_fingerprint_nothing_is_kept(gate, project, verdict):
 
 
 @pytest.mark.parametrize(
-    ("what", "why"), [("report", "cannot write there (Not a directory)"), ("cache", "it is no folder")]
+    ("what", "why"), [("report", "cannot write the report there (Not a directory)"), ("cache", "it is no folder")]
 )
 def test_folders_that_cannot_be_written_to_are_refused(gate, project, what, why):
     """Before anything runs, by the name of the option: neither a verdict without a page nor a candidate to blame."""

@@ -23,6 +23,10 @@ OVER = "zsgate_over"  # what it tells at its end: whether it was out of time
 CHEAP, TWINS = ("", "hvg", "pca", *RECONSTRUCTION_BASELINES), ("random_init",)
 
 
+class OutOfTime(KeyboardInterrupt):
+    """Ends what goes on before the first test, as Ctrl-C would: the time of the run is up."""
+
+
 class Budget:
     """The hooks, on every process that runs tests, that end a run when its time is up.
 

@@ -7,7 +7,6 @@ import shlex
 import time
 import uuid
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -21,14 +20,13 @@ from zsgate.models import MODELS
 from zsgate.models.device import chosen
 from zsgate.plugin.agreement import Agreement
 from zsgate.plugin.ahead import PLANNING, Ahead, Busy, speak_on
-from zsgate.plugin.budget import LEFT, Budget, Turns
+from zsgate.plugin.budget import LEFT, Budget, OutOfTime, Turns
 from zsgate.plugin.collection import FOLDER, SUITES, Claims, is_of_gate
-from zsgate.plugin.surroundings.began import began
+from zsgate.plugin.surroundings.began import OUT_OF_TIME, began, begin_page, end_page
 from zsgate.plugin.surroundings.streams import Streams
 from zsgate.plugin.workers import devices
 from zsgate.plugin.workers.completeness import Completeness
 from zsgate.plugin.workers.scheduling import Scheduling
-from zsgate.report import begin, write
 from zsgate.report.record import GateState
 from zsgate.run.before.lookup import ReadOnly
 from zsgate.run.before.standin import stand_in
@@ -38,10 +36,9 @@ from zsgate.run.findings.provenance import Start
 from zsgate.run.ledger import Ledger
 from zsgate.run.run import Run
 from zsgate.system import cache
-from zsgate.system.processes import end_with, interrupt_at_sigterm
+from zsgate.system.processes import end_with, interrupt_at_sigterm, time_limit
 from zsgate.system.store import Store
 
-RUNNING = Outcome(GateState.RUNNING, ExitCode.INTERRUPTED, "started, not finished: nothing is known of this run")
 IDENTITY = pytest.StashKey[str]()
 CLOCK = pytest.StashKey[float]()  # when the run began, in seconds of a clock that nobody sets
 REPORT = "zsgate-report"  # where the page of a run goes whose settings cannot be read
@@ -84,14 +81,17 @@ def start(config: pytest.Config, options: dict[str, Any], stream: int | None = N
         folder = started.folder / settings.report
         devices.take(getattr(config, "workerinput", {}))
         if runs:
-            _refuse_unwritable("report", folder)
-            _begin(started, folder)
-        run = _prepared(config, settings, started.folder)
+            begin_page(started, folder)
+        with time_limit(settings.budget if runs else None, "what comes before the tests", OutOfTime):
+            run = _prepared(config, settings, started.folder)
     except UsageProblem as problem:
         if runs:
-            _say_unusable(started, str(problem), folder)
+            end_page(started, Outcome(GateState.UNUSABLE, ExitCode.UNUSABLE, str(problem)), folder)
         msg = f"zsgate: {without_credentials(str(problem))}"
         raise pytest.UsageError(msg) from None
+    except OutOfTime:
+        end_page(started, OUT_OF_TIME, folder)
+        pytest.exit(f"zsgate: {OUT_OF_TIME.state}: {OUT_OF_TIME.reason}", OUT_OF_TIME.exit_code)
     config.addinivalue_line("markers", "weights: checks published numbers; needs the published weights and data")
     config.add_cleanup(run.close)
     config.stash[methods.RUN] = run
@@ -193,33 +193,6 @@ def _stores(settings: Config, run: str, kind: type[Store]) -> tuple[Store, Store
     """Return the store that lasts and the one that this run's workers share."""
     root = cache.find_folder(settings.cache)
     return kind(root, run, settings.fresh), kind(root / "runs" / run, run)
-
-
-def _begin(started: Start, folder: Path) -> None:
-    """Write that the run was started, in the place of the pages of the one before."""
-    try:
-        begin(started.bare(RUNNING), folder)
-    except OSError as error:
-        msg = f"--report {folder}: cannot write the report there ({error.strerror or error})"
-        raise UsageProblem(msg) from None
-
-
-def _say_unusable(started: Start, why: str, folder: Path) -> None:
-    """Write the page of a run that cannot start, in the place of the one before."""
-    try:
-        write(started.bare(Outcome(GateState.UNUSABLE, ExitCode.UNUSABLE, why)), folder)
-    except OSError:  # the sentence on the terminal is all that can be had
-        return
-
-
-def _refuse_unwritable(option: str, folder: Path) -> None:
-    """Refuse a folder that cannot be written to."""
-    try:
-        there = next(place for place in (folder, *folder.parents) if place.exists())
-        TemporaryFile(dir=there).close()
-    except OSError as error:
-        msg = f"--{option} {folder}: cannot write there ({error.strerror or error})"
-        raise UsageProblem(msg) from None
 
 
 def _collected(config: pytest.Config) -> list[str]:

@@ -147,8 +147,8 @@ def _watch(sentinel: int) -> None:
 
 
 @contextmanager
-def time_limit(seconds: float | None, what: str) -> Iterator[None]:
-    """Raise TimeoutError in what runs inside if it takes longer; a call that never comes back to Python is not ended.
+def time_limit(seconds: float | None, what: str, error: type[BaseException] = TimeoutError) -> Iterator[None]:
+    """Raise an error in what runs inside if it takes longer; a call that never comes back to Python is not ended.
 
     Parameters
     ----------
@@ -156,6 +156,8 @@ def time_limit(seconds: float | None, what: str) -> Iterator[None]:
         The limit; None sets none. Nor is there one outside of the main thread, or where the system has no timers.
     what
         What may not take longer, for the message.
+    error
+        What to raise.
     """
     usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if seconds is None or not usable:
@@ -164,7 +166,7 @@ def time_limit(seconds: float | None, what: str) -> Iterator[None]:
 
     def end(_: int, __: FrameType | None) -> None:
         msg = f"{what} did not come to an end within {seconds:g} s (timeout)"
-        raise TimeoutError(msg)
+        raise error(msg)
 
     before, started = signal.signal(signal.SIGALRM, end), time.monotonic()
     others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
