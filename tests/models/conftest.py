@@ -23,17 +23,15 @@ from zsgate.models.families.geneformer.load import load as load_geneformer
 from zsgate.models.families.geneformer.network import GeneformerShape
 from zsgate.models.families.scfoundation.adapter import ScFoundation
 from zsgate.models.families.scfoundation.load import load as load_scfoundation
-from zsgate.models.families.scfoundation.network import ScFoundationShape
 from zsgate.models.families.scgpt.adapter import ScGPT
 from zsgate.models.families.scgpt.load import load as load_scgpt
 from zsgate.models.families.scgpt.network import ScGPTShape
 from zsgate.models.families.scimilarity.adapter import SCimilarity
 from zsgate.models.families.scimilarity.load import load as load_scimilarity
-from zsgate.models.families.scimilarity.network import SCimilarityShape
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))  # drawn.py, shared with the scripts there
-from drawn import drawn_state, with_batch_norms
-from tiny import write_genecompass, write_scbert, write_uce
+from drawn import drawn_state
+from tiny import known_symbols, write_genecompass, write_scbert, write_scfoundation, write_scimilarity, write_uce
 
 SCGPT_SHAPE = ScGPTShape(embsize=32, nheads=2, d_hid=16, nlayers=3, max_seq_len=300)
 ARGS = {"n_layers_cls": 3, "pad_token": "<pad>", "pad_value": -2, "mask_value": -1, "n_bins": 51, "MVC": True}
@@ -122,35 +120,14 @@ def tiny_geneformer(
 
 @pytest.fixture(scope="session")
 def scimilarity_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a tiny SCimilarity over nine in ten of the cells' genes."""
-    folder = tmp_path_factory.mktemp("scimilarity")
-    symbols = np.unique(few_cells.symbols)
-    names = symbols[np.arange(len(symbols)) % 10 > 0].tolist()
-    shape = SCimilarityShape(len(names), (32, 16), 8)
-    (folder / "gene_order.tsv").write_text("\n".join(names))
-    state = with_batch_norms(drawn_state(shape.tensors(), 0))
-    state |= {name: torch.tensor(3) for name in shape.extras()}
-    (folder / "layer_sizes.json").write_text(json.dumps({name: list(each.shape) for name, each in state.items()}))
-    torch.save({"state_dict": state}, folder / "encoder.ckpt")
-    return folder
+    """Return a folder with a tiny SCimilarity."""
+    return write_scimilarity(tmp_path_factory.mktemp("scimilarity"), few_cells)
 
 
 @pytest.fixture(scope="session")
 def tiny_scimilarity(scimilarity_folder: Path) -> SCimilarity:
     """Return the tiny SCimilarity."""
     return load_scimilarity("scimilarity", weights=scimilarity_folder, device="cpu", offline=True)
-
-
-def scfoundation_config(shape: ScFoundationShape) -> dict[str, object]:
-    """Return the settings of an encoder, as the published file has them."""
-    encoder = {"hidden_dim": shape.hidden_dim, "depth": shape.depth, "heads": shape.heads}
-    inner = {"encoder": encoder | {"module_type": "transformer", "norm_first": False}, "seq_len": shape.n_genes + 2}
-    inner |= {"bin_num": shape.bin_num, "bin_alpha": shape.bin_alpha, "pad_token_id": 103, "mask_token_id": 102}
-    return {
-        "model": "mae_autobin",
-        "model_config": {"mae_autobin": inner},
-        "dataset_config": {"rnaseq": {"bin_type": "auto_bin"}},
-    }
 
 
 @pytest.fixture(scope="session")
@@ -179,17 +156,8 @@ def tiny_genecompass(genecompass_folder: Path) -> GeneCompass:
 
 @pytest.fixture(scope="session")
 def scfoundation_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a tiny scFoundation over nine in ten of the cells' genes, and a decoder that is not run."""
-    folder = tmp_path_factory.mktemp("scfoundation")
-    symbols = np.unique(few_cells.symbols)
-    names = symbols[np.arange(len(symbols)) % 10 > 0].tolist()
-    lines = ["gene_name\tindex", *(f"{name}\t{place}" for place, name in enumerate(names))]
-    (folder / "OS_scRNA_gene_index.19264.tsv").write_text("\n".join(lines) + "\n")
-    shape = ScFoundationShape(len(names), 32, 2, 4, 10, 1.0)
-    state = drawn_state(shape.tensors(), 0) | {"decoder.layer.weight": torch.zeros(2)}
-    part = {"config": scfoundation_config(shape), "state_dict": {f"model.{name}": each for name, each in state.items()}}
-    torch.save({"cell": part, "rde": part | {"state_dict": {}}, "gene": {}}, folder / "models.ckpt")
-    return folder
+    """Return a folder with a tiny scFoundation."""
+    return write_scfoundation(tmp_path_factory.mktemp("scfoundation"), few_cells)
 
 
 @pytest.fixture(scope="session")
@@ -202,8 +170,7 @@ def tiny_scfoundation(scfoundation_folder: Path) -> ScFoundation:
 def gene2vec_folder(few_cells: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with vectors of nine in ten of the cells' genes."""
     folder = tmp_path_factory.mktemp("gene2vec")
-    symbols = np.unique(few_cells.symbols)
-    names = symbols[np.arange(len(symbols)) % 10 > 0].tolist()
+    names = known_symbols(few_cells)
     (folder / "genes.tsv").write_text("\n".join(names) + "\n")
     np.save(folder / "vectors.npy", np.random.default_rng(0).normal(0, 0.24, (len(names), 12)))
     return folder

@@ -1,4 +1,4 @@
-"""Tiny checkpoints of UCE, scBERT and GeneCompass in the official file formats, over the genes of the cells at hand."""
+"""Tiny checkpoints of five families in the official file formats, over the genes of the cells at hand."""
 
 from __future__ import annotations
 
@@ -14,20 +14,29 @@ import make_scbert
 import make_uce
 import numpy as np
 import torch
+from drawn import drawn_state, with_batch_norms
 
 from zsgate.data.dataset import Dataset
 from zsgate.models.families.genecompass import checkpoints as genecompass
 from zsgate.models.families.genecompass.network import FLAGS
 from zsgate.models.families.scbert import checkpoints as scbert
 from zsgate.models.families.scbert.network import PLACES, ScBERTShape
+from zsgate.models.families.scfoundation import checkpoints as scfoundation
+from zsgate.models.families.scfoundation.network import ScFoundationShape
+from zsgate.models.families.scimilarity.network import SCimilarityShape
 from zsgate.models.families.uce import checkpoints as uce
-from zsgate.models.families.uce.network import sinusoids
+from zsgate.models.families.uce.network import UCEShape, sinusoids
 
 
-def write_uce(folder: Path, cells: Dataset) -> Path:
+def known_symbols(cells: Dataset) -> list[str]:
+    """Return nine in ten of the cells' genes, in order."""
+    symbols = np.unique(cells.symbols)
+    return symbols[np.arange(len(symbols)) % 10 > 0].tolist()
+
+
+def write_uce(folder: Path, cells: Dataset, shape: UCEShape = make_uce.SMALL) -> Path:
     """Write a tiny UCE whose proteins and places are those of nine in ten of the cells' genes."""
-    shape, symbols = make_uce.SMALL, np.unique(cells.symbols)
-    names = symbols[np.arange(len(symbols)) % 10 > 0].tolist()
+    names = known_symbols(cells)
     torch.save(dict.fromkeys(names, torch.zeros(2)), folder / uce.PROTEINS)
     offsets = {"human": make_uce.FIRST_PROTEIN, "mouse": 20_000}
     (folder / uce.OFFSETS).write_bytes(pickle.dumps(offsets))
@@ -79,6 +88,42 @@ def write_genecompass(folder: Path, cells: Dataset) -> Path:
     extras = {"cls4value.predictions.bias": torch.zeros(1), "bert.embeddings.homologous_index": torch.arange(3)}
     torch.save(make_genecompass.genecompass_weights(shape) | extras, folder / genecompass.MODEL)
     return folder
+
+
+def write_scimilarity(folder: Path, cells: Dataset) -> Path:
+    """Write a tiny SCimilarity over nine in ten of the cells' genes."""
+    names = known_symbols(cells)
+    shape = SCimilarityShape(len(names), (32, 16), 8)
+    (folder / "gene_order.tsv").write_text("\n".join(names))
+    state = with_batch_norms(drawn_state(shape.tensors(), 0))
+    state |= {name: torch.tensor(3) for name in shape.extras()}
+    (folder / "layer_sizes.json").write_text(json.dumps({name: list(each.shape) for name, each in state.items()}))
+    torch.save({"state_dict": state}, folder / "encoder.ckpt")
+    return folder
+
+
+def write_scfoundation(folder: Path, cells: Dataset) -> Path:
+    """Write a tiny scFoundation over nine in ten of the cells' genes, and a decoder that is not run."""
+    names = known_symbols(cells)
+    lines = ["gene_name\tindex", *(f"{name}\t{place}" for place, name in enumerate(names))]
+    (folder / scfoundation.GENES).write_text("\n".join(lines) + "\n")
+    shape = ScFoundationShape(len(names), 32, 2, 4, 10, 1.0)
+    state = drawn_state(shape.tensors(), 0) | {"decoder.layer.weight": torch.zeros(2)}
+    part = {"config": scfoundation_config(shape), "state_dict": {f"model.{name}": each for name, each in state.items()}}
+    torch.save({"cell": part, "rde": part | {"state_dict": {}}, "gene": {}}, folder / "models.ckpt")
+    return folder
+
+
+def scfoundation_config(shape: ScFoundationShape) -> dict[str, object]:
+    """Return the settings of an encoder, as the published file has them."""
+    encoder = {"hidden_dim": shape.hidden_dim, "depth": shape.depth, "heads": shape.heads}
+    inner = {"encoder": encoder | {"module_type": "transformer", "norm_first": False}, "seq_len": shape.n_genes + 2}
+    inner |= {"bin_num": shape.bin_num, "bin_alpha": shape.bin_alpha, "pad_token_id": 103, "mask_token_id": 102}
+    return {
+        "model": "mae_autobin",
+        "model_config": {"mae_autobin": inner},
+        "dataset_config": {"rnaseq": {"bin_type": "auto_bin"}},
+    }
 
 
 def write_genes(path: Path, names: list[str]) -> None:

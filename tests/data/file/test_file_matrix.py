@@ -36,6 +36,15 @@ def test_pointers_are_checked_whole(some, form, spoil):
             read()
 
 
+@pytest.mark.parametrize("form", [sp.csr_matrix, sp.csc_matrix])
+def test_half_floats_are_read(some, form):
+    """SciPy knows no matrix of them; files hold them."""
+    x = form(some.counts, copy=True)
+    x.data = np.minimum(x.data, 2000)
+    matrix = Matrix({"data": x.data.astype(np.float16), "indices": x.indices, "indptr": x.indptr}, x.shape, x.format)
+    assert abs(matrix.whole() - x).max() == 0
+
+
 def replaced(file, name, values):
     del file[name]
     file[name] = values

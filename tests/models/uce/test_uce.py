@@ -109,7 +109,7 @@ class Runs:
     ("name", "content", "words"),
     [
         ("4layer_model.torch", None, "cannot be read as model weights"),
-        ("Homo_sapiens.GRCh38.gene_symbol_to_embedding_ESM2.pt", None, "cannot be read as vectors of proteins"),
+        ("Homo_sapiens.GRCh38.gene_symbol_to_embedding_ESM2.pt", None, "cannot be read as model weights"),
         ("species_offsets.pkl", pickle.dumps({"human": Runs()}), "has no place in a dictionary of genes"),
         ("species_offsets.pkl", pickle.dumps({"human": 143_000}), "chromosomes begin at 143,574"),
         ("species_offsets.pkl", pickle.dumps({"mouse": 4}), "begin at None"),

@@ -87,6 +87,7 @@ class Matrix:
     def in_memory(self) -> Any:
         """Return a sparse matrix as it is stored, in SciPy's form, after a look at every index."""
         data, indices = (np.asarray(self._part(name)[...]) for name in ("data", "indices"))
+        data = data.astype(np.float32) if data.dtype == np.float16 else data  # which SciPy does not know
         kind = sp.csr_matrix if self.form == "csr" else sp.csc_matrix
         found = kind((data, indices, self.ends()), shape=self.shape)
         found.check_format(full_check=True)  # before SciPy follows an index out of its arrays

@@ -12,9 +12,16 @@ import h5py
 import numpy as np
 
 from malformed.checkpoints.fault import Effect, Fault
+from malformed.checkpoints.tiny_models import saved, tensors_of
 from malformed.harmful import Harmful
 
 TABLES: dict[str, Fault] = {}
+FORMATS: dict[str, tuple[Callable[[bytes], Any], Callable[[Any], bytes]]] = {
+    ".json": (json.loads, lambda table: json.dumps(table).encode()),
+    ".pkl": (pickle.loads, pickle.dumps),
+    ".pickle": (pickle.loads, pickle.dumps),
+    ".pt": (tensors_of, saved),
+}
 NO_ENTRIES = b"\x80\x04}."
 ODD = (None, True, -1, 0, 1.5, float("nan"), float("inf"), 10**400, "text", "", [], {}, 10**9, -0.5, "x" * 5000, "a\nb")
 
@@ -25,15 +32,14 @@ def of_table(do: Callable[[Any, str, int, Path], Any]) -> None:
     def apply(path: Path, at: int, what: int, mark: Path) -> Effect:
         if path.suffix == ".h5ad":
             return _of_names(path, at, what)
-        if path.suffix == ".tsv":
+        if path.suffix in (".tsv", ".csv"):
             return _of_lines(path, at, what)
-        content = path.read_bytes()
-        is_json = path.suffix == ".json"
-        table = json.loads(content) if is_json else pickle.loads(content)
+        read, write = FORMATS[path.suffix]
+        table = read(path.read_bytes())
         name = list(table)[at % len(table)]
         changed = do(table, name, what, mark)
         strange = isinstance(changed, bytes)
-        path.write_bytes(changed if strange else json.dumps(changed).encode() if is_json else pickle.dumps(changed))
+        path.write_bytes(changed if strange else write(changed))
         return "refused" if strange and changed != NO_ENTRIES else "finite"
 
     TABLES[do.__name__] = apply
@@ -44,7 +50,7 @@ def _of_lines(path: Path, at: int, what: int) -> Effect:
     place = at % len(lines)
     made = ([*lines, "MORE"], lines[:place], [*lines[:place], lines[0], *lines[place:]], [], ["\t"], ["\0" * 9])
     path.write_text("\n".join(made[what % len(made)]))
-    return "refused"
+    return "refused" if path.suffix == ".tsv" else "finite"  # without a line of UCE's table a gene has no place
 
 
 def _of_names(path: Path, at: int, what: int) -> Effect:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from io import BytesIO
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 from drawn import drawn_state
+from make_uce import SMALL
 from safetensors.torch import save_file
-from tiny import write_genecompass, write_scbert
+from tiny import write_genecompass, write_scbert, write_scfoundation, write_scimilarity, write_uce
 
 from zsgate.data.dataset import Dataset
 from zsgate.models.families.geneformer.network import GeneformerShape
@@ -25,8 +26,10 @@ from zsgate.models.families.scgpt.network import ScGPTShape
 
 SCGPT = ScGPTShape(embsize=16, nheads=2, d_hid=8, nlayers=2, max_seq_len=60)
 ARGS = {"pad_token": "<pad>", "pad_value": -2, "mask_value": -1, "n_bins": 51, "MVC": True}
-FAMILIES = ("scgpt", "geneformer", "gene2vec", "scbert", "genecompass")
+FAMILIES = ("scgpt", "geneformer", "gene2vec", "scbert", "genecompass", "uce", "scfoundation", "scimilarity")
 N_GENES = 300  # GeneCompass takes no dictionary with fewer medians
+MANY_GENES = 5600  # SCimilarity takes no cells of which it knows fewer than 5,000
+NARROW = replace(SMALL, d_protein=4)  # of 143,598 proteins
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,12 @@ class Sound:
 
 
 @cache
-def cells() -> Dataset:
+def cells(n_genes: int = N_GENES) -> Dataset:
     """Return six cells."""
     generator = np.random.default_rng(0)
-    counts = generator.poisson(2.0, (6, N_GENES)) + 1
-    symbols = np.array([f"GENE{place}" for place in range(N_GENES)])
-    ensembl = np.array([f"ENSG{place:011d}" for place in range(N_GENES)])
+    counts = generator.poisson(2.0, (6, n_genes)) + 1
+    symbols = np.array([f"GENE{place}" for place in range(n_genes)])
+    ensembl = np.array([f"ENSG{place:011d}" for place in range(n_genes)])
     names = np.array([f"cell {place}" for place in range(6)])
     types = np.resize(["a", "b"], 6)
     return Dataset(name="made", counts=counts, cell_ids=names, cell_types=types, symbols=symbols, ensembl=ensembl)
@@ -64,8 +67,9 @@ def embedded(family: str, folder: Path, cache_folder: Path) -> np.ndarray[Any, A
     """Return the rows that the checkpoint in a folder gives for the cells."""
     load = import_module(f"zsgate.models.families.{family}.load").load
     model = load(family, weights=folder, device="cpu", offline=True, cache=cache_folder)
-    model.check(cells())
-    rows: np.ndarray[Any, Any] = model.embed(cells())
+    some = cells(MANY_GENES if family == "scimilarity" else N_GENES)
+    model.check(some)
+    rows: np.ndarray[Any, Any] = model.embed(some)
     return rows
 
 
@@ -145,10 +149,28 @@ def _genecompass(folder: Path) -> str:
     return next(path.name for path in folder.iterdir() if path.suffix == ".bin")
 
 
+def _uce(folder: Path) -> str:
+    write_uce(folder, cells(), NARROW)
+    return "4layer_model.torch"
+
+
+def _scfoundation(folder: Path) -> str:
+    write_scfoundation(folder, cells())
+    return "models.ckpt"
+
+
+def _scimilarity(folder: Path) -> str:
+    write_scimilarity(folder, cells(MANY_GENES))
+    return "encoder.ckpt"
+
+
 WRITERS: dict[str, Callable[[Path], str]] = {
     "scgpt": _scgpt,
     "geneformer": _geneformer,
     "gene2vec": _gene2vec,
     "scbert": _scbert,
     "genecompass": _genecompass,
+    "uce": _uce,
+    "scfoundation": _scfoundation,
+    "scimilarity": _scimilarity,
 }

@@ -18,7 +18,7 @@ def of_file(do: Callable[[Path, int], Effect]) -> None:
 def cut_off(path: Path, what: int) -> Effect:
     content = path.read_bytes()
     path.write_bytes(content[: what % len(content)])
-    return "finite" if path.suffix == ".tsv" else "refused"
+    return "finite" if path.suffix in (".tsv", ".csv") else "refused"
 
 
 @of_file

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from zsgate.errors import UsageProblem, sentence
 from zsgate.models.families.geneformer.dictionaries import read_dictionary
+from zsgate.models.pretrained.tensors import read_tensors
 
 SPECIES = "human"
 FIRST_CHROMOSOME = 143_574  # upstream's CHROM_TOKEN_OFFSET; tokens below it are special or proteins
@@ -102,7 +102,7 @@ def read_genes(proteins: Path, offsets: Path, places: Path) -> UCEGenes:
         If a file is damaged, would run code, or holds something else.
     """
     first = read_dictionary(offsets, (int,)).get(SPECIES)
-    names = list(dict.fromkeys(name.upper() for name in _read_names(proteins)))
+    names = list(dict.fromkeys(name.upper() for name in read_tensors(proteins, mapped=True)))
     if first is None or first < 0 or first + len(names) > FIRST_CHROMOSOME:
         msg = (
             f"{offsets} has no token for each of the {len(names):,} proteins in {proteins.name}: it says that those of "
@@ -110,21 +110,6 @@ def read_genes(proteins: Path, offsets: Path, places: Path) -> UCEGenes:
         )
         raise UsageProblem(msg)
     return UCEGenes({name: first + place for place, name in enumerate(names)}, read_places(places))
-
-
-def _read_names(path: Path) -> list[str]:
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        names = list(found)
-        if not isinstance(found, dict) or not all(isinstance(name, str) for name in names):
-            msg = f"it holds a {type(found).__name__}"
-            raise TypeError(msg)
-    except Exception as error:  # the boundary to PyTorch: a damaged file fails in any way
-        msg = (
-            f"{path} cannot be read as vectors of proteins by gene symbol; nothing was executed: {sentence(str(error))}"
-        )
-        raise UsageProblem(msg) from error
-    return names
 
 
 def read_places(path: Path) -> dict[str, Place]:
@@ -147,7 +132,8 @@ def read_places(path: Path) -> dict[str, Place]:
             if species == SPECIES and chromosome:
                 found.setdefault(symbol, Place(numbers[f"{species}_{chromosome}"], int(float(start))))
     except (OSError, ValueError, KeyError, TypeError, csv.Error, OverflowError) as error:
-        msg = f"{path} is not a table of genes with the columns {', '.join(COLUMNS)}: {error!r}"
+        why = sentence(f"{type(error).__name__}: {error}")
+        msg = f"{path} is not a table of genes with the columns {', '.join(COLUMNS)}: {why}"
         raise UsageProblem(msg) from error
     if not found:
         msg = f"{path} has no gene of {SPECIES}"

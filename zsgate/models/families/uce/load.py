@@ -63,10 +63,11 @@ def load(
     shape = UCEShape.of(tensors, where=model)
     genes = read_genes(files[VECTORS].path, files[OFFSETS].path, files[PLACES].path)
     n_tokens = _count_tokens(genes)
-    if shape.n_places < LONGEST or len(tensors.get(PROTEINS, ())) < n_tokens:
+    proteins = tensors.get(PROTEINS)
+    if shape.n_places < LONGEST or proteins is None or proteins.ndim != 2 or len(proteins) < n_tokens:
         msg = f"{model} does not fit: sentences have up to {LONGEST} places and {n_tokens:,} different tokens"
         raise UsageProblem(msg)
-    expected = shape.tensors() | {PROTEINS: (len(tensors[PROTEINS]), shape.d_protein)}
+    expected = shape.tensors() | {PROTEINS: (len(proteins), shape.d_protein)}
     state, left_out = match_tensors(tensors, expected, where=model, extras=KNOWN_EXTRAS)
     return UCE(
         checkpoint=checkpoint,
