@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from made_records import SCORES, THEIRS, broken, judged, sample, verdict
 from msgspec.structs import replace
 
 from zsgate.report.grid import grids, shown
+from zsgate.report.page.html import render
 from zsgate.report.record import GateState, MetricRecord, NotTestedRecord, Record, SelectionRecord, VerdictRecord
+from zsgate.report.record.waiver import WaiverTerms
 
 
 def states(record: Record) -> dict[tuple[str, str], str]:
@@ -110,3 +114,14 @@ def test_what_stands_for_a_grid_is_the_worst_of_what_decides() -> None:
     assert standing(*passes, unsure) == ("inconclusive", (2, 3))
     assert standing(*passes, unsure, loses) == ("loses", (2, 4))
     assert standing(*passes, of=absent) == ("not tested", (2, 2))
+
+
+def test_a_waived_loss_is_called_so_at_a_glance() -> None:
+    """It stays a loss of the dataset, and a reader sees why the run passed."""
+    terms = WaiverTerms(match="*", reason="known", owner="Ada", expires="2030-01-01", max_deficit=None)
+    passes = verdict("d", "hvg", "asw", outcome="beats", passed=True)
+    excused = verdict("d", "pca", "asw", outcome="loses", passed=False, waiver=terms)
+    made = [judged(sample(), verdicts) for verdicts in ([passes], [passes, excused])]
+    assert [(grid.standing, grid.waived) for grid in chain(*map(grids, made))] == [("beats", 0), ("loses", 1)]
+    both = judged(sample(), [passes, excused, replace(passes, dataset="e")])
+    assert "1 of 2, 1 waived" in render(both)

@@ -86,6 +86,11 @@ class VerdictGrid:
         return sum(cell.passed for cell in self._deciding), len(self._deciding)
 
     @property
+    def waived(self) -> int:
+        """How many cells did not pass and are waived: they lost, and the run may pass all the same."""
+        return sum(not cell.passed and cell.qualifier == "waived" for cell in self._deciding)
+
+    @property
     def standing(self) -> str:
         """The worst state of what decides: beats only where every test passed and none is missing."""
         missed = {cell.state for cell in self._deciding if not cell.passed}
