@@ -185,8 +185,8 @@ def _budget(config: pytest.Config, run: Run) -> Budget | None:
     """Return what ends the run in time; a worker is told what is left."""
     if run.config.budget is None or config.option.collectonly:
         return None
-    left = getattr(config, "workerinput", {}).get(LEFT, run.config.budget - (time.monotonic() - config.stash[CLOCK]))
-    return Budget(run, config, left)
+    given = getattr(config, "workerinput", {}).get(LEFT, run.config.budget)
+    return Budget(run, config, given - (time.monotonic() - config.stash[CLOCK]))
 
 
 def _stores(settings: Config, run: str, kind: type[Store]) -> tuple[Store, Store]:
