@@ -18,12 +18,13 @@ GONE = 5  # seconds in which all must be gone
 
 # trains three seeds as embed does, under SIGTERM's handler of a run
 PROGRAM = """
-import sys
+import signal, sys
 from zsgate.baselines.scvi import baseline as scvi
 from zsgate.data.catalogue.load import load
 from zsgate.system.processes import interrupt_at_sigterm
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has jobs in the background ignore
     interrupt_at_sigterm()
     try:
         scvi.embed(load("pancreas_quick"), seeds=2, schedule="levels_off")
