@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 LONGEST = 1000  # letters of a sentence; values that users write, and what libraries say, may have any number
+SHORT = 40  # letters of a value within one
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 
@@ -79,6 +80,15 @@ def sentence(text: str) -> str:
     """Return a text in one line, cut where it is too long to be read."""
     line = text if len(text.splitlines()) < 2 else " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
+
+
+def shown(value: object) -> str:
+    """Return a value that a file holds, as a sentence shows it: in one line, and not much of it."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return f"a large {type(value).__name__}"
+    return text if len(text) <= SHORT else f"{text[:SHORT]} ..."
 
 
 def unknown(what: str, value: str, known: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, shown
 from zsgate.models.pretrained.weights import read_names_and_values, too_large
 from zsgate.models.transformer.encoder import Activation, Encoder, Layer
 from zsgate.models.transformer.state import Shapes, State, linear_shapes, make_linear, make_norm, norm_shapes
@@ -60,11 +60,11 @@ class BertShape:
         sizes: dict[str, Any] = {name: size for name, size in found.items() if type(size) is int and size > 0}
         epsilon = found["layer_norm_eps"]
         sizes["layer_norm_eps"] = epsilon if type(epsilon) is float and 0 < epsilon < 1 else None
-        wrong = [f"{name} is {str(size)[:40]}" for name, size in found.items() if sizes.get(name) is None]
+        wrong = [f"{name} is {shown(size)}" for name, size in found.items() if sizes.get(name) is None]
         fixed = {"model_type": "bert", "hidden_act": activation, "pad_token_id": 0}
         fixed |= {"position_embedding_type": "absolute"}
         wrong += [
-            f"{name} is {config[name]!r}, not {value!r}"
+            f"{name} is {shown(config[name])}, not {value!r}"
             for name, value in fixed.items()
             if name in config and config[name] != value
         ]

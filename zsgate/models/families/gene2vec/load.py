@@ -106,7 +106,8 @@ def read_vectors(path: Path, n_genes: int) -> torch.Tensor:
     if len(found) != n_genes or not 0 < found.shape[1] <= MOST_SIZE:
         msg = f"{path} holds {len(found):,} vectors of {found.shape[1]:,} numbers for {n_genes:,} genes"
         raise UsageProblem(msg)
-    table = np.array(found, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
+        table = np.array(found, dtype=np.float32)
     if not np.isfinite(table).all():
         msg = f"{path} holds vectors that are not finite"
         raise UsageProblem(msg)

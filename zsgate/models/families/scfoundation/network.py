@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, shown
 from zsgate.models.families.scfoundation.tokens import TOTALS
 from zsgate.models.pretrained.weights import too_large
 from zsgate.models.transformer.attention import Runs
@@ -63,16 +63,16 @@ class ScFoundationShape:
         found = {name: encoder.get(name) for name in ("hidden_dim", "depth", "heads")}
         found |= {name: settings.get(name) for name in ("bin_num", "seq_len")}
         sizes: dict[str, Any] = {name: size for name, size in found.items() if type(size) is int and size > 0}
-        wrong = [f"{name} is {str(size)[:40]}" for name, size in found.items() if name not in sizes]
+        wrong = [f"{name} is {shown(size)}" for name, size in found.items() if name not in sizes]
         fixed = (
             (encoder.get("module_type"), "transformer", "module_type"),
             (encoder.get("norm_first", False), False, "norm_first"),
             (sizes.pop("seq_len", None), n_genes + TOTALS, "seq_len"),
         )
-        wrong += [f"{name} is {str(value)[:40]}, not {asked}" for value, asked, name in fixed if value != asked]
+        wrong += [f"{name} is {shown(value)}, not {asked}" for value, asked, name in fixed if value != asked]
         alpha = settings.get("bin_alpha")
         if type(alpha) not in (int, float):
-            wrong.append(f"bin_alpha is {str(alpha)[:40]}")
+            wrong.append(f"bin_alpha is {shown(alpha)}")
         wrong = wrong or too_large(
             {"layers": sizes["depth"], **{name: sizes[name] for name in sizes if name != "depth"}}
         )

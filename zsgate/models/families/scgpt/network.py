@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, shown
 from zsgate.models.families.scgpt.tokens import N_BINS, PAD_VALUE
 from zsgate.models.pretrained.weights import read_names_and_values, too_large
 from zsgate.models.transformer.attention import Runs
@@ -65,11 +65,11 @@ class ScGPTShape:
         args = {"max_seq_len": LONGEST, **read_names_and_values(path)}
         found = {name: args.get(name) for name in cls.__dataclass_fields__}
         sizes = {name: size for name, size in found.items() if type(size) is int and size > 0}
-        wrong = [f"{name} is {str(size)[:40]}" for name, size in found.items() if name not in sizes]
+        wrong = [f"{name} is {shown(size)}" for name, size in found.items() if name not in sizes]
         fixed = {"pad_value": PAD_VALUE, "mask_value": -1, "input_emb_style": "continuous"}
         fixed |= {"pad_token": "<pad>", "input_style": "binned", "pre_norm": False}
         wrong += [
-            f"{name} is {args[name]!r}, not {value!r}"
+            f"{name} is {shown(args[name])}, not {value!r}"
             for name, value in fixed.items()
             if name in args and args[name] != value
         ]
