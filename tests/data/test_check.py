@@ -72,6 +72,17 @@ def test_problems_are_listed_together(file, capsys):
     assert "type:" not in said
 
 
+def test_names_with_line_breaks_stay_in_their_line(file):
+    """A gene or a type can be called anything; a fact is a line."""
+    adata = anndata.read_h5ad(file)
+    adata.var = pd.DataFrame(index=["first\ngene", *adata.var_names[1:]])
+    adata.obs["CellType"] = adata.obs["CellType"].cat.rename_categories(lambda name: f"{name}\nX")
+    adata.write_h5ad(file)
+    lines = check_file(file, Columns()).lines
+    assert not [line for line in lines if "\n" in line]
+    assert any("first gene" in line for line in lines)
+
+
 def test_barcodes_are_no_donors(file, capsys):
     """A column with as many values as cells is a problem, said with its counts and the remedy; exit 1."""
     adata = anndata.read_h5ad(file)

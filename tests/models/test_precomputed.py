@@ -277,7 +277,7 @@ def test_what_is_no_list_of_ids_is_refused(few_cells, rows, tmp_path):
         Precomputed(tmp_path / "text.npz").embed(few_cells)
     path.rename(tmp_path / "few_cells.npy")
     (tmp_path / "few_cells.ids.txt").write_text("\n".join(few_cells.cell_ids))
-    with pytest.raises(UsageProblem, match=r"few_cells.npy: it is no array"):
+    with pytest.raises(UsageProblem, match=r"few_cells.npy: cannot read the embeddings \(the magic string"):
         Precomputed(tmp_path / "few_cells.npy").embed(few_cells)
     frame = pd.DataFrame(rows, index=pd.Index([None, *few_cells.cell_ids[1:]], dtype=object)).add_prefix("d")
     frame.to_parquet(tmp_path / "few_cells.parquet")

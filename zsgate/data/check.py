@@ -16,7 +16,7 @@ from zsgate.data.file.anndata_file import AnnDataFile, open_file
 from zsgate.data.file.format import refuse_other_formats
 from zsgate.data.genes import gene_names
 from zsgate.data.read import IN_MEMORY, fault_at, find_counts, read_h5ad
-from zsgate.errors import MachineFailed, UsageProblem
+from zsgate.errors import MachineFailed, UsageProblem, sentence
 from zsgate.verdict.interval import MIN_DONORS
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def check_file(path: Path, columns: Columns) -> Checkup:
         problems.append(str(problem))
     models = [f"{path}#{key}" for key in keys if path.suffix.lower() == ".h5ad"] or ["NAME"]
     commands = () if problems else tuple(_command(path, found, model) for model in models)
-    return Checkup(tuple(lines), tuple(problems), commands, found, keys)
+    shown, wrong = (tuple(map(sentence, each)) for each in (lines, problems))  # names in a file may have line breaks
+    return Checkup(shown, wrong, commands, found, keys)
 
 
 def _describe_columns(

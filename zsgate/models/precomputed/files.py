@@ -66,9 +66,9 @@ def _npy(path: Path, _: str | None) -> Rows:
     if not names.is_file():
         msg = f"{path}: {names.name} must lie beside it, one cell id a line, so that rows can be aligned"
         raise UsageProblem(msg)
-    rows = np.load(path, mmap_mode="r", allow_pickle=False)  # its rows are taken in another order, not held twice
+    rows = np.lib.format.open_memmap(path, mode="r")  # its rows are taken in another order, not held twice
     lines = names.read_text(encoding="utf-8-sig").splitlines()
-    return Rows(_array(path, "it", rows), np.array(lines, dtype=str))
+    return Rows(rows, np.array(lines, dtype=str))
 
 
 def _npz(path: Path, _: str | None) -> Rows:

@@ -176,7 +176,7 @@ def _spoil_rows(found: Rows, name: str, where: int) -> None:
     shapes = {
         "constant": lambda: np.repeat(rows[:1], len(rows), axis=0),
         "no columns": lambda: rows[:, :0],
-        "flat": lambda: rows[:, 0],
+        "flat": lambda: rows[:, 0] if rows.shape[1] else rows.ravel(),
         "cube": lambda: rows[:, :, None],
         "Fortran": lambda: np.asfortranarray(rows),
         "row less": lambda: np.delete(rows, at, axis=0),

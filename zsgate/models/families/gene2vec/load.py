@@ -98,10 +98,9 @@ def read_vectors(path: Path, n_genes: int) -> torch.Tensor:
         If it is damaged, holds objects, or not a vector of numbers for each gene.
     """
     with boundary(f"{path}: cannot read the vectors"):
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(found, np.ndarray) or found.dtype not in (np.float32, np.float64) or found.ndim != 2:
-        shape = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else "an archive"
-        msg = f"{path} holds {shape}; float32 or float64 (n_genes, d) is expected"
+        found = np.lib.format.open_memmap(path, mode="r")
+    if found.dtype not in (np.float32, np.float64) or found.ndim != 2:
+        msg = f"{path} holds {found.dtype} {found.shape}; float32 or float64 (n_genes, d) is expected"
         raise UsageProblem(msg)
     if len(found) != n_genes or not 0 < found.shape[1] <= MOST_SIZE:
         msg = f"{path} holds {len(found):,} vectors of {found.shape[1]:,} numbers for {n_genes:,} genes"
