@@ -15,7 +15,7 @@ def may_pass(document: Any) -> bool:
         controls = all(each["passed"] or each.get("advisory") for each in document.get("controls", []))
         distinct = len({each["nodeid"] for each in document["verdicts"]}) == len(document["verdicts"])
         return bool(verdicts and said and held and coherent and controls and distinct and not document.get("failures"))
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError):
         return False
 
 

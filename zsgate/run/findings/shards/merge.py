@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, sentence
 from zsgate.report.record import (
     GateState,
     Provenance,
@@ -85,7 +85,7 @@ def merge(shards: Sequence[Shard], whole: Whole) -> Record:
         raise UsageProblem(msg)
     for shard in shards:
         if words := shard.damage():
-            msg = f"{shard.name} is damaged: {words}"
+            msg = f"{shard.name} is damaged: {sentence(words)}"
             raise UsageProblem(msg)
     if words := foreign(shards):
         msg = f"the shards are not of one run: {words}"

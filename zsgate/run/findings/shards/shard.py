@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
-from zsgate.errors import UsageProblem
+from zsgate.errors import UsageProblem, sentence
 from zsgate.report.record import GateState, Record, deciding
 from zsgate.report.record.stored import read
 from zsgate.run.findings.contradiction import contradiction
@@ -164,6 +164,6 @@ def read_sound(path: Path) -> Record:
     """
     record = read(path)
     if record.gate.is_judged and (words := Shard(str(path), record).damage()):
-        msg = f"{path} is damaged: {words}"
+        msg = f"{path} is damaged: {sentence(words)}"
         raise UsageProblem(msg)
     return record
