@@ -168,7 +168,7 @@ def check_rows(values: Any, *, source: str, n_cells: int | None = None) -> Float
     if not array.size:
         msg = f"{source} gave an empty array of shape {array.shape}"
         raise ValueError(msg)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # looked for below
         fits = array.dtype == np.float32 and array.flags.c_contiguous
         rows: Floats = array if fits else arrays.moved(array, np.float32)
     bad = np.concatenate([~np.isfinite(rows[part]).all(axis=1) for part in arrays.stretches(rows)])

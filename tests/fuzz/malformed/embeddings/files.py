@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,10 @@ def seen(path: Path) -> tuple[Any, list[str]]:
     if form == ".parquet":
         frame = pyarrow.parquet.read_table(path).to_pandas()
         assert not frame.index.hasnans
-        return frame.to_numpy(), _decoded(frame.index.tolist())
+        places = sorted(int(name[1:]) for name in frame if re.fullmatch(r"d[0-9]+", name))
+        numbered = len(places) > 1 and places in (list(range(len(places))), list(range(1, len(places) + 1)))
+        rows = frame[[f"d{place}" for place in places]] if numbered else frame  # others are no dimensions then
+        return rows.to_numpy(), _decoded(frame.index.tolist())
     with h5py.File(path, "r") as root:
         (key,) = root["obsm"]
         obs = root["obs"]
