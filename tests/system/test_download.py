@@ -11,8 +11,10 @@ import pytest
 from webserver import CONTENT, DIGEST, Place
 
 from zsgate.errors import UsageProblem
+from zsgate.plugin.budget import OutOfTime
 from zsgate.system import download
 from zsgate.system.download import SafeRedirects, fetch
+from zsgate.system.processes import time_limit
 
 
 def test_a_download_goes_on_where_it_stopped(place: Place, tmp_path: Path) -> None:
@@ -266,3 +268,11 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence(place: Place, tmp_pa
     with pytest.raises(UsageProblem, match="weights cannot be written to or locked"):
         fetch(place.url, tmp_path / "weights" / "x", sha256=DIGEST)
     assert place.asked == []
+
+
+def test_a_download_ends_when_the_time_of_a_run_is_up(place: Place, tmp_path: Path) -> None:
+    """It is an interrupt, not a fault of the server."""
+    place.drip = 0.05
+    with pytest.raises(OutOfTime), time_limit(1, "what comes before the tests", OutOfTime):
+        fetch(place.url, tmp_path / "model.pt", sha256=DIGEST)
+    assert not (tmp_path / "model.pt").exists()
