@@ -55,7 +55,7 @@ def test_a_plan_runs_nothing_and_knows_what_is_kept(planned, project):
         assert again.ret == 0
         assert "to make" not in again.stdout.str()
         again.stdout.fnmatch_lines(
-            ["  score shuffled rows of light:Light *in the store*", "in all: about * s, as measured here"]
+            ["  score shuffled rows of light:Light *in the store*", "in all: about [0-9] s, as measured here"]
         )
     assert (project.path / "zsgate-report" / "verdict.json").read_bytes() == page
     assert (project.path / "embedded").read_text() == calls

@@ -36,15 +36,19 @@ def test_neighbours_are_exact_also_of_foreign_units(some, device, monkeypatch):
 
 @pytest.mark.parametrize("device", IN_TORCH)
 def test_a_device_finds_the_same(some, device, monkeypatch):
-    """With two kinds of copies, of which those that are many are drawn, and a cell far away, as here."""
+    """With two kinds of copies, of which the many are drawn, and a cell far away; of equally near ones whichever."""
     rows, cells = some[1].copy(), np.arange(len(some[1]))
     rows[::9], rows[5:9], rows[100] = rows[0], rows[5], 1e6
-    here = [Neighbours(rows, 10, foreign).among(cells % 3 > 0) for foreign in (None, cells % 7)]
-    monkeypatch.setattr(BACKEND, "device", device)
-    there = [Neighbours(rows, 10, foreign).among(cells % 3 > 0) for foreign in (None, cells % 7)]
-    for one, other in zip(here, there, strict=True):
-        np.testing.assert_array_equal(one[0], other[0])
-        np.testing.assert_array_equal(one[1], other[1])
+    remaining = cells % 3 > 0
+    own = rows[remaining, None].astype(float)
+    found = {}
+    for where in ("cpu", device):
+        monkeypatch.setattr(BACKEND, "device", where)
+        found[where] = [Neighbours(rows, 10, foreign).among(remaining) for foreign in (None, cells % 7)]
+    for (here, known), (there, known_there) in zip(found["cpu"], found[device], strict=True):
+        np.testing.assert_array_equal(known_there, known)
+        away = [np.linalg.norm(rows[near].astype(float) - own, axis=2) for near in (there, here)]
+        np.testing.assert_allclose(*away, rtol=1e-9, atol=1e-6)
 
 
 def test_a_device_that_others_fill_is_given_less_at_a_time(some, monkeypatch):
